@@ -1,0 +1,85 @@
+"""HTTP/1.1 messages and exchanges as seen on the wire (RFC 9112)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.trace.packet import PacketNumber
+from harness.trace.tls import Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """One field line, as sent: the case of the name and the bytes of the value are kept."""
+
+    name: bytes
+    value: bytes
+    """Without the optional white space around it; everything else as it was on the wire."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What requests and responses share."""
+
+    version: bytes
+    headers: tuple[Header, ...]
+    trailers: tuple[Header, ...] = ()
+    body: bytes = b""
+    """At most the first 64 KiB, transfer coding removed."""
+    body_size: int = 0
+    body_sha256: str = ""
+    complete: bool = True
+    """False: cut by a gap, a close, or the end of the capture."""
+    first_ns: int
+    """Time of the packet with its first byte."""
+    last_ns: int
+    packets: tuple[PacketNumber, ...]
+
+    def values(self, name: str) -> tuple[bytes, ...]:
+        """All values of one field name (any case), in wire order."""
+        wanted = name.lower().encode()
+        return tuple(h.value for h in self.headers if h.name.lower() == wanted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request(Message):
+    """A request."""
+
+    method: bytes
+    target: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response(Message):
+    """A final response (1xx are not kept)."""
+
+    status: int
+    reason: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One request and its response; either may be missing, not both."""
+
+    request: Request | None
+    response: Response | None
+
+    @property
+    def packets(self) -> tuple[PacketNumber, ...]:
+        """All packets of both, ascending."""
+        numbers: set[PacketNumber] = set()
+        for message in (self.request, self.response):
+            if message is not None:
+                numbers.update(message.packets)
+        return tuple(sorted(numbers))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Malformed:
+    """Bytes that are not what they should be, and what two readers could see in them."""
+
+    sender: Side
+    layer: str
+    """`tcp`, `tls` or `http`."""
+    message: str
+    packets: tuple[PacketNumber, ...]

@@ -1,0 +1,80 @@
+"""One TLS session of a connection: what its handshake showed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.trace.certificate import Certificate
+from harness.trace.packet import PacketNumber
+
+Side = Literal["client", "server"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A message that was seen, and where."""
+
+    time_ns: int
+    """Time of the packet that completed it."""
+    packets: tuple[PacketNumber, ...]
+    """All packets that carried a byte of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """RFC 8446 section 6."""
+
+    sender: Side
+    level: int
+    description: int
+    """AlertDescription code point; 0 is close_notify."""
+    name: str
+    """As the IANA registry spells it; `alert 213` for an unknown one."""
+    seen: Seen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSession:
+    """The handshake and what follows from it. None always means: not seen."""
+
+    client_hello: Seen | None = None
+    client_random: bytes | None = None
+    session_id: bytes = b""
+    sni: str | None = None
+    alpn_offered: tuple[str, ...] = ()
+    server_hello: Seen | None = None
+    server_random: bytes | None = None
+    version: int | None = None
+    """The negotiated one: 0x0303 is TLS 1.2, 0x0304 is TLS 1.3."""
+    cipher_suite: int | None = None
+    alpn: str | None = None
+    resumed: bool = False
+    certificate_request: Seen | None = None
+    server_certificates: tuple[Certificate, ...] = ()
+    """Leaf first."""
+    client_certificate: Seen | None = None
+    """The client's Certificate message, also when it is empty."""
+    client_certificates: tuple[Certificate, ...] = ()
+    certificate_verify: Seen | None = None
+    """The client's proof of possession."""
+    client_finished: Seen | None = None
+    server_finished: Seen | None = None
+    """TLS 1.2 without keys: the record that follows ChangeCipherSpec stands for Finished."""
+    client_application_data: Seen | None = None
+    """The first record of application data, decrypted or (TLS 1.2) known by its type."""
+    server_application_data: Seen | None = None
+    alerts: tuple[Alert, ...] = ()
+    decrypted: Literal["yes", "partly", "no"] = "no"
+    undecrypted: str | None = None
+    """Why not: `no secret for this client random`, `suite 0xc072 is not supported`, `hole of 1448 bytes`."""
+    client_plaintext_size: int = 0
+    server_plaintext_size: int = 0
+    client_plaintext_sha256: str | None = None
+    """Over the decrypted application data; None unless decrypted == yes."""
+    server_plaintext_sha256: str | None = None
+
+    @property
+    def established(self) -> bool:
+        """Both sides finished the handshake."""
+        return self.client_finished is not None and self.server_finished is not None

@@ -1,0 +1,57 @@
+"""The trace: everything that one capture (or several of one event) showed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from harness.net.address import Address
+from harness.trace.connection import Connection
+from harness.trace.packet import Packet, PacketNumber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tap:
+    """One capture interface and what the kernel says about it."""
+
+    name: str
+    link_type: int
+    packet_count: int
+    """Packets of this tap in the file."""
+    received: int | None = None
+    """What the kernel saw, drops included; None: the file does not say."""
+    dropped: int | None = None
+    freezes: int | None = None
+    """Times the ring was full and frozen."""
+    started: PacketNumber | None = None
+    """The start sentinel; None: not in the file."""
+    stopped: PacketNumber | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """A place in the file that could not be used."""
+
+    offset: int
+    """Bytes from the start of the (uncompressed) file."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """All observations of a capture. Pure data."""
+
+    packets: tuple[Packet, ...] = ()
+    connections: tuple[Connection, ...] = ()
+    taps: tuple[Tap, ...] = ()
+    host_names: Mapping[Address, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    annotations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Tagged section comments, by tag, without it: `site/1`, `scenario/1`, `expectation/1`, `run/1`."""
+    damage: tuple[Damage, ...] = ()
+    skipped: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Packets that were not followed, counted by reason."""
+
+    def packet(self, number: PacketNumber) -> Packet:
+        """The packet with this 1-based number."""
+        return self.packets[number - 1]

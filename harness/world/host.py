@@ -1,0 +1,129 @@
+"""What an actor may touch: its Host, and the streams it gets from it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from harness.net.address import Address, Endpoint
+
+
+class Clock(Protocol):
+    """The only time an actor knows."""
+
+    def now_ns(self) -> int:
+        """Nanoseconds since the epoch."""
+        ...
+
+    async def sleep(self, duration_ns: int) -> None:
+        """Let time pass."""
+        ...
+
+
+class Stream(Protocol):
+    """A byte stream both ways: a TCP connection, or TLS over one. A broken one raises ConnectionError."""
+
+    @property
+    def local(self) -> Endpoint:
+        """This end, as in its packets."""
+        ...
+
+    @property
+    def peer(self) -> Endpoint:
+        """The other end."""
+        ...
+
+    async def read(self, limit: int = 65536) -> bytes:
+        """At least one byte and at most `limit`; b"" at the peer's end of stream."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Send all of it, waiting while the peer's window is full."""
+        ...
+
+    async def write_eof(self) -> None:
+        """Send FIN (or close_notify); reading goes on."""
+        ...
+
+    async def close(self) -> None:
+        """End in order: FIN, then read to the peer's end for at most a second, so that no RST is sent."""
+        ...
+
+    def abort(self) -> None:
+        """End at once with RST."""
+        ...
+
+
+class Listener(Protocol):
+    """A listening port."""
+
+    @property
+    def local(self) -> Endpoint:
+        """Where it listens."""
+        ...
+
+    async def close(self) -> None:
+        """Stop accepting; connections already accepted go on."""
+        ...
+
+
+Serve = Callable[[Stream], Awaitable[None]]
+
+
+class Host(Protocol):
+    """One machine of the world."""
+
+    @property
+    def name(self) -> str:
+        """`node1`."""
+        ...
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Its own, loopback not included."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """Its clock."""
+        ...
+
+    def entropy(self, size: int) -> bytes:
+        """Random bytes."""
+        ...
+
+    def resolve(self, name: str) -> tuple[Address, ...]:
+        """Addresses of a name (or of an address in its written form); () when unknown. Sends no packet."""
+        ...
+
+    async def connect(
+        self, server: Endpoint, *, source: Address | None = None, source_port: int | None = None, timeout_ns: int
+    ) -> Stream:
+        """Open a TCP connection.
+
+        Raises:
+            ConnectionRefusedError, ConnectionResetError, TimeoutError.
+        """
+        ...
+
+    async def listen(
+        self,
+        port: int,
+        serve: Serve,
+        *,
+        address: Address | None = None,
+        accept_from: tuple[Address, ...] | None = None,
+    ) -> Listener:
+        """Serve each accepted connection in a task of its own; the stream is closed when `serve` returns or raises.
+
+        Args:
+            port: where to listen.
+            serve: called for each connection.
+            address: one of the host's own, or None for all of them (loopback included).
+            accept_from: a packet filter before the port: SYNs from other sources get no answer at all.
+        """
+        ...
+
+    async def send_datagram(self, destination: Endpoint, data: bytes) -> None:
+        """Send one UDP datagram and do not wait for an answer."""
+        ...
