@@ -1,0 +1,1 @@
+"""The pytest plug-in: scenario files and captures as test items."""
