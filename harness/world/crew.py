@@ -1,0 +1,119 @@
+"""The crew: every actor of a scenario on its host, started, played and stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, assert_never
+
+from harness.scenario.scenario import (
+    ForgedCallback,
+    ForgedRequest,
+    Scenario,
+    SignIn,
+    Step,
+    Together,
+)
+from harness.world.actors.access import Access
+from harness.world.actors.android import Android
+from harness.world.actors.attacker import Attacker
+from harness.world.actors.balancer import LoadBalancer
+from harness.world.actors.bystander import Bystander
+from harness.world.actors.canary import Canary
+from harness.world.actors.cert_proxy import CertProxy
+from harness.world.actors.setting import Setting
+from harness.world.layout import Layout
+from harness.world.wire.kernel import KernelWire
+
+AT_ONCE = 50
+"""Devices of one step that act at the same time; more would only measure the machine."""
+
+
+class Server(Protocol):
+    """An actor that serves."""
+
+    async def start(self) -> None:
+        """Listen."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop listening and end what is running, in order."""
+        ...
+
+
+class Crew:
+    """The actors of one run."""
+
+    def __init__(self, scenario: Scenario, layout: Layout, wire: KernelWire, setting: Setting) -> None:
+        """Put each actor on its host; nothing listens yet."""
+        site = scenario.site
+        servers: list[Server] = []
+        for node in site.nodes:
+            servers += [CertProxy(wire.host(node), node, setting), Access(wire.host(node), node, setting)]
+        servers += [LoadBalancer(wire.host(name), name, setting) for name in site.balancers]
+        servers += [
+            Bystander(wire.host(name), bystander, setting)
+            for name, bystander in scenario.bystanders.items()
+        ]
+        self._servers = tuple(servers)
+        self._devices = {
+            named.name: Android(wire.host(named.fleet, named.address), named.name, named.device, setting)
+            for named in layout.devices
+        }
+        self._fleets: dict[str, tuple[str, ...]] = {}
+        for named in layout.devices:
+            self._fleets[named.fleet] = (*self._fleets.get(named.fleet, ()), named.name)
+        self._attackers = {name: Attacker(wire.host(name), setting) for name in scenario.attackers}
+        self._canary = Canary(
+            wire.host("canary-node"),
+            wire.host("canary-other-node"),
+            wire.host("canary-balancer"),
+            wire.host("canary-device"),
+            setting,
+        )
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    async def start(self) -> None:
+        """Start every server."""
+        for server in self._servers:
+            await server.start()
+
+    async def stop(self) -> None:
+        """Stop every server, the outermost first, so that what is running can end."""
+        for server in reversed(self._servers):
+            await server.stop()
+
+    async def commit_canary(self) -> None:
+        """Let the harness commit its own known violations."""
+        await self._canary.commit()
+
+    async def play(self, step: Step) -> None:
+        """One step, to its end."""
+        async with asyncio.TaskGroup() as group:
+            for action in self._actions(step):
+                group.create_task(self._act(action))
+
+    async def _act(self, action: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        async with self._slots:
+            await action()
+
+    def _actions(self, step: Step) -> tuple[Callable[[], Coroutine[Any, Any, None]], ...]:
+        match step:
+            case SignIn():
+                asked = (step.device,) if isinstance(step.device, str) else step.device
+                names = tuple(name for one in asked for name in self._fleets.get(one, (one,)))
+                return tuple(_bind(self._devices[name].sign_in, step) for name in names)
+            case ForgedRequest():
+                return (_bind(self._attackers[step.attacker].forged_request, step),)
+            case ForgedCallback():
+                return (_bind(self._attackers[step.attacker].forged_callback, step),)
+            case Together():
+                return tuple(action for one in step.together for action in self._actions(one))
+            case _:
+                assert_never(step)
+
+
+def _bind(
+    act: Callable[[Any], Coroutine[Any, Any, None]], step: Any
+) -> Callable[[], Coroutine[Any, Any, None]]:
+    return lambda: act(step)

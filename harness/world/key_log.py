@@ -1,0 +1,49 @@
+"""The secrets of one run: every endpoint reports them here, and the capture file carries them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from harness.net.address import Endpoint
+
+
+@dataclass(slots=True)
+class SessionSecrets:
+    """The secrets of one TLS session, and the connections that carried it."""
+
+    client_random: bytes
+    secrets: dict[str, bytes] = field(default_factory=dict)
+    """Label of the NSS key log format to secret."""
+    carriers: set[frozenset[Endpoint]] = field(default_factory=set)
+    """The two ends of each connection whose end reported it; a tunnel's carrier for TLS in a tunnel."""
+
+
+class KeyLog:
+    """A KeyTap that keeps everything; both ends of a session report the same secrets once."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._sessions: dict[bytes, SessionSecrets] = {}
+
+    def secret(
+        self, *, local: Endpoint, peer: Endpoint, client_random: bytes, label: str, secret: bytes
+    ) -> None:
+        """Keep one secret; the first value of a label stays."""
+        session = self._sessions.setdefault(client_random, SessionSecrets(client_random))
+        session.secrets.setdefault(label, secret)
+        session.carriers.add(frozenset((local, peer)))
+
+    def __iter__(self) -> Iterator[SessionSecrets]:
+        """The sessions, in order of their first secret."""
+        return iter(self._sessions.values())
+
+    @property
+    def by_carrier(self) -> Mapping[frozenset[Endpoint], tuple[SessionSecrets, ...]]:
+        """Sessions by the connection that carries them."""
+        found: dict[frozenset[Endpoint], list[SessionSecrets]] = {}
+        for session in self:
+            for carrier in sorted(session.carriers, key=sorted):
+                found.setdefault(carrier, []).append(session)
+        return MappingProxyType({carrier: tuple(s) for carrier, s in found.items()})

@@ -1,0 +1,92 @@
+"""The layout of a scenario: which machine stands on which segment, and who is called what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from harness.net.address import Address
+from harness.scenario.fleet import NamedDevice, devices
+from harness.scenario.scenario import Scenario
+from harness.site import canary
+from harness.world.wire.plan import Attachment, HostPlan, Plan
+
+CANARY_HOSTS: Mapping[str, Address] = MappingProxyType(
+    {
+        "canary-node": canary.NODE,
+        "canary-other-node": canary.OTHER_NODE,
+        "canary-balancer": canary.BALANCER,
+        "canary-device": canary.DEVICE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """A plan for a wire, and the names that go into the capture."""
+
+    plan: Plan
+    devices: tuple[NamedDevice, ...]
+    host_names: Mapping[Address, str]
+    """Address to the one name that a capture shows for it."""
+
+
+def lay_out(scenario: Scenario) -> Layout:
+    """Place every machine of a scenario, and the canary's, on the segments.
+
+    Balancers stand between outside and dmz with one address; nodes stand on dmz and inside, and where
+    no balancer shields them also on outside.
+    """
+    site = scenario.site
+    named = devices(scenario)
+    node_segments = ("dmz", "inside") if site.balancers else ("dmz", "inside", "outside")
+    hosts = [
+        HostPlan(name=name, attachments=_attach(address, *node_segments), loopback_tap=True)
+        for name, address in site.nodes.items()
+    ]
+    hosts += [
+        HostPlan(name=name, attachments=_attach(balancer.address, "dmz", "outside"))
+        for name, balancer in site.balancers.items()
+    ]
+    for table in (scenario.attackers, scenario.bystanders):
+        hosts += [
+            HostPlan(name=name, attachments=_attach(host.address, host.segment))
+            for name, host in table.items()
+        ]
+    hosts += _device_hosts(named)
+    hosts += [
+        HostPlan(name=name, attachments=_attach(address, "dmz"))
+        for name, address in CANARY_HOSTS.items()
+    ]
+    machines = {
+        **site.nodes,
+        **{name: balancer.address for name, balancer in site.balancers.items()},
+        **{name: host.address for name, host in scenario.attackers.items()},
+        **{name: host.address for name, host in scenario.bystanders.items()},
+        **CANARY_HOSTS,
+    }
+    names = {name: (address,) for name, address in {**machines, **site.names}.items()}
+    names[site.fqdn] = (site.entry,)
+    host_names = {address: name for name, address in machines.items()}
+    host_names |= {device.address: device.name for device in named}
+    return Layout(
+        plan=Plan(hosts=tuple(hosts), names=MappingProxyType(names)),
+        devices=named,
+        host_names=MappingProxyType(host_names),
+    )
+
+
+def _attach(address: Address, *segments: str) -> tuple[Attachment, ...]:
+    return tuple(Attachment(segment=segment, addresses=(address,)) for segment in segments)
+
+
+def _device_hosts(named: tuple[NamedDevice, ...]) -> list[HostPlan]:
+    """One machine for each device; a fleet shares one, since a bridge has room for 1,024 ports only."""
+    fleets: dict[str, list[Address]] = {}
+    for device in named:
+        fleets.setdefault(device.fleet, []).append(device.address)
+    return [
+        HostPlan(name=fleet, attachments=(Attachment(segment="outside", addresses=tuple(addresses)),))
+        for fleet, addresses in fleets.items()
+    ]
