@@ -57,7 +57,9 @@ class EntryProblem:
 
     def __str__(self) -> str:
         """One line, with the value."""
-        return f"entry {self.number} (character {self.column}): got {quote(self.entry)}; {self.reason}"
+        return (
+            f"entry {self.number} (character {self.column}): got {quote(self.entry)}; {self.reason}"
+        )
 
 
 class AllowListError(ValueError):
@@ -92,7 +94,9 @@ class AllowList:
             try:
                 network, remarks = _parse_entry(entry)
             except ValueError as error:
-                problems.append(EntryProblem(number=number, column=column, entry=entry, reason=str(error)))
+                problems.append(
+                    EntryProblem(number=number, column=column, entry=entry, reason=str(error))
+                )
             else:
                 entries.append(network)
                 warnings += (f"entry {number} {quote(entry)}: {remark}" for remark in remarks)
@@ -162,7 +166,9 @@ def _parse_ip(text: str) -> Address:
         return parse_address(text)
     except ValueError:
         if _HOST_NAME.fullmatch(text):
-            raise ValueError(f"a host name is not in the list's grammar; expected {EXPECTED}") from None
+            raise ValueError(
+                f"a host name is not in the list's grammar; expected {EXPECTED}"
+            ) from None
         raise ValueError(f"expected {EXPECTED}") from None
 
 
@@ -174,14 +180,20 @@ def _parse_cidr(entry: str) -> tuple[Address, int]:
         _parse_ip(left)
         raise
     if "." in right:
-        raise ValueError("a mask after the slash; write the number of bits (/24), or a space before the mask")
+        raise ValueError(
+            "a mask after the slash; write the number of bits (/24), or a space before the mask"
+        )
     if not _PREFIX.fullmatch(right) or int(right) > address.max_prefixlen:
         raise ValueError(
             f"the number after the slash must be 0 to {address.max_prefixlen}, digits only, without leading zeros"
         )
     prefix = int(right)
     # A7: a mapped network is the IPv4 network it holds, if it holds nothing else.
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None and prefix >= _MAPPED_PREFIX:
+    if (
+        isinstance(address, IPv6Address)
+        and address.ipv4_mapped is not None
+        and prefix >= _MAPPED_PREFIX
+    ):
         return address.ipv4_mapped, prefix - _MAPPED_PREFIX
     return address, prefix
 
@@ -190,7 +202,9 @@ def _parse_subnet(entry: str) -> tuple[Address, int]:
     left, *rest = entry.split(" ")
     tokens = [token for token in rest if token]
     if "\t" in entry or len(tokens) != 1:
-        raise ValueError("only one mask, after spaces, may follow an address; put a semicolon between entries")
+        raise ValueError(
+            "only one mask, after spaces, may follow an address; put a semicolon between entries"
+        )
     address = _parse_ip(left)
     if isinstance(address, IPv6Address):
         raise ValueError("an IPv6 network is written with a slash, such as 2001:db8::/32")

@@ -33,10 +33,14 @@ def parse_remote_port(values: tuple[bytes, ...]) -> int:
     """
     if len(values) != 1:
         shown = ", ".join(_show(value) for value in values) or "none"
-        raise ForwardingError(f"{REMOTE_PORT}: got {len(values)} lines ({shown}); expected exactly one")
+        raise ForwardingError(
+            f"{REMOTE_PORT}: got {len(values)} lines ({shown}); expected exactly one"
+        )
     port = _parse_port(values[0])
     if port is None:
-        raise ForwardingError(f"{REMOTE_PORT}: got {_show(values[0])}; expected digits only, 1 to 65535")
+        raise ForwardingError(
+            f"{REMOTE_PORT}: got {_show(values[0])}; expected digits only, 1 to 65535"
+        )
     return port
 
 
@@ -62,7 +66,9 @@ def pick_forwarded_for(values: tuple[bytes, ...], *, from_right: int) -> Address
     elements = _split(values)
     if len(elements) < from_right:
         shown = ", ".join(_show(value) for value in values)
-        raise ForwardingError(f"{FORWARDED_FOR}: got {len(elements)} elements ({shown}); expected {from_right} or more")
+        raise ForwardingError(
+            f"{FORWARDED_FOR}: got {len(elements)} elements ({shown}); expected {from_right} or more"
+        )
     picked, *_ = (_parse_element(element) for element in elements[-from_right:])
     return picked
 

@@ -42,7 +42,14 @@ def build_proof(key: bytes, *, nonce: str, time_s: int, port: int) -> str:
 
 
 def is_proof(
-    key: bytes, *, nonce: str, time_s: int, port: int, proof: str, now_s: int, is_new: Callable[[str], bool]
+    key: bytes,
+    *,
+    nonce: str,
+    time_s: int,
+    port: int,
+    proof: str,
+    now_s: int,
+    is_new: Callable[[str], bool],
 ) -> bool:
     """Whether the proof holds, is recent, and its nonce is new (`is_new` remembers it)."""
     expected = build_proof(key, nonce=nonce, time_s=time_s, port=port)

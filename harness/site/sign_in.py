@@ -13,7 +13,9 @@ import re
 
 SESSION_COOKIE = "HZN"
 
-_LOGIN = re.compile(rb"/SAAS/auth/login\?app=([A-Za-z0-9._-]{1,64})&request=([0-9a-f]{32})", re.ASCII)
+_LOGIN = re.compile(
+    rb"/SAAS/auth/login\?app=([A-Za-z0-9._-]{1,64})&request=([0-9a-f]{32})", re.ASCII
+)
 
 
 def build_login_target(app: str, request: str) -> str:

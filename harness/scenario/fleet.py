@@ -1,0 +1,77 @@
+"""The fleet: every single device of a scenario, named and with an address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from itertools import chain
+
+from harness.net.address import Address
+from harness.scenario.scenario import Device, Scenario
+
+NUMBER = "{n}"
+"""Stands for the device's number in the user of a fleet."""
+
+SMALL = 200
+"""Up to so many devices without an address of their own share 203.0.113.0/24 (RFC 5737)."""
+
+_SMALL_POOL = (IPv4Address("203.0.113.10"), IPv4Address("203.0.113.254"))
+_LARGE_POOL = (IPv4Address("100.64.0.10"), IPv4Address("100.127.255.254"))
+"""RFC 6598: what a carrier's customers share."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedDevice:
+    """One device."""
+
+    name: str
+    """As in the capture: the scenario's name, or NAME-1 .. NAME-count."""
+    fleet: str
+    """The name in the scenario, which steps may use for all of them."""
+    device: Device
+    """This one: its own user, no count."""
+    address: Address
+
+
+def names(fleet: str, device: Device) -> tuple[str, ...]:
+    """The names of the devices that one entry of `devices` stands for."""
+    if device.count is None:
+        return (fleet,)
+    return tuple(f"{fleet}-{number}" for number in range(1, device.count + 1))
+
+
+def devices(scenario: Scenario) -> tuple[NamedDevice, ...]:
+    """All devices in the order of the file; equal scenarios give equal addresses."""
+    free = _free_addresses(scenario)
+    found: list[NamedDevice] = []
+    for fleet, device in scenario.devices.items():
+        for number, name in enumerate(names(fleet, device), start=1):
+            user = device.user if device.count is None else device.user.replace(NUMBER, str(number))
+            address = device.address or next(free)
+            one = device.model_copy(update={"user": user, "count": None, "address": address})
+            found.append(NamedDevice(name=name, fleet=fleet, device=one, address=address))
+    return tuple(found)
+
+
+def _free_addresses(scenario: Scenario) -> Iterator[Address]:
+    """Addresses for devices that state none, without those that somebody has."""
+    wanted = sum(len(names(n, d)) for n, d in scenario.devices.items() if d.address is None)
+    pools = (_SMALL_POOL, _LARGE_POOL) if wanted <= SMALL else (_LARGE_POOL,)
+    taken = set(_stated_addresses(scenario))
+    for first, last in pools:
+        for number in range(int(first), int(last) + 1):
+            if (address := IPv4Address(number)) not in taken:
+                yield address
+
+
+def _stated_addresses(scenario: Scenario) -> Iterable[Address]:
+    site = scenario.site
+    return chain(
+        site.nodes.values(),
+        (balancer.address for balancer in site.balancers.values()),
+        site.names.values(),
+        (device.address for device in scenario.devices.values() if device.address is not None),
+        (attacker.address for attacker in scenario.attackers.values()),
+        (bystander.address for bystander in scenario.bystanders.values()),
+    )
