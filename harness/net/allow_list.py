@@ -52,14 +52,12 @@ class EntryProblem:
     """1-based character of the text where the entry starts."""
     entry: str
     """As written, without blanks around it."""
-    reason: str
-    """What is wrong, and what to write instead."""
+    expected: str
+    """What to write instead."""
 
     def __str__(self) -> str:
         """One line, with the value."""
-        return (
-            f"entry {self.number} (character {self.column}): got {quote(self.entry)}; {self.reason}"
-        )
+        return f"entry {self.number} (character {self.column}): got {quote(self.entry)}; expected {self.expected}"
 
 
 class AllowListError(ValueError):
@@ -95,7 +93,7 @@ class AllowList:
                 network, remarks = _parse_entry(entry)
             except ValueError as error:
                 problems.append(
-                    EntryProblem(number=number, column=column, entry=entry, reason=str(error))
+                    EntryProblem(number=number, column=column, entry=entry, expected=str(error))
                 )
             else:
                 entries.append(network)
@@ -139,12 +137,12 @@ def _parse_entry(entry: str) -> tuple[Network, tuple[str, ...]]:
     """The network, and remarks about it.
 
     Raises:
-        ValueError: what is wrong and what to write instead.
+        ValueError: what is expected instead.
     """
     if not entry:
-        raise ValueError("an empty entry; remove one of the semicolons")
+        raise ValueError("an entry between the semicolons; remove one of them")
     if "%" in entry:
-        raise ValueError("a zone id means nothing to another machine; write the address without it")
+        raise ValueError("an address without a zone id, which means nothing to another machine")
     if "/" in entry:
         address, prefix = _parse_cidr(entry)
     elif " " in entry or "\t" in entry:
@@ -166,10 +164,8 @@ def _parse_ip(text: str) -> Address:
         return parse_address(text)
     except ValueError:
         if _HOST_NAME.fullmatch(text):
-            raise ValueError(
-                f"a host name is not in the list's grammar; expected {EXPECTED}"
-            ) from None
-        raise ValueError(f"expected {EXPECTED}") from None
+            raise ValueError(f"{EXPECTED}; a host name cannot stand here") from None
+        raise ValueError(EXPECTED) from None
 
 
 def _parse_cidr(entry: str) -> tuple[Address, int]:
@@ -180,12 +176,10 @@ def _parse_cidr(entry: str) -> tuple[Address, int]:
         _parse_ip(left)
         raise
     if "." in right:
-        raise ValueError(
-            "a mask after the slash; write the number of bits (/24), or a space before the mask"
-        )
+        raise ValueError("the number of bits after the slash (/24), or a space before the mask")
     if not _PREFIX.fullmatch(right) or int(right) > address.max_prefixlen:
         raise ValueError(
-            f"the number after the slash must be 0 to {address.max_prefixlen}, digits only, without leading zeros"
+            f"0 to {address.max_prefixlen} after the slash, digits only, without leading zeros"
         )
     prefix = int(right)
     # A7: a mapped network is the IPv4 network it holds, if it holds nothing else.
@@ -202,17 +196,14 @@ def _parse_subnet(entry: str) -> tuple[Address, int]:
     left, *rest = entry.split(" ")
     tokens = [token for token in rest if token]
     if "\t" in entry or len(tokens) != 1:
-        raise ValueError(
-            "only one mask, after spaces, may follow an address; put a semicolon between entries"
-        )
+        raise ValueError("one address, spaces, one mask; a semicolon between entries")
     address = _parse_ip(left)
     if isinstance(address, IPv6Address):
-        raise ValueError("an IPv6 network is written with a slash, such as 2001:db8::/32")
+        raise ValueError("an IPv6 network with a slash, such as 2001:db8::/32")
     prefix = _mask_size(tokens[0])
     if prefix is None:
         raise ValueError(
-            "the second part is no mask such as 255.255.255.0 (ones, then zeros); "
-            "if it is another address, put a semicolon before it"
+            "a mask such as 255.255.255.0 (ones, then zeros) after the space, or a semicolon before another address"
         )
     return address, prefix
 

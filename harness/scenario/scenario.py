@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from harness.net.address import Address
-from harness.site.site import Model, Site
+from harness.site.site import Model, Site, WrittenAddress
 
 Segment = Literal["outside", "dmz", "inside"]
 
@@ -30,7 +29,7 @@ class Device(Model):
     tls: Literal["1.2", "1.3"] = "1.3"
     """The newest version it offers."""
     certificate: Literal["own", "none"] = "own"
-    address: Address | None = None
+    address: WrittenAddress | None = None
     """None: the next free one of 203.0.113.0/24 (or 100.64.0.0/10 for more than 200)."""
     count: Annotated[int, Field(ge=1, le=5000)] | None = None
     tunnel: tuple[TunnelRule, ...] | None = None
@@ -40,14 +39,14 @@ class Device(Model):
 class Attacker(Model):
     """A hostile machine on one segment."""
 
-    address: Address
+    address: WrittenAddress
     segment: Segment = "outside"
 
 
 class Bystander(Model):
     """A machine that only listens: something that must not be reached."""
 
-    address: Address
+    address: WrittenAddress
     segment: Segment = "inside"
     listen: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = (443,)
 

@@ -3,20 +3,45 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
-from harness.net.address import Address
+from harness.net.address import Address, parse_address
 
 SERVICE_PORT = 443
-"""The Access service always listens here (deployment.md 2.1)."""
+"""The Access service always listens here."""
+
+
+def _read_address(value: object) -> Address:
+    """Only what `parse_address` reads: pydantic alone would take the number 1 for 0.0.0.1."""
+    if isinstance(value, IPv4Address | IPv6Address):
+        return value
+    try:
+        if isinstance(value, str):
+            return parse_address(value)
+    except ValueError:
+        pass
+    raise PydanticCustomError("address", "an IPv4 address such as 10.20.1.2")
+
+
+WrittenAddress = Annotated[
+    Address,
+    PlainValidator(_read_address),
+    PlainSerializer(str, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "ipv4", "examples": ["10.20.1.2"]}),
+]
+"""An address in its canonical written form: no leading zeros, no short forms, no numbers."""
 
 
 class Model(BaseModel):
     """A frozen record that refuses unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True
+    )
 
 
 class BalancerMode(StrEnum):
@@ -38,38 +63,47 @@ class ForwardedFor(StrEnum):
 class Balancer(Model):
     """One load balancer."""
 
-    address: Address
+    address: WrittenAddress
     """Where devices and proxies reach it, and the source of its connections to the nodes."""
     proxy: BalancerMode = Field(BalancerMode.PASSTHROUGH, alias="5262")
+    """The proxy ports. Only `passthrough` is right: the client certificate must reach the cert proxy."""
     service: BalancerMode = Field(BalancerMode.TERMINATE, alias="443")
+    """The service port: `terminate` ends TLS, sets RemotePort and X-Forwarded-For, encrypts again to the node."""
     forwarded_for: ForwardedFor = ForwardedFor.REPLACE
+    """`replace` drops a client's own X-Forwarded-For, `append` keeps it on the left."""
     engine: Literal["builtin"] = "builtin"
+    """Which program balances."""
 
 
 class Port(Model):
     """One row of the settings page's port table."""
 
     port: Annotated[int, Field(ge=1, le=65535)]
+    """Where the cert proxy listens."""
     admin_port: bool = False
     """On for the port that receives the service's internal certificate request."""
     ssl_certificate_type: Literal["passthrough", "custom"] = "custom"
+    """`passthrough` presents the appliance's own certificate, `custom` an uploaded chain."""
 
 
 class CertProxy(Model):
-    """The cert-proxy settings page (deployment.md 2.1)."""
+    """The cert-proxy settings page."""
 
     destination_forced: bool = True
+    """On: every request goes to the one `destination`, whatever the device asks for."""
     destination: str = ""
-    """Forced: exactly one host name or IP. Not forced: an allow-list (deployment.md 2.2)."""
+    """Forced: exactly one host name or IP. Not forced: an allow-list (`CIDR; ADDRESS MASK; IP`)."""
     allow_remote_port_header: bool = False
+    """Off: RemotePort and X-Forwarded-For have no effect at all."""
     accept_remote_port_from: str = ""
-    """Allow-list, matched on the TCP peer of the request."""
+    """Allow-list of balancers whose headers count, matched on the TCP peer of the request."""
     number_of_load_balancers: Annotated[int, Field(ge=1, le=10)] = 1
     """X-Forwarded-For is read this many elements from the right."""
     ports: tuple[Port, ...] = (
         Port(port=5262),
         Port(port=5263, admin_port=True, ssl_certificate_type="passthrough"),
     )
+    """The port table; more ports may be added."""
 
 
 class Site(Model):
@@ -77,13 +111,15 @@ class Site(Model):
 
     fqdn: str
     """The name that users and devices use."""
-    nodes: dict[str, Address]
+    nodes: dict[str, WrittenAddress]
     """Node name to its address; each node runs an Access service and a cert proxy."""
     balancers: dict[str, Balancer] = {}
+    """Balancer name to its settings. Without one, devices reach the first node directly."""
     cert_proxy: CertProxy = CertProxy()
+    """The cert-proxy settings page, the same on every node."""
     tls: Literal["1.2", "1.3"] = "1.3"
     """The newest version that balancers and nodes speak."""
-    names: dict[str, Address] = {}
+    names: dict[str, WrittenAddress] = {}
     """Further host names and their addresses."""
     other_services: dict[str, str] = {}
     """Further things that nodes may talk to: name to `tcp|udp ADDRESS:PORT`."""

@@ -1,0 +1,259 @@
+"""The preflight of a site: every rule that a single field cannot tell, before anything is built or judged.
+
+A problem makes the site meaningless or impossible; a warning is legal and probably not meant.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address, IPv4Network
+
+from harness.net.address import Address, parse_address
+from harness.net.allow_list import AllowList, AllowListError
+from harness.site import canary
+from harness.site.host_name import LOCALHOST, is_host_name, is_machine_name
+from harness.site.problem import Path, Problem, choose, show
+from harness.site.service import EXPECTED, parse_service
+from harness.site.site import SERVICE_PORT, BalancerMode, Site
+
+RESERVED = (LOCALHOST, "canary-node", "canary-other-node", "canary-balancer", "canary-device")
+"""Names that the harness itself gives to machines."""
+
+
+def find_problems(site: Site) -> tuple[Problem, ...]:
+    """Everything that must be changed before this site can be built or judged; () when it is fine."""
+    return (
+        *_names(site),
+        *_addresses(site),
+        *_destination(site),
+        *_accept_list(site),
+        *_balancers(site),
+        *_ports(site),
+        *_other_services(site),
+    )
+
+
+def find_warnings(site: Site) -> tuple[str, ...]:
+    """What is legal and probably not meant, one sentence each, with the setting."""
+    page = site.cert_proxy
+    found: list[str] = []
+    if page.allow_remote_port_header or page.accept_remote_port_from:
+        found += _list_warnings("accept_remote_port_from", page.accept_remote_port_from)
+    if not page.destination_forced:
+        found += _list_warnings("destination", page.destination)
+    if page.destination_forced and page.destination == LOCALHOST and site.terminating:
+        found.append(
+            "destination is localhost behind a terminating balancer: devices do not trust the node's own certificate"
+        )
+    if site.terminating and not page.allow_remote_port_header:
+        found.append(
+            "a balancer ends TLS but allow_remote_port_header is off: the node that holds the certificate is not found"
+        )
+    if page.allow_remote_port_header and not site.terminating:
+        found.append("allow_remote_port_header is on but no balancer ends TLS: no header can count")
+    return tuple(found)
+
+
+def address_problem(path: Path, address: Address) -> Problem | None:
+    """Why a machine cannot have this address; None when it can."""
+    if not isinstance(address, IPv4Address):
+        expected = (
+            "an IPv4 address: machines have IPv4 addresses only so far (allow-lists may hold IPv6)"
+        )
+    elif address in canary.NETWORK:
+        expected = (
+            f"an address outside {canary.NETWORK}, where the harness keeps machines of its own"
+        )
+    elif _is_special(address):
+        expected = "an address that one machine can have on a network"
+    else:
+        return None
+    return Problem(path=path, found=show(str(address)), expected=expected)
+
+
+def _is_special(address: IPv4Address) -> bool:
+    return (
+        address.is_loopback
+        or address.is_multicast
+        or address.is_reserved
+        or address.is_link_local
+        or address in IPv4Network("0.0.0.0/8")
+    )
+
+
+def _list_warnings(setting: str, text: str) -> list[str]:
+    try:
+        return [f"{setting}: {warning}" for warning in AllowList.parse(text).warnings]
+    except AllowListError:
+        return []  # find_problems tells
+
+
+def _names(site: Site) -> Iterator[Problem]:
+    if not is_host_name(site.fqdn) or "." not in site.fqdn:
+        yield Problem(
+            path=("fqdn",),
+            found=show(site.fqdn),
+            expected="a full host name in lower case such as access.example.com",
+        )
+    if not site.nodes:
+        yield Problem(
+            path=("nodes",), found="{}", expected="at least one node, such as node1: 10.20.1.1"
+        )
+    tables: tuple[tuple[str, Mapping[str, object]], ...] = (
+        ("nodes", site.nodes),
+        ("balancers", site.balancers),
+    )
+    taken = {site.fqdn: "fqdn"}
+    for table, entries in tables:
+        for name in entries:
+            if not is_machine_name(name):
+                yield _bad_name(
+                    (table, name),
+                    "a machine name: lower-case letters, digits and hyphens, such as node1",
+                )
+            yield from _clash((table, name), name, taken)
+    for name in site.names:
+        if not is_host_name(name):
+            yield _bad_name(("names", name), "a host name in lower case such as files.example.com")
+        yield from _clash(("names", name), name, taken)
+
+
+def _bad_name(path: Path, expected: str) -> Problem:
+    return Problem(path=path, found=show(path[-1]), expected=expected, at_key=True)
+
+
+def _clash(path: Path, name: str, taken: dict[str, str]) -> Iterator[Problem]:
+    """Remember a name; a problem when somebody has it."""
+    if name in RESERVED:
+        yield _bad_name(path, f"another name: {name} is the harness's own")
+    elif name in taken:
+        yield _bad_name(path, f"another name: {taken[name]} has this one")
+    taken.setdefault(name, ".".join(str(key) for key in path))
+
+
+def _addresses(site: Site) -> Iterator[Problem]:
+    machines: list[tuple[Path, Address]] = [
+        *((("nodes", name), address) for name, address in site.nodes.items()),
+        *(
+            (("balancers", name, "address"), entry.address)
+            for name, entry in site.balancers.items()
+        ),
+    ]
+    owners: dict[Address, str] = {}
+    for path, address in machines:
+        if problem := address_problem(path, address):
+            yield problem
+        if address in owners:
+            yield Problem(
+                path=path,
+                found=show(str(address)),
+                expected=f"an address of its own: {owners[address]} has this one",
+            )
+        owners.setdefault(address, str(path[1]))
+    for name, address in site.names.items():
+        if problem := address_problem(("names", name), address):
+            yield problem
+
+
+def _destination(site: Site) -> Iterator[Problem]:
+    path = ("cert_proxy", "destination")
+    text = site.cert_proxy.destination
+    if not site.cert_proxy.destination_forced:
+        yield from _allow_list(path, text)
+        return
+    found = show(text)
+    one = "exactly one host name or IP address (destination_forced is on)"
+    if not text.strip():
+        yield Problem(path=path, found=found, expected=f"{one}, such as {site.fqdn} or localhost")
+        return
+    if any(mark in text for mark in ";,/ \t\n"):
+        yield Problem(
+            path=path, found=found, expected=f"{one}; for a list, turn destination_forced off"
+        )
+        return
+    try:
+        address = parse_address(text)
+    except ValueError:
+        pass
+    else:
+        if not address.is_loopback and (problem := address_problem(path, address)):
+            yield problem
+        return
+    host, colon, port = text.rpartition(":")
+    if text.startswith("[") or (colon and ":" not in host and port.isdecimal()):
+        yield Problem(
+            path=path, found=found, expected=f"{one}, without a port: it is always {SERVICE_PORT}"
+        )
+    elif text != LOCALHOST and not site.resolve(text):
+        known = (site.fqdn, LOCALHOST, *site.nodes, *site.balancers, *site.names)
+        yield Problem(
+            path=path,
+            found=found,
+            expected=f"an IP address or a name of this site: {choose(known, text)}; add others under names",
+        )
+
+
+def _accept_list(site: Site) -> Iterator[Problem]:
+    yield from _allow_list(
+        ("cert_proxy", "accept_remote_port_from"), site.cert_proxy.accept_remote_port_from
+    )
+
+
+def _allow_list(path: Path, text: str) -> Iterator[Problem]:
+    try:
+        AllowList.parse(text)
+    except AllowListError as error:
+        for problem in error.problems:
+            where = f" in entry {problem.number} (character {problem.column})"
+            yield Problem(path=path, found=show(problem.entry) + where, expected=problem.expected)
+
+
+def _balancers(site: Site) -> Iterator[Problem]:
+    for name, balancer in site.balancers.items():
+        if balancer.proxy is BalancerMode.TERMINATE:
+            yield Problem(
+                path=("balancers", name, "5262"),
+                found='"terminate"',
+                expected="passthrough: the client certificate must reach the cert proxy; "
+                "to show what happens otherwise, switch on defect F36",
+            )
+
+
+def _ports(site: Site) -> Iterator[Problem]:
+    path = ("cert_proxy", "ports")
+    ports = site.cert_proxy.ports
+    for port, count in Counter(entry.port for entry in ports).items():
+        if count > 1:
+            index = [entry.port for entry in ports].index(
+                port, 1 + [e.port for e in ports].index(port)
+            )
+            yield Problem(path=(*path, index, "port"), found=str(port), expected="each port once")
+        if port == SERVICE_PORT:
+            index = [entry.port for entry in ports].index(port)
+            yield Problem(
+                path=(*path, index, "port"),
+                found=str(port),
+                expected=f"another port: the Access service has {SERVICE_PORT}",
+            )
+    if not site.proxy_ports:
+        yield Problem(
+            path=path,
+            found="no port with admin_port off",
+            expected="a port for devices, such as 5262",
+        )
+    if site.terminating and not site.admin_ports:
+        yield Problem(
+            path=path,
+            found="no port with admin_port on",
+            expected="one for the certificate call-back, such as 5263: "
+            "behind a balancer that ends TLS the nodes call each other there",
+        )
+
+
+def _other_services(site: Site) -> Iterator[Problem]:
+    for name, text in site.other_services.items():
+        try:
+            parse_service(text)
+        except ValueError:
+            yield Problem(path=("other_services", name), found=show(text), expected=EXPECTED)
