@@ -1,0 +1,132 @@
+"""The main job, measured: `make bench`. Numbers are printed, never asserted; machines are shared and noisy.
+
+Each figure says what it counts. Times come from the wall clock of this machine, or from the packets' own time stamps.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from harness.decode.decode import decode
+from harness.replay import replay
+from harness.run import run
+from harness.scenario.document import load_scenario
+from harness.site.sign_in import find_app, find_user
+from harness.trace.trace import Trace
+
+ROUNDS = 15
+CLUSTER = """
+scenario: {name}
+site:
+  fqdn: access.example.com
+  nodes: {{node1: 10.20.1.1, node2: 10.20.1.2, node3: 10.20.1.3}}
+  balancers:
+    vip: {{address: 10.20.0.10, "5262": passthrough, "443": terminate}}
+  cert_proxy:
+    destination_forced: true
+    destination: access.example.com
+    allow_remote_port_header: true
+    accept_remote_port_from: "10.20.0.10"
+devices:
+  phone: {{user: "user-{{n}}@example.com", count: {count}}}
+steps:
+  - {{device: phone, sign_in: salesforce}}
+"""
+
+
+def main() -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory() as folder:
+        one = Path(folder) / "one.pcapng"
+        many = Path(folder) / "many.pcapng"
+        walls = [_wall(1, one) for _ in range(ROUNDS + 1)]
+        first_ns = _sign_in_times(_trace(one))[0]
+        started = time.perf_counter()
+        with one.open("rb") as stream:
+            replay(stream)
+        judged = time.perf_counter() - started
+        _row("one cluster scenario, capture and verdict, first (cold)", f"{walls[0] * 1000:.0f} ms")
+        _row(f"the same once warm, median of {ROUNDS}", f"{statistics.median(walls[1:]) * 1000:.0f} ms", "< 500 ms")
+        _row("of which the verdict", f"{judged * 1000:.0f} ms")
+        _row("first device signed in, SYN to answer", f"{first_ns / 1e6:.0f} ms", "< 150 ms")
+
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        # A new process, so that its fork server and its worlds inherit the one core.
+        script = "import sys; from benchmarks.main_job import burst; burst(sys.argv[1])"
+        subprocess.run([sys.executable, "-c", script, str(many)], check=True)
+        trace = _trace(many)
+        times = _sign_in_times(trace)
+        span_ns = max(c.closed_ns for c in trace.connections if c.server.port == 5262) - min(
+            c.opened_ns for c in trace.connections if c.server.port == 5262 and c.tap == "outside"
+        )
+        dropped = sum(tap.dropped or 0 for tap in trace.taps)
+        _row("burst of 200 devices on one core: signed in", str(len(times)), "200")
+        _row("  packets recorded / lost", f"{len(trace.packets)} / {dropped}", "0 lost")
+        _row("  transactions a second", f"{len(times) / (span_ns / 1e9):.0f}", ">= 60")
+        started = time.perf_counter()
+        with many.open("rb") as stream:
+            verdict = replay(stream)
+        _row("  verdict of that file", f"{verdict.outcome.value} in {time.perf_counter() - started:.1f} s")
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        _row("  peak memory of the judging process", f"{peak:.0f} MB")
+        helps = [_help() for _ in range(7)]
+        _row("harness --help, median of 7", f"{statistics.median(helps) * 1000:.0f} ms", "< 300 ms")
+
+
+def burst(file: str) -> None:
+    """Record 200 devices into `file`."""
+    _wall(200, Path(file))
+
+
+def _wall(count: int, file: Path) -> float:
+    text = CLUSTER.format(name=f"benchmark with {count} device(s)", count=count)
+    scenario = load_scenario(text, name="benchmark.yaml")
+    started = time.perf_counter()
+    result = run(scenario, text=text, file=file)
+    wall = time.perf_counter() - started
+    if not result.verdict.as_expected:
+        print(json.dumps([(r.check, r.outcome, r.reason) for r in result.verdict.results]), file=sys.stderr)
+        raise SystemExit(f"{file}: verdict {result.verdict.outcome.value}")
+    return wall
+
+
+def _help() -> float:
+    started = time.perf_counter()
+    command = [str(Path(sys.executable).parent / "harness"), "--help"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def _trace(file: Path) -> Trace:
+    with file.open("rb") as stream:
+        return decode(stream)
+
+
+def _sign_in_times(trace: Trace) -> list[int]:
+    """Nanoseconds from each device's SYN to the answer that signs it in."""
+    return [
+        exchange.response.last_ns - connection.opened_ns
+        for connection in trace.connections
+        if connection.tap == "outside" and connection.tunnel is not None
+        for exchange in connection.tunnel.exchanges
+        if exchange.request is not None
+        and exchange.response is not None
+        and find_app(exchange.request.target)
+        and find_user(exchange.response.status, exchange.response.body)
+    ]
+
+
+def _row(what: str, value: str, target: str = "") -> None:
+    print(f"{what:<58} {value:>16}   {target}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""The key log: secrets of one run, by session and by carrier."""
+
+from __future__ import annotations
+
+from harness.net.address import Endpoint, parse_address
+from harness.world.key_log import KeyLog
+
+DEVICE = Endpoint(parse_address("203.0.113.10"), 40000)
+VIP = Endpoint(parse_address("10.20.0.10"), 5262)
+BALANCER = Endpoint(parse_address("10.20.0.10"), 41000)
+NODE = Endpoint(parse_address("10.20.1.1"), 5262)
+RANDOM = bytes(range(32))
+
+
+def test_both_ends_of_a_session_are_one_session_with_two_carriers() -> None:
+    """A pass-through balancer gives one session two connections."""
+    keys = KeyLog()
+
+    keys.secret(local=DEVICE, peer=VIP, client_random=RANDOM, label="CLIENT_RANDOM", secret=b"m")
+    keys.secret(local=NODE, peer=BALANCER, client_random=RANDOM, label="CLIENT_RANDOM", secret=b"m")
+
+    assert [session.secrets for session in keys] == [{"CLIENT_RANDOM": b"m"}]
+    assert set(keys.by_carrier) == {frozenset((DEVICE, VIP)), frozenset((NODE, BALANCER))}
+
+
+def test_a_carrier_may_have_several_sessions() -> None:
+    """TLS inside a tunnel names the connection that carries it."""
+    keys = KeyLog()
+
+    keys.secret(local=DEVICE, peer=VIP, client_random=RANDOM, label="CLIENT_RANDOM", secret=b"outer")
+    keys.secret(local=DEVICE, peer=VIP, client_random=bytes(32), label="CLIENT_RANDOM", secret=b"in")
+
+    sessions = keys.by_carrier[frozenset((DEVICE, VIP))]
+    assert [s.client_random for s in sessions] == [RANDOM, bytes(32)]
+
+
+def test_the_first_value_of_a_label_stays() -> None:
+    """A later key update must not replace what the file's start needs."""
+    keys = KeyLog()
+
+    keys.secret(local=DEVICE, peer=VIP, client_random=RANDOM, label="CLIENT_TRAFFIC_SECRET_0", secret=b"1")
+    keys.secret(local=DEVICE, peer=VIP, client_random=RANDOM, label="CLIENT_TRAFFIC_SECRET_0", secret=b"2")
+
+    assert next(iter(keys)).secrets == {"CLIENT_TRAFFIC_SECRET_0": b"1"}
