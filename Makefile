@@ -1,0 +1,84 @@
+# Needs python3 >= 3.11 and make; everything else is set up by the first target that needs it.
+# Works as root and as an ordinary user. Network is used for package registries only.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+HARNESS := $(BIN)/harness
+STAMP := $(VENV)/.installed
+OUTPUT ?= runs
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test replay check format bench system clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r n t; do printf '%-14s %s\n' "$$n" "$$t"; done
+
+run: $(STAMP) ## run every scenario, replay every capture, print the results
+	@status=0; \
+	$(HARNESS) doctor && $(HARNESS) run scenarios --output $(OUTPUT) || status=$$?; \
+	$(HARNESS) replay captures || { code=$$?; [ $$status -ne 0 ] || status=$$code; }; \
+	exit $$status
+
+replay: $(STAMP) ## judge every checked-in capture again
+	@$(HARNESS) replay captures
+
+test: system $(STAMP) ## set up everything, check the code, run all tests
+	@status=0; $(MAKE) --no-print-directory check || status=$$?; \
+	$(BIN)/python -m pytest $(PYTEST_ARGS) || { code=$$?; [ $$status -ne 0 ] || status=$$code; }; \
+	exit $$status
+
+check: $(STAMP) ## lint, types, architecture
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict harness
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_architecture.py
+
+format: $(STAMP) ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## measure speed and memory, print the numbers
+	$(BIN)/python -m benchmarks
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What only the tests need: tshark, editcap and capinfos, the independent readers of the capture files.
+system:
+	@if command -v tshark >/dev/null && command -v editcap >/dev/null && command -v capinfos >/dev/null; \
+	then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing tshark"; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get install -qq -y --no-install-recommends tshark >/dev/null 2>&1 \
+	  || { apt-get update -qq && apt-get install -qq -y --no-install-recommends tshark >/dev/null; }; \
+	else \
+	  echo "tshark (with editcap and capinfos) is missing: the tests that compare with it are left out."; \
+	  echo "To have them: apt-get install tshark (as root), or your system's package of that name."; \
+	  [ "$${CI:-}" != true ]; \
+	fi
+
+# The environment: made once, and again when the lock or the project file changes.
+$(STAMP): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null \
+	|| { echo "$(PYTHON) is missing: install Python 3.11 or newer, or name one: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	|| { echo "$$($(PYTHON) --version) is too old: install Python 3.11 or newer, or name one: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing python3-venv"; \
+	    export DEBIAN_FRONTEND=noninteractive; \
+	    apt-get install -qq -y --no-install-recommends python3-venv >/dev/null 2>&1 \
+	    || { apt-get update -qq && apt-get install -qq -y --no-install-recommends python3-venv >/dev/null; }; \
+	  else \
+	    echo "$(PYTHON) cannot make environments (no venv or ensurepip): apt-get install python3-venv (as root)"; \
+	    exit 1; \
+	  fi; }
+	@echo "setting up $(VENV)"
+	@[ -x $(BIN)/python ] && $(BIN)/python -c '' 2>/dev/null || { rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $(STAMP)
