@@ -2,7 +2,7 @@
 
     LABEL <client random, 64 hex digits> <secret, hex>
 
-https://www.ietf.org/archive/id/draft-ietf-tls-keylogfile: comment lines begin with `#`; an unknown label is not an error.
+draft-ietf-tls-keylogfile: comment lines begin with `#`; an unknown label is not an error.
 """
 
 from __future__ import annotations
