@@ -30,6 +30,8 @@ class HostPlan:
     """The first one also gets everything that nobody owns: such packets leave and are never answered."""
     loopback_tap: bool = False
     """Record its `lo` as well, under the tap name `NAME.lo`."""
+    port_range: tuple[int, int] | None = None
+    """First and last port that connections without a `source_port` get; None: the kernel's usual range."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,210 @@
+"""The kernel wire: one network namespace per host, one bridge per segment, veth pairs between them.
+
+The bridges stand in a namespace of their own, the switch. Nothing routes between segments or out of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import time
+from ipaddress import IPv4Address
+from typing import Self
+
+from harness.net.address import Address
+from harness.world.wire import offload, rtnetlink
+from harness.world.wire.kernel_host import KernelHost, Machine
+from harness.world.wire.layout import InterfacePlan, check_plan, lay_out, mac_of
+from harness.world.wire.namespace import Namespace, WireError, set_sysctl
+from harness.world.wire.plan import HostPlan, Plan
+from harness.world.wire.rtnetlink import LOOPBACK, Link, Request, Rtnetlink
+from harness.world.wire.tap import TapPoint
+
+_READY_TIMEOUT_NS = 5_000_000_000
+_POLL_SECONDS = 0.0005
+_LOOPBACK_MTU = 1500
+"""As on the bridges; the usual 65,536 makes packets that no wire carries."""
+
+_SYSCTLS = (
+    # First, because changing it resets others.
+    ("ipv4/ip_forward", "0"),
+    ("ipv6/conf/all/disable_ipv6", "1"),
+    ("ipv6/conf/default/disable_ipv6", "1"),
+    ("ipv4/ip_unprivileged_port_start", "0"),
+    # One address may stand on two segments of a host: neither drop by source nor answer for the other interface.
+    ("ipv4/conf/all/rp_filter", "0"),
+    ("ipv4/conf/default/rp_filter", "0"),
+    ("ipv4/conf/all/arp_ignore", "1"),
+    ("ipv4/conf/all/arp_announce", "2"),
+    # Tail loss probes of a busy machine look like lost packets.
+    ("ipv4/tcp_early_retrans", "0"),
+)
+
+
+def _configure(host: HostPlan) -> None:
+    """The settings of a host's namespace, from inside, before it has an interface."""
+    for name, value in _SYSCTLS:
+        if name.startswith("ipv6/"):
+            try:
+                set_sysctl(name, value)
+            except FileNotFoundError:
+                pass  # A kernel without IPv6 has nothing to switch off.
+        else:
+            set_sysctl(name, value)
+    if host.port_range is not None:
+        first, last = host.port_range
+        set_sysctl("ipv4/ip_local_port_range", f"{first} {last}")
+
+
+def _host_requests(index_of: dict[str, int], interfaces: tuple[InterfacePlan, ...]) -> list[Request]:
+    requests = [rtnetlink.link_up(LOOPBACK, mtu=_LOOPBACK_MTU)]
+    for interface in interfaces:
+        index = index_of[interface.segment]
+        requests += [rtnetlink.address(index, interface.address), rtnetlink.link_up(index)]
+        requests += [rtnetlink.local_route(network) for network in interface.own]
+        requests += [rtnetlink.neighbour(index, n, mac_of(n)) for n in interface.neighbours]
+        requests += [
+            rtnetlink.route(r.network, index, source=interface.address, via=r.via) for r in interface.routes
+        ]
+    # `lo` has 127.0.0.1/8 from the kernel as soon as it is up.
+    return requests
+
+
+def _is_ready(links: dict[str, Link], *, bridges: tuple[str, ...]) -> bool:
+    """True when every veth end forwards; a bridge without ports never comes up and does not count."""
+    return all(link.up and link.port_forwarding is not False for name, link in links.items() if name not in bridges)
+
+
+class KernelWire:
+    """The wire while it stands."""
+
+    def __init__(self, plan: Plan, switch: Namespace, machines: dict[str, Machine], taps: tuple[TapPoint, ...]) -> None:
+        """For `build` only."""
+        self._plan, self._switch, self._machines = plan, switch, machines
+        self.taps = taps
+
+    @classmethod
+    async def build(cls, plan: Plan) -> Self:
+        """Build it and wait until every link forwards.
+
+        Raises:
+            ValueError: the plan cannot be built; every problem in one message.
+            WireError: the kernel refused something, or links did not come up in 5 seconds.
+        """
+        check_plan(plan)
+        _raise_file_limit()
+        switch = Namespace.create()
+        machines: dict[str, Machine] = {}
+        try:
+            await _assemble(plan, switch, machines)
+        except OSError as refused:
+            _release(switch, machines)
+            raise WireError(f"the kernel refused to build the wire: {refused}; `harness doctor` says why") from refused
+        except BaseException:
+            _release(switch, machines)
+            raise
+        taps = [TapPoint(name=s, namespace=switch, interface=s, loopback=False) for s in plan.segments]
+        taps += [
+            TapPoint(name=f"{h.name}.lo", namespace=machines[h.name].namespace, interface="lo", loopback=True)
+            for h in plan.hosts
+            if h.loopback_tap
+        ]
+        return cls(plan, switch, machines, tuple(taps))
+
+    def host(self, name: str, address: Address | None = None) -> KernelHost:
+        """One host; with an address, bound to it as the source of everything it sends.
+
+        Raises:
+            KeyError: no such host.
+            ValueError: the host does not own the address.
+        """
+        machine = self._machines[name]
+        if address is not None and address not in machine.addresses:
+            raise ValueError(f"host {name!r} does not own {address}; it owns {len(machine.addresses)} others")
+        return KernelHost(machine, self._plan.names, address)
+
+    async def close(self) -> None:
+        """Close all that is open and let the kernel take the wire down. Stop recorders first."""
+        await asyncio.gather(*(m.close() for m in self._machines.values()))
+        self._switch.close()
+
+
+def _raise_file_limit() -> None:
+    """A fleet needs thousands of sockets; shells give 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _release(switch: Namespace, machines: dict[str, Machine]) -> None:
+    for machine in machines.values():
+        machine.namespace.close()
+    switch.close()
+
+
+async def _assemble(plan: Plan, switch: Namespace, machines: dict[str, Machine]) -> None:
+    with switch.entered():
+        _configure(HostPlan(name="switch", attachments=()))
+    with Rtnetlink(switch) as ports:
+        macs = {s: bytes((2, 1, 0, 0, 0, n)) for n, s in enumerate(plan.segments, 1)}
+        ports.apply(rtnetlink.bridge(s, mac) for s, mac in macs.items())
+        bridges = {name: link.index for name, link in ports.links().items() if name in macs}
+        for host in plan.hosts:
+            addresses = tuple(dict.fromkeys(a for at in host.attachments for a in at.addresses))
+            machine = Machine(host.name, Namespace.create(), addresses)
+            machines[host.name] = machine
+            with machine.namespace.entered():
+                _configure(host)
+        ports.apply(_veths(plan, machines, bridges))
+        inside = {}
+        for host in plan.hosts:
+            inside[host.name] = _set_up_host(plan, host, machines[host.name].namespace)
+        try:
+            await _ready({"switch": ports, **inside}, tuple(plan.segments))
+        finally:
+            for netlink in inside.values():
+                netlink.__exit__()
+
+
+def _veths(plan: Plan, machines: dict[str, Machine], bridges: dict[str, int]) -> list[Request]:
+    requests = []
+    for host in plan.hosts:
+        for attachment in host.attachments:
+            first = attachment.addresses[0]
+            assert isinstance(first, IPv4Address)
+            requests.append(
+                rtnetlink.veth(
+                    f"port{len(requests)}",
+                    master=bridges[attachment.segment],
+                    peer=attachment.segment,
+                    peer_namespace=machines[host.name].namespace,
+                    peer_mac=mac_of(first),
+                )
+            )
+    return requests
+
+
+def _set_up_host(plan: Plan, host: HostPlan, namespace: Namespace) -> Rtnetlink:
+    with namespace.entered():
+        for interface in ("lo", *(a.segment for a in host.attachments)):
+            offload.switch_off(interface)
+    netlink = Rtnetlink(namespace)
+    index_of = {name: link.index for name, link in netlink.links().items()}
+    netlink.apply(_host_requests(index_of, lay_out(plan, host)))
+    return netlink
+
+
+async def _ready(netlinks: dict[str, Rtnetlink], bridges: tuple[str, ...]) -> None:
+    """Poll until every end of every link forwards: a frame sent earlier is lost without a word."""
+    deadline = time.monotonic_ns() + _READY_TIMEOUT_NS
+    for where, netlink in netlinks.items():
+        own = bridges if where == "switch" else ()
+        while True:
+            links = {n: link for n, link in netlink.links().items() if n != "lo"}
+            if _is_ready(links, bridges=own):
+                break
+            if time.monotonic_ns() > deadline:
+                waiting = ", ".join(n for n, link in links.items() if not link.up and n not in own)
+                raise WireError(f"{where}: links not forwarding after 5 seconds: {waiting}")
+            await asyncio.sleep(_POLL_SECONDS)
+
+
