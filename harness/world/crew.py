@@ -44,12 +44,17 @@ class Server(Protocol):
 class Crew:
     """The actors of one run."""
 
-    def __init__(self, scenario: Scenario, layout: Layout, wire: KernelWire, setting: Setting) -> None:
+    def __init__(
+        self, scenario: Scenario, layout: Layout, wire: KernelWire, setting: Setting
+    ) -> None:
         """Put each actor on its host; nothing listens yet."""
         site = scenario.site
         servers: list[Server] = []
         for node in site.nodes:
-            servers += [CertProxy(wire.host(node), node, setting), Access(wire.host(node), node, setting)]
+            servers += [
+                CertProxy(wire.host(node), node, setting),
+                Access(wire.host(node), node, setting),
+            ]
         servers += [LoadBalancer(wire.host(name), name, setting) for name in site.balancers]
         servers += [
             Bystander(wire.host(name), bystander, setting)
@@ -57,7 +62,9 @@ class Crew:
         ]
         self._servers = tuple(servers)
         self._devices = {
-            named.name: Android(wire.host(named.fleet, named.address), named.name, named.device, setting)
+            named.name: Android(
+                wire.host(named.fleet, named.address), named.name, named.device, setting
+            )
             for named in layout.devices
         }
         self._fleets: dict[str, tuple[str, ...]] = {}

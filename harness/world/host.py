@@ -97,7 +97,12 @@ class Host(Protocol):
         ...
 
     async def connect(
-        self, server: Endpoint, *, source: Address | None = None, source_port: int | None = None, timeout_ns: int
+        self,
+        server: Endpoint,
+        *,
+        source: Address | None = None,
+        source_port: int | None = None,
+        timeout_ns: int,
     ) -> Stream:
         """Open a TCP connection.
 

@@ -87,6 +87,8 @@ def _device_hosts(named: tuple[NamedDevice, ...]) -> list[HostPlan]:
     for device in named:
         fleets.setdefault(device.fleet, []).append(device.address)
     return [
-        HostPlan(name=fleet, attachments=(Attachment(segment="outside", addresses=tuple(addresses)),))
+        HostPlan(
+            name=fleet, attachments=(Attachment(segment="outside", addresses=tuple(addresses)),)
+        )
         for fleet, addresses in fleets.items()
     ]

@@ -27,8 +27,12 @@ def test_a_carrier_may_have_several_sessions() -> None:
     """TLS inside a tunnel names the connection that carries it."""
     keys = KeyLog()
 
-    keys.secret(local=DEVICE, peer=VIP, client_random=RANDOM, label="CLIENT_RANDOM", secret=b"outer")
-    keys.secret(local=DEVICE, peer=VIP, client_random=bytes(32), label="CLIENT_RANDOM", secret=b"in")
+    keys.secret(
+        local=DEVICE, peer=VIP, client_random=RANDOM, label="CLIENT_RANDOM", secret=b"outer"
+    )
+    keys.secret(
+        local=DEVICE, peer=VIP, client_random=bytes(32), label="CLIENT_RANDOM", secret=b"in"
+    )
 
     sessions = keys.by_carrier[frozenset((DEVICE, VIP))]
     assert [s.client_random for s in sessions] == [RANDOM, bytes(32)]
@@ -38,7 +42,11 @@ def test_the_first_value_of_a_label_stays() -> None:
     """A later key update must not replace what the file's start needs."""
     keys = KeyLog()
 
-    keys.secret(local=DEVICE, peer=VIP, client_random=RANDOM, label="CLIENT_TRAFFIC_SECRET_0", secret=b"1")
-    keys.secret(local=DEVICE, peer=VIP, client_random=RANDOM, label="CLIENT_TRAFFIC_SECRET_0", secret=b"2")
+    keys.secret(
+        local=DEVICE, peer=VIP, client_random=RANDOM, label="CLIENT_TRAFFIC_SECRET_0", secret=b"1"
+    )
+    keys.secret(
+        local=DEVICE, peer=VIP, client_random=RANDOM, label="CLIENT_TRAFFIC_SECRET_0", secret=b"2"
+    )
 
     assert next(iter(keys)).secrets == {"CLIENT_TRAFFIC_SECRET_0": b"1"}
