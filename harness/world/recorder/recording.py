@@ -37,3 +37,5 @@ class Recording:
 
     taps: tuple[TapCount, ...]
     frames: tuple[Frame, ...]
+    limit_reached: bool = False
+    """The recorder's limit was reached and later frames were counted but not kept: written < received."""

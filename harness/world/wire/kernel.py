@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import time
+from contextlib import ExitStack
 from ipaddress import IPv4Address
 from typing import Self
 
@@ -103,7 +104,7 @@ class KernelWire:
         except BaseException:
             _release(switch, machines)
             raise
-        taps = [TapPoint(name=s, namespace=switch, interface=s, loopback=False) for s in plan.segments]
+        taps = [TapPoint(name=s, namespace=switch, interface=s, loopback=False) for s in _segments(plan)]
         taps += [
             TapPoint(name=f"{h.name}.lo", namespace=machines[h.name].namespace, interface="lo", loopback=True)
             for h in plan.hosts
@@ -129,6 +130,12 @@ class KernelWire:
         self._switch.close()
 
 
+def _segments(plan: Plan) -> tuple[str, ...]:
+    """Those with a host on them: a bridge without ports is down and shows nothing."""
+    used = {a.segment for host in plan.hosts for a in host.attachments}
+    return tuple(s for s in plan.segments if s in used)
+
+
 def _raise_file_limit() -> None:
     """A fleet needs thousands of sockets; shells give 1,024."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -145,7 +152,7 @@ async def _assemble(plan: Plan, switch: Namespace, machines: dict[str, Machine])
     with switch.entered():
         _configure(HostPlan(name="switch", attachments=()))
     with Rtnetlink(switch) as ports:
-        macs = {s: bytes((2, 1, 0, 0, 0, n)) for n, s in enumerate(plan.segments, 1)}
+        macs = {s: bytes((2, 1, 0, 0, 0, n)) for n, s in enumerate(_segments(plan), 1)}
         ports.apply(rtnetlink.bridge(s, mac) for s, mac in macs.items())
         bridges = {name: link.index for name, link in ports.links().items() if name in macs}
         for host in plan.hosts:
@@ -155,14 +162,12 @@ async def _assemble(plan: Plan, switch: Namespace, machines: dict[str, Machine])
             with machine.namespace.entered():
                 _configure(host)
         ports.apply(_veths(plan, machines, bridges))
-        inside = {}
-        for host in plan.hosts:
-            inside[host.name] = _set_up_host(plan, host, machines[host.name].namespace)
-        try:
-            await _ready({"switch": ports, **inside}, tuple(plan.segments))
-        finally:
-            for netlink in inside.values():
-                netlink.__exit__()
+        with ExitStack() as opened:
+            netlinks = {"switch": ports}
+            for name, interfaces in lay_out(plan).items():
+                netlinks[name] = opened.enter_context(Rtnetlink(machines[name].namespace))
+                _set_up_host(machines[name].namespace, netlinks[name], interfaces)
+            await _ready(netlinks, tuple(macs))
 
 
 def _veths(plan: Plan, machines: dict[str, Machine], bridges: dict[str, int]) -> list[Request]:
@@ -183,14 +188,12 @@ def _veths(plan: Plan, machines: dict[str, Machine], bridges: dict[str, int]) ->
     return requests
 
 
-def _set_up_host(plan: Plan, host: HostPlan, namespace: Namespace) -> Rtnetlink:
+def _set_up_host(namespace: Namespace, netlink: Rtnetlink, interfaces: tuple[InterfacePlan, ...]) -> None:
     with namespace.entered():
-        for interface in ("lo", *(a.segment for a in host.attachments)):
+        for interface in ("lo", *(i.segment for i in interfaces)):
             offload.switch_off(interface)
-    netlink = Rtnetlink(namespace)
     index_of = {name: link.index for name, link in netlink.links().items()}
-    netlink.apply(_host_requests(index_of, lay_out(plan, host)))
-    return netlink
+    netlink.apply(_host_requests(index_of, interfaces))
 
 
 async def _ready(netlinks: dict[str, Rtnetlink], bridges: tuple[str, ...]) -> None:

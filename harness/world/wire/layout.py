@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, collapse_addresses
 
@@ -89,57 +90,73 @@ def _ipv4(addresses: tuple[Address, ...]) -> tuple[IPv4Address, ...]:
     return tuple(a for a in addresses if isinstance(a, IPv4Address))
 
 
-def _further(attachment: Attachment) -> tuple[IPv4Network, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reach:
+    """How an attachment's addresses are reached from its segment; worked out once, used by every neighbour."""
+
+    segment: str
+    addresses: frozenset[IPv4Address]
+    first: IPv4Address
+    further: tuple[IPv4Network, ...]
     """All addresses but the first, as few networks as can hold exactly them."""
-    networks = (IPv4Network(a) for a in _ipv4(attachment.addresses)[1:])
-    return tuple(collapse_addresses(networks))
+
+    def routes(self, taken: frozenset[IPv4Address]) -> list[RoutePlan]:
+        """The way to all addresses that are not reached over another segment already."""
+        straight = [] if self.first in taken else [RoutePlan(network=IPv4Network(self.first), via=None)]
+        further = self.further
+        if not taken.isdisjoint(self.addresses):
+            further = _fold(self.addresses - taken - {self.first})
+        return straight + [RoutePlan(network=n, via=self.first) for n in further]
 
 
-def _shared(plan: Plan, host: HostPlan, other: HostPlan) -> dict[str, list[IPv4Address]]:
-    """Addresses of `other` that `host` can reach, by segment: over the first segment that carries both."""
-    mine = {a.segment for a in host.attachments}
-    taken: set[IPv4Address] = set()
-    found: dict[str, list[IPv4Address]] = {}
-    for segment in plan.segments:
-        for attachment in other.attachments:
-            if segment in mine and attachment.segment == segment:
-                fresh = [a for a in _ipv4(attachment.addresses) if a not in taken]
-                taken.update(fresh)
-                found[segment] = fresh
-    return found
+def _fold(addresses: Iterable[IPv4Address]) -> tuple[IPv4Network, ...]:
+    return tuple(collapse_addresses(IPv4Network(a) for a in addresses))
 
 
-def _routes_to(other: HostPlan, segment: str, addresses: list[IPv4Address]) -> list[RoutePlan]:
-    first = next(_ipv4(a.addresses)[0] for a in other.attachments if a.segment == segment)
-    straight = [RoutePlan(network=IPv4Network(first), via=None)] if first in addresses else []
-    further = collapse_addresses(IPv4Network(a) for a in addresses if a != first)
-    return straight + [RoutePlan(network=n, via=first) for n in further]
+def _reach(attachment: Attachment) -> _Reach:
+    addresses = tuple(a for a in attachment.addresses if isinstance(a, IPv4Address))
+    return _Reach(
+        segment=attachment.segment,
+        addresses=frozenset(addresses),
+        first=addresses[0],
+        further=_fold(addresses[1:]),
+    )
 
 
-def lay_out(plan: Plan, host: HostPlan) -> tuple[InterfacePlan, ...]:
-    """The interfaces of one host, in the order of its attachments."""
-    routes: dict[str, list[RoutePlan]] = {a.segment: [] for a in host.attachments}
-    neighbours: dict[str, list[IPv4Address]] = {a.segment: [] for a in host.attachments}
-    for other in plan.hosts:
-        if other.name == host.name:
+def lay_out(plan: Plan) -> dict[str, tuple[InterfacePlan, ...]]:
+    """The interfaces of every host, in the order of its attachments; the plan has passed `check_plan`."""
+    reaches = {host.name: {a.segment: _reach(a) for a in host.attachments} for host in plan.hosts}
+    return {host.name: _lay_out_host(plan, host, reaches) for host in plan.hosts}
+
+
+def _lay_out_host(
+    plan: Plan, host: HostPlan, reaches: dict[str, dict[str, _Reach]]
+) -> tuple[InterfacePlan, ...]:
+    mine = reaches[host.name]
+    routes: dict[str, list[RoutePlan]] = {segment: [] for segment in mine}
+    neighbours: dict[str, list[IPv4Address]] = {segment: [] for segment in mine}
+    for name, theirs in reaches.items():
+        if name == host.name:
             continue
-        for segment, addresses in _shared(plan, host, other).items():
-            if addresses:
-                routes[segment] += _routes_to(other, segment, addresses)
-                neighbours[segment].append(
-                    next(_ipv4(a.addresses)[0] for a in other.attachments if a.segment == segment)
-                )
+        taken: frozenset[IPv4Address] = frozenset()
+        # The first segment that carries both is the way; the others add only addresses that it did not have.
+        for segment in (s for s in plan.segments if s in mine and s in theirs):
+            ways = theirs[segment].routes(taken)
+            taken |= theirs[segment].addresses
+            if ways:
+                routes[segment] += ways
+                neighbours[segment].append(theirs[segment].first)
     # A static neighbour with a MAC that nobody has: the packet leaves as a packet, where ARP would ask in vain.
     default = host.attachments[0].segment
     routes[default].append(RoutePlan(network=EVERYTHING, via=NOBODY))
     neighbours[default].append(NOBODY)
     return tuple(
         InterfacePlan(
-            segment=a.segment,
-            address=_ipv4(a.addresses)[0],
-            own=_further(a),
-            routes=tuple(routes[a.segment]),
-            neighbours=tuple(neighbours[a.segment]),
+            segment=segment,
+            address=reach.first,
+            own=reach.further,
+            routes=tuple(routes[segment]),
+            neighbours=tuple(neighbours[segment]),
         )
-        for a in host.attachments
+        for segment, reach in mine.items()
     )

@@ -1,0 +1,137 @@
+"""A capture ring: AF_PACKET with TPACKET_V3, memory shared with the kernel, which counts what it could not store.
+
+    block:  8 status u32 | 12 packets u32 | 16 offset of the first u32 | 20 used bytes u32 | ...
+    packet: 0 next u32 | 4 s u32 | 8 ns u32 | 12 stored u32 | 16 size u32 | 20 status u32 | 24 offset of the data u16
+            (linux/if_packet.h: struct tpacket_block_desc, struct tpacket3_hdr; host byte order)
+"""
+
+from __future__ import annotations
+
+import mmap
+import socket
+import struct
+from collections.abc import Iterator
+
+from harness.world.recorder.recording import Frame
+from harness.world.wire.tap import TapPoint
+
+_SOL_PACKET = 263
+_ADD_MEMBERSHIP, _RX_RING, _STATISTICS, _VERSION, _IGNORE_OUTGOING = 1, 5, 6, 10, 23
+_TPACKET_V3, _MR_PROMISC, _ETH_P_ALL = 2, 1, 3
+_STATUS_USER = 1
+BLOCK_BYTES = 128 * 1024
+"""Bigger ones are handed over nearly empty at each time-out; a frame of `lo` (64 kB) still fits."""
+_FRAME_BYTES = 2048
+_RETIRE_MS = 10
+"""A block with anything in it is handed over after this long."""
+
+
+class Ring:
+    """The ring of one tap; it records from the moment it exists."""
+
+    def __init__(self, tap: TapPoint, *, size_bytes: int) -> None:
+        """Open it inside the tap's namespace.
+
+        Args:
+            tap: where.
+            size_bytes: of the whole ring; rounded up to full blocks.
+
+        Raises:
+            OSError: no AF_PACKET, no such interface, no capability, or no memory.
+        """
+        self.tap = tap
+        self._blocks = max(1, -(-size_bytes // BLOCK_BYTES))
+        self._next = 0
+        self.received = 0
+        """Drops included."""
+        self.dropped = 0
+        self.freezes = 0
+        with tap.namespace.entered():
+            # Protocol 0: deaf until it is bound, so that nothing of another interface gets in.
+            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+            try:
+                self._set_up()
+            except BaseException:
+                self._socket.close()
+                raise
+
+    def _set_up(self) -> None:
+        s = self._socket
+        s.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V3)
+        frames = self._blocks * (BLOCK_BYTES // _FRAME_BYTES)
+        s.setsockopt(
+            _SOL_PACKET,
+            _RX_RING,
+            struct.pack("=7I", BLOCK_BYTES, self._blocks, _FRAME_BYTES, frames, _RETIRE_MS, 0, 0),
+        )
+        self._memory = mmap.mmap(s.fileno(), self._blocks * BLOCK_BYTES)
+        self._view = memoryview(self._memory)
+        if self.tap.loopback:
+            s.setsockopt(_SOL_PACKET, _IGNORE_OUTGOING, 1)
+        else:
+            index = socket.if_nametoindex(self.tap.interface)
+            s.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, struct.pack("=iHH8s", index, _MR_PROMISC, 0, b""))
+        s.bind((self.tap.interface, _ETH_P_ALL))
+
+    def fileno(self) -> int:
+        """For select: readable when a block is ready."""
+        return self._socket.fileno()
+
+    def take_block(self) -> bytes | None:
+        """Copy out the next full block and give its place back to the kernel; None when there is none."""
+        start = self._next * BLOCK_BYTES
+        status, _, _, used = struct.unpack_from("=4I", self._view, start + 8)
+        if not status & _STATUS_USER:
+            return None
+        block = bytes(self._view[start : start + used])
+        struct.pack_into("=I", self._view, start + 8, 0)
+        self._next = (self._next + 1) % self._blocks
+        return block
+
+    def count(self) -> None:
+        """Add the kernel's counters up; reading them resets them there."""
+        raw = self._socket.getsockopt(_SOL_PACKET, _STATISTICS, 12)
+        received, dropped, freezes = struct.unpack("=3I", raw)
+        self.received += received
+        self.dropped += dropped
+        self.freezes += freezes
+
+    def close(self) -> None:
+        """Stop recording and free the memory. Counters stay as last read."""
+        if not self._memory.closed:
+            self._view.release()
+            self._memory.close()
+            self._socket.close()
+
+
+def count_frames(block: bytes) -> int:
+    """Frames in a block, from its header."""
+    frames: int = struct.unpack_from("=I", block, 12)[0]
+    return frames
+
+
+def parse_block(block: bytes, tap: int) -> Iterator[Frame]:
+    """The frames of a block, in order of arrival.
+
+    Args:
+        block: as `take_block` gave it.
+        tap: index for the frames.
+    """
+    _, packets, offset = struct.unpack_from("=3I", block, 8)
+    for _ in range(packets):
+        following, seconds, nanoseconds, stored, size, _, data = struct.unpack_from("=6IH", block, offset)
+        yield Frame(tap, seconds * 1_000_000_000 + nanoseconds, size, block[offset + data : offset + data + stored])
+        offset += following
+
+
+def inject(tap: TapPoint, frame: bytes) -> None:
+    """Send one frame out of a tapped interface, so that its ring sees it once.
+
+    On a bridge that is the copy going out, on `lo` the one coming in again. The socket is another one than the ring's,
+    which never sees what it sends itself.
+
+    Raises:
+        OSError: the interface is gone or down.
+    """
+    with tap.namespace.entered(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sender:
+        sender.sendto(frame, (tap.interface, 0))

@@ -1,0 +1,98 @@
+"""The sniffer: scapy's AsyncSniffer, reading capture rings. The only file that knows scapy.
+
+Each ring is a scapy socket that gives whole blocks of frames, and nothing is dissected while recording: scapy's own
+sockets lose most of a burst, and do not say so.
+"""
+
+from __future__ import annotations
+
+import select
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from scapy.sendrecv import AsyncSniffer
+from scapy.supersocket import SuperSocket
+
+from harness.world.recorder.ring import Ring
+
+_THREAD_SECONDS = 10
+"""A thread that has not started or ended by then never will."""
+
+
+class _Block:
+    """What scapy passes around in place of a packet."""
+
+    __slots__ = ("data", "sniffed_on", "tap")
+
+    def __init__(self, tap: int, data: bytes) -> None:
+        self.tap, self.data = tap, data
+        self.sniffed_on: Any = None
+
+
+class _RingSocket(SuperSocket):
+    """A ring in the shape that scapy sniffs on."""
+
+    def __init__(self, tap: int, ring: Ring) -> None:
+        # Not the parent's: it would open a socket of its own.
+        self._tap, self._ring = tap, ring
+        self.closed = False
+
+    def fileno(self) -> int:
+        return self._ring.fileno()
+
+    @staticmethod
+    def select(sockets: list[Any], remain: float | None = None) -> list[Any]:
+        """With poll: scapy's select refuses file descriptors above 1,023, and a fleet has more."""
+        poll = select.poll()
+        by_fd = {s.fileno(): s for s in sockets}
+        for fd in by_fd:
+            poll.register(fd, select.POLLIN)
+        return [by_fd[fd] for fd, _ in poll.poll(None if remain is None else remain * 1000)]
+
+    def recv(self, x: int = 0, **_: Any) -> Any:
+        data = self._ring.take_block()
+        return None if data is None else _Block(self._tap, data)
+
+    def close(self) -> None:
+        """The recorder owns the ring: its counters are read after the sniffer has ended."""
+        self.closed = True
+
+
+class Sniffer:
+    """A thread that takes blocks out of rings."""
+
+    def __init__(self, rings: tuple[Ring, ...], take: Callable[[int, bytes], None]) -> None:
+        """Args: `take` gets the ring's index and a block, in the sniffer's thread; it must not raise."""
+        sockets = [_RingSocket(index, ring) for index, ring in enumerate(rings)]
+
+        def deliver(block: Any) -> None:
+            take(block.tap, block.data)
+
+        self._started = threading.Event()
+        self._sniffer: Any = AsyncSniffer(
+            opened_socket=sockets, store=False, prn=deliver, started_callback=self._started.set
+        )
+
+    def start(self) -> None:
+        """Start the thread; the rings hold what comes before it runs.
+
+        Raises:
+            RuntimeError: it does not start within ten seconds.
+        """
+        self._sniffer.start()
+        # Until scapy's thread has come this far, it cannot be told to stop.
+        if not self._started.wait(_THREAD_SECONDS):
+            raise RuntimeError(f"the sniffer's thread did not start within {_THREAD_SECONDS} s")
+
+    def stop(self) -> None:
+        """End the thread. What is still in the rings stays there.
+
+        Raises:
+            RuntimeError: it does not end within ten seconds.
+        """
+        if self._sniffer.thread.is_alive():
+            self._sniffer.stop_cb()
+            self._sniffer.thread.join(_THREAD_SECONDS)
+            if self._sniffer.thread.is_alive():
+                raise RuntimeError(f"the sniffer's thread did not end within {_THREAD_SECONDS} s")
