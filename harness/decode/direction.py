@@ -1,0 +1,234 @@
+"""Direction: the bytes that one end of a TCP connection sent, put in order, with what is missing.
+
+Offset 0 is the byte after the SYN. The first copy of a byte wins; another copy with other content is reported.
+What was sent but not seen becomes a Gap, never zeros.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right, insort
+from collections import deque
+from dataclasses import dataclass
+
+from harness.trace.connection import ByteStream, Gap
+from harness.trace.http import Malformed
+from harness.trace.packet import PacketNumber
+from harness.trace.tls import Side
+
+MAX_AHEAD = 1 << 30
+"""Bytes a segment may be ahead of the stream: the largest TCP window (RFC 7323 section 2.3)."""
+_REBASE = 1 << 20
+"""Bytes by which a guessed beginning may turn out to be too late."""
+_HISTORY_SIZE = 256 << 10
+"""Delivered bytes kept to compare later copies with: more than is usually in flight."""
+_MAX_CONFLICTS = 16
+"""Reports for one direction; a broken capture would give one for each packet."""
+
+
+@dataclass(slots=True)
+class Piece:
+    """Bytes at their place in the stream."""
+
+    offset: int
+    size: int
+    data: bytes | None
+    """None: sent, but cut out by the capture."""
+    after: int
+    """Bytes of the other direction that its sender had received."""
+    number: PacketNumber
+    time_ns: int
+
+    @property
+    def end(self) -> int:
+        """Offset of the first byte after it."""
+        return self.offset + self.size
+
+    def cut(self, begin: int, end: int) -> Piece:
+        """The part between two offsets."""
+        data = None if self.data is None else self.data[begin - self.offset : end - self.offset]
+        return Piece(begin, end - begin, data, self.after, self.number, self.time_ns)
+
+
+class Direction:
+    """One direction. Nothing is delivered twice, and nothing before the bytes that precede it."""
+
+    def __init__(self, side: Side) -> None:
+        """Begin before the first packet."""
+        self.side = side
+        self.base: int | None = None
+        """Sequence number of offset 0."""
+        self.from_start = False
+        """The base comes from a SYN, or from the acknowledgment of one."""
+        self.isn: int | None = None
+        self.next = 0
+        """Everything before this offset is delivered, or declared missing."""
+        self.acked = 0
+        """The other side has acknowledged so much (FIN not counted)."""
+        self.fin: int | None = None
+        self.fin_acked = False
+        self.packet_count = 0
+        self.buffered = 0
+        """Bytes waiting for those before them."""
+        self.pieces: list[Piece] = []
+        """Waiting, ascending, not overlapping."""
+        self.malformed: list[Malformed] = []
+        self.data_seen = False
+        self.time_ns = 0
+        """Time of the latest byte delivered."""
+        self._gaps: list[Gap] = []
+        self._hash = hashlib.sha256()
+        self._history: deque[Piece] = deque()
+        self._history_size = 0
+        self._conflicts = 0
+
+    def begin(self, base: int, *, from_start: bool) -> None:
+        """Say which sequence number is offset 0; a better knowledge moves what has not been delivered."""
+        base &= 0xFFFFFFFF
+        if self.base is None:
+            self.base, self.from_start = base, from_start
+            return
+        shift = -self.place(base)
+        if self.from_start or shift < 0 or (shift > 0 and (self.next > 0 or shift > _REBASE)):
+            return
+        for piece in self.pieces:
+            piece.offset += shift
+        self.acked += shift
+        self.base, self.from_start = base, from_start
+
+    def place(self, seq: int) -> int:
+        """The offset of a sequence number: of all that are equal modulo 2**32, the one nearest to `next`."""
+        assert self.base is not None
+        delta = (seq - self.base - self.next) & 0xFFFFFFFF
+        if delta >= 1 << 31:
+            delta -= 1 << 32
+        return self.next + delta
+
+    @property
+    def end(self) -> int:
+        """Offset after the last byte seen."""
+        return max(self.pieces[-1].end if self.pieces else 0, self.next)
+
+    def is_ready(self) -> bool:
+        """Whether the next piece could be delivered."""
+        return bool(self.pieces) and self.pieces[0].offset == self.next
+
+    def missing_until(self) -> int | None:
+        """End of the hole that the other side has proven by acknowledging it; None: there is no such hole."""
+        if self.is_ready():
+            return None
+        acked = self.acked if self.fin is None else min(self.acked, self.fin)
+        if self.pieces:
+            acked = min(acked, self.pieces[0].offset)
+        return acked if acked > self.next else None
+
+    def add(self, piece: Piece) -> None:
+        """Take in what is new of a piece."""
+        if piece.size == 0:
+            return
+        if -_REBASE <= piece.offset < 0 and not self.from_start and self.next == 0:
+            # The base was only taken from an acknowledgment, or from a packet that overtook this one.
+            assert self.base is not None
+            self.begin(self.base + piece.offset, from_start=False)
+            piece.offset = 0
+        if piece.offset < self.next:
+            self._compare_old(piece)
+            if piece.end <= self.next:
+                return
+            piece = piece.cut(self.next, piece.end)
+        if piece.offset - self.next > MAX_AHEAD:
+            self._report(f"a segment at offset {piece.offset}, {piece.offset - self.next} bytes ahead", (piece.number,))
+            return
+        self.data_seen = True
+        if not self.pieces or piece.offset >= self.pieces[-1].end:
+            self._insert(piece)
+            return
+        at = max(bisect_right(self.pieces, piece.offset, key=_offset) - 1, 0)
+        here = piece.offset
+        overlapped: list[Piece] = []
+        for waiting in self.pieces[at:]:
+            if waiting.offset >= piece.end:
+                break
+            if waiting.end > here:
+                overlapped.append(waiting)
+        for waiting in overlapped:
+            if waiting.offset > here:
+                self._insert(piece.cut(here, waiting.offset))
+            self._compare(waiting, piece)
+            here = max(here, waiting.end)
+        if here < piece.end:
+            self._insert(piece.cut(here, piece.end))
+
+    def _insert(self, piece: Piece) -> None:
+        insort(self.pieces, piece, key=_offset)
+        self.buffered += piece.size
+
+    def take(self) -> Piece:
+        """The next piece, which is_ready has promised; counts it as delivered."""
+        piece = self.pieces.pop(0)
+        self.buffered -= piece.size
+        self.next = piece.end
+        self.time_ns = max(self.time_ns, piece.time_ns)
+        if piece.data is None:
+            self._note_gap(piece.offset, piece.size)
+            return piece
+        self._hash.update(piece.data)
+        self._history.append(piece)
+        self._history_size += piece.size
+        while self._history_size > _HISTORY_SIZE and len(self._history) > 1:
+            self._history_size -= self._history.popleft().size
+        return piece
+
+    def skip(self, until: int) -> int:
+        """Give up the bytes before `until` and say how many they are."""
+        size = until - self.next
+        self._note_gap(self.next, size)
+        self.next = until
+        return size
+
+    def _note_gap(self, offset: int, size: int) -> None:
+        if self._gaps and self._gaps[-1].offset + self._gaps[-1].size == offset:
+            offset, size = self._gaps[-1].offset, self._gaps[-1].size + size
+            self._gaps.pop()
+        self._gaps.append(Gap(offset=offset, size=size))
+
+    def _compare_old(self, piece: Piece) -> None:
+        # A keep-alive repeats the last byte, with any content (RFC 1122 section 4.2.3.6).
+        if piece.size == 1 and piece.end == self.next:
+            return
+        for old in self._history:
+            if old.end > piece.offset and old.offset < piece.end:
+                self._compare(old, piece)
+
+    def _compare(self, first: Piece, again: Piece) -> None:
+        begin, end = max(first.offset, again.offset), min(first.end, again.end)
+        one, two = first.cut(begin, end).data, again.cut(begin, end).data
+        if one is None or two is None or one == two:
+            return
+        at = next(index for index in range(len(one)) if one[index] != two[index])
+        self._report(
+            f"bytes {begin} to {end} were sent again with other content: byte {begin + at} was 0x{one[at]:02x}"
+            f" in packet {first.number} and 0x{two[at]:02x} in packet {again.number}; the first copy is kept",
+            (first.number, again.number),
+        )
+
+    def _report(self, message: str, packets: tuple[PacketNumber, ...]) -> None:
+        self._conflicts += 1
+        if self._conflicts <= _MAX_CONFLICTS:
+            self.malformed.append(
+                Malformed(sender=self.side, layer="tcp", message=message, packets=tuple(sorted(set(packets))))
+            )
+
+    def build_stream(self) -> ByteStream:
+        """What is known at the end."""
+        whole = self.from_start and not self._gaps
+        return ByteStream(
+            size=self.next,
+            sha256=self._hash.hexdigest() if whole else None,
+            gaps=tuple(self._gaps),
+            packet_count=self.packet_count,
+        )
+
+
+def _offset(piece: Piece) -> int:
+    return piece.offset

@@ -1,0 +1,253 @@
+"""Frame: from captured bytes to a Packet and, for TCP, to the Segment that reassembly needs.
+
+Sizes come from the IP header, never from the frame: Ethernet pads, and a capture may cut. Nothing raises on bad bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+
+from harness.decode.link import ETHER_IPV4, ETHER_IPV6, find_payload
+from harness.net.address import Address
+from harness.trace.packet import Flow, Packet, PacketNumber
+
+ICMP = 1
+TCP = 6
+UDP = 17
+ICMPV6 = 58
+
+FIN = 0x01
+SYN = 0x02
+RST = 0x04
+PSH = 0x08
+ACK = 0x10
+
+_ICMP_ERRORS = frozenset({3, 4, 5, 11, 12})
+_ICMPV6_ERRORS = frozenset({1, 2, 3, 4})
+_EXTENSIONS = frozenset({0, 43, 60, 135, 139, 140})
+"""IPv6 headers of the common form: next header, length in 8 bytes less one (RFC 6564)."""
+_FRAGMENT = 44
+_AUTHENTICATION = 51
+_MAX_EXTENSIONS = 16
+
+_IPV4 = struct.Struct(">BxHHHxB2x4s4s")
+_TCP = struct.Struct(">HHIIHH")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The transport part of one TCP packet."""
+
+    number: PacketNumber
+    time_ns: int
+    flow: Flow
+    seq: int
+    ack: int
+    flags: int
+    window: int
+    data: bytes
+    """What was captured of the payload."""
+    size: int
+    """What was sent, by the IP length: more than `data` where the capture cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Datagram:
+    """The IP header, read."""
+
+    src: Address
+    dst: Address
+    protocol: int
+    offset: int
+    """Where the transport header begins."""
+    end: int
+    """Where the datagram ends, by its own length; may lie beyond the captured bytes."""
+    note: str | None = None
+
+
+class FrameDecoder:
+    """Decodes frames of one file; it only keeps addresses and flows it has met, so that equal ones are one object."""
+
+    def __init__(self) -> None:
+        """Begin with nothing met."""
+        self._addresses: dict[bytes, Address] = {}
+        self._flows: dict[tuple[Address, Address, int, int, int], Flow] = {}
+
+    def decode(
+        self, link_type: int, data: bytes, *, number: int, time_ns: int, tap: str, size: int
+    ) -> tuple[Packet, Segment | None]:
+        """One frame of the given link type; the Segment is there for TCP that can be followed."""
+        payload = find_payload(link_type, data)
+        ether_type = payload.ether_type
+        known = PacketNumber(number)
+        note = payload.note
+        datagram = None
+        if note is None and ether_type in (ETHER_IPV4, ETHER_IPV6):
+            found = self._decode_ip(ether_type, data, payload.offset, size)
+            if isinstance(found, str):
+                note = found
+            else:
+                datagram = found
+        if datagram is None:
+            packet = Packet(
+                number=known, time_ns=time_ns, tap=tap, size=size, ether_type=payload.wire_type, note=note
+            )
+            return packet, None
+        return self._decode_transport(
+            data, datagram, Packet(number=known, time_ns=time_ns, tap=tap, size=size, ether_type=payload.wire_type)
+        )
+
+    def _decode_transport(self, data: bytes, ip: _Datagram, bare: Packet) -> tuple[Packet, Segment | None]:
+        sent = max(ip.end - ip.offset, 0)
+        have = data[ip.offset : ip.end]
+        flow = self._flow(ip.src, ip.dst, ip.protocol, 0, 0)
+        note = ip.note
+        if note is not None:
+            return _packet(bare, flow, payload_size=sent, note=note), None
+        if ip.protocol == TCP:
+            return self._decode_tcp(ip, have, sent, bare)
+        if ip.protocol == UDP:
+            if len(have) < 8:
+                return _packet(bare, flow, note=_short("UDP", have, sent)), None
+            src_port, dst_port = struct.unpack_from(">HH", have)
+            flow = self._flow(ip.src, ip.dst, UDP, src_port, dst_port)
+            return _packet(bare, flow, payload_size=max(sent - 8, 0)), None
+        if ip.protocol in (ICMP, ICMPV6):
+            if len(have) < 8:
+                return _packet(bare, flow, note=_short("ICMP", have, sent)), None
+            kind = have[0]
+            errors = _ICMP_ERRORS if ip.protocol == ICMP else _ICMPV6_ERRORS
+            quoted = self._decode_quoted(have[8:], ip.protocol) if kind in errors else None
+            return _packet(bare, flow, payload_size=max(sent - 8, 0), icmp_type=kind, quoted=quoted), None
+        return _packet(bare, flow, payload_size=sent), None
+
+    def _decode_tcp(self, ip: _Datagram, have: bytes, sent: int, bare: Packet) -> tuple[Packet, Segment | None]:
+        if len(have) < 16:
+            flow = self._flow(ip.src, ip.dst, TCP, 0, 0)
+            if len(have) >= 4:
+                flow = self._flow(ip.src, ip.dst, TCP, *struct.unpack_from(">HH", have))
+            return _packet(bare, flow, note=_short("TCP", have, sent)), None
+        src_port, dst_port, seq, ack, bits, window = _TCP.unpack_from(have)
+        flow = self._flow(ip.src, ip.dst, TCP, src_port, dst_port)
+        header = (bits >> 12) * 4
+        flags = bits & 0x1FF
+        if header < 20 or header > sent:
+            return _packet(bare, flow, flags=flags, note=f"bad TCP header length {header // 4}"), None
+        payload = have[header:]
+        size = sent - header
+        note = "cut by snaplen" if len(payload) < size else None
+        packet = _packet(bare, flow, flags=flags, payload_size=size, note=note)
+        return packet, Segment(bare.number, bare.time_ns, flow, seq, ack, flags, window, payload, size)
+
+    def _decode_ip(self, ether_type: int, data: bytes, offset: int, limit: int) -> _Datagram | str:
+        """The IP header at `offset`; no datagram reaches beyond `limit`, the size of its frame on the wire."""
+        if ether_type == ETHER_IPV4:
+            return self._decode_ipv4(data, offset, limit)
+        return self._decode_ipv6(data, offset, limit)
+
+    def _decode_ipv4(self, data: bytes, offset: int, limit: int) -> _Datagram | str:
+        # RFC 791 section 3.1
+        if len(data) - offset < 20:
+            return f"cut IPv4 header of {len(data) - offset} bytes"
+        first, length, _, fragment, protocol, src, dst = _IPV4.unpack_from(data, offset)
+        header = (first & 0x0F) * 4
+        if first >> 4 != 4:
+            return f"bad IPv4 version {first >> 4}"
+        if header < 20:
+            return f"bad IPv4 header length {first & 0x0F}"
+        # Segmentation offload leaves 0 where the length does not fit 16 bits.
+        size = length or len(data) - offset
+        if size < header:
+            return f"bad IPv4 length {length}"
+        note = "fragment" if fragment & 0x3FFF else None
+        end = min(offset + size, max(limit, len(data)))
+        return _Datagram(self._address(src), self._address(dst), protocol, offset + header, end, note)
+
+    def _decode_ipv6(self, data: bytes, offset: int, limit: int) -> _Datagram | str:
+        # RFC 8200 section 3
+        if len(data) - offset < 40:
+            return f"cut IPv6 header of {len(data) - offset} bytes"
+        if data[offset] >> 4 != 6:
+            return f"bad IPv6 version {data[offset] >> 4}"
+        length, protocol = struct.unpack_from(">HB", data, offset + 4)
+        src = self._address(data[offset + 8 : offset + 24])
+        dst = self._address(data[offset + 24 : offset + 40])
+        # A length of 0 is a jumbogram (RFC 2675), or offload; both fill the frame.
+        end = min(offset + 40 + length, max(limit, len(data))) if length else len(data)
+        here = offset + 40
+        for _ in range(_MAX_EXTENSIONS):
+            if protocol in _EXTENSIONS:
+                size = 8 * (data[here + 1] + 1) if here + 2 <= len(data) else 0
+            elif protocol == _AUTHENTICATION:
+                size = 4 * (data[here + 1] + 2) if here + 2 <= len(data) else 0
+            elif protocol == _FRAGMENT:
+                size = 8
+                if here + 8 > len(data):
+                    size = 0
+                elif struct.unpack_from(">H", data, here + 2)[0] & 0xFFF9:
+                    return _Datagram(src, dst, data[here], here + 8, end, "fragment")
+            else:
+                return _Datagram(src, dst, protocol, here, end)
+            if not size or here + size > end:
+                return _Datagram(src, dst, protocol, here, end, "cut IPv6 extension header")
+            protocol = data[here]
+            here += size
+        return _Datagram(src, dst, protocol, here, end, f"more than {_MAX_EXTENSIONS} IPv6 extension headers")
+
+    def _decode_quoted(self, data: bytes, protocol: int) -> Flow | None:
+        """The flow of the packet inside an ICMP error (RFC 792, RFC 4443 section 2.4)."""
+        found = self._decode_ip(ETHER_IPV4 if protocol == ICMP else ETHER_IPV6, data, 0, 1 << 16)
+        if isinstance(found, str):
+            return None
+        ports = (0, 0)
+        # Only the first fragment has ports; 8 bytes of the transport header are promised.
+        if found.protocol in (TCP, UDP) and found.note is None and len(data) - found.offset >= 4:
+            ports = struct.unpack_from(">HH", data, found.offset)
+        return self._flow(found.src, found.dst, found.protocol, *ports)
+
+    def _address(self, raw: bytes) -> Address:
+        address = self._addresses.get(raw)
+        if address is None:
+            address = IPv4Address(raw) if len(raw) == 4 else IPv6Address(raw)
+            self._addresses[raw] = address
+        return address
+
+    def _flow(self, src: Address, dst: Address, protocol: int, src_port: int, dst_port: int) -> Flow:
+        key = (src, dst, protocol, src_port, dst_port)
+        flow = self._flows.get(key)
+        if flow is None:
+            flow = Flow(src=src, dst=dst, protocol=protocol, src_port=src_port, dst_port=dst_port)
+            self._flows[key] = flow
+        return flow
+
+
+def _short(name: str, have: bytes, sent: int) -> str:
+    """Whether the capture or the sender cut a header."""
+    return "cut by snaplen" if len(have) < sent else f"{name} header of {len(have)} bytes"
+
+
+def _packet(
+    bare: Packet,
+    flow: Flow,
+    *,
+    flags: int | None = None,
+    payload_size: int = 0,
+    icmp_type: int | None = None,
+    quoted: Flow | None = None,
+    note: str | None = None,
+) -> Packet:
+    return Packet(
+        number=bare.number,
+        time_ns=bare.time_ns,
+        tap=bare.tap,
+        size=bare.size,
+        ether_type=bare.ether_type,
+        flow=flow,
+        tcp_flags=flags,
+        payload_size=payload_size,
+        icmp_type=icmp_type,
+        quoted=quoted,
+        note=note,
+    )

@@ -1,0 +1,143 @@
+"""Link: where the network layer begins in a frame, and what it is, for the link types of ordinary captures.
+
+Numbers of link types: the tcpdump group's registry (LINKTYPE_...).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ETHER_IPV4 = 0x0800
+ETHER_IPV6 = 0x86DD
+_VLANS = frozenset({0x8100, 0x88A8, 0x9100, 0x9200})
+_MPLS = frozenset({0x8847, 0x8848})
+_MAX_LABELS = 8
+"""VLAN tags or MPLS labels on one frame."""
+
+NULL = 0
+ETHERNET = 1
+PPP = 9
+RAW = frozenset({12, 14, 101})
+LOOP = 108
+SLL = 113
+IPV4 = 228
+IPV6 = 229
+NFLOG = 239
+SLL2 = 276
+
+_FAMILY_IPV6 = frozenset({10, 23, 24, 28, 30})
+"""AF_INET6 of Linux, Windows, NetBSD/OpenBSD, FreeBSD, macOS; AF_INET is 2 everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What is behind the link header."""
+
+    ether_type: int | None
+    """0x0800 or 0x86dd also where the link says it in its own way; None: cannot be told."""
+    offset: int
+    wire_type: int | None
+    """The Ethernet type as it stands in the frame; None where the link has no such field."""
+    note: str | None = None
+
+
+def find_payload(link_type: int, data: bytes) -> Payload:
+    """Where the network layer of a frame begins; the note says why it could not be found."""
+    if link_type == ETHERNET:
+        return _find_ethernet(data, 12)
+    if link_type == SLL:
+        return _find_ethernet(data, 14)
+    if link_type == SLL2:
+        return _find_tagged(data, int.from_bytes(data[:2], "big"), 20) if len(data) >= 20 else _cut(data)
+    if link_type in RAW or link_type in (IPV4, IPV6):
+        return _find_ip(data, 0)
+    if link_type in (NULL, LOOP):
+        return _find_family(data)
+    if link_type == PPP:
+        return _find_ppp(data)
+    if link_type == NFLOG:
+        return _find_nflog(data)
+    return Payload(None, 0, None, f"link type {link_type}")
+
+
+def _cut(data: bytes) -> Payload:
+    return Payload(None, 0, None, f"cut link header of {len(data)} bytes")
+
+
+def _find_ethernet(data: bytes, offset: int) -> Payload:
+    """The type field at `offset`, and what follows it."""
+    if len(data) < offset + 2:
+        return _cut(data)
+    return _find_tagged(data, int.from_bytes(data[offset : offset + 2], "big"), offset + 2)
+
+
+def _find_tagged(data: bytes, ether_type: int, offset: int) -> Payload:
+    """Step over VLAN tags (IEEE 802.1Q, 802.1ad) and MPLS labels (RFC 3032)."""
+    for _ in range(_MAX_LABELS):
+        if ether_type not in _VLANS:
+            break
+        if len(data) < offset + 4:
+            return Payload(None, 0, ether_type, "cut VLAN tag")
+        ether_type = int.from_bytes(data[offset + 2 : offset + 4], "big")
+        offset += 4
+    if ether_type in _MPLS:
+        return _find_mpls(data, ether_type, offset)
+    return Payload(ether_type, offset, ether_type)
+
+
+def _find_mpls(data: bytes, ether_type: int, offset: int) -> Payload:
+    for _ in range(_MAX_LABELS):
+        if len(data) < offset + 4:
+            return Payload(None, 0, ether_type, "cut MPLS label")
+        bottom = data[offset + 2] & 1
+        offset += 4
+        if bottom:
+            found = _find_ip(data, offset)
+            return Payload(found.ether_type, offset, ether_type, found.note)
+    return Payload(None, 0, ether_type, f"more than {_MAX_LABELS} MPLS labels")
+
+
+def _find_ip(data: bytes, offset: int) -> Payload:
+    """Tell IPv4 from IPv6 by the version, the first half byte of both."""
+    if len(data) <= offset:
+        return _cut(data)
+    version = data[offset] >> 4
+    ether_type = {4: ETHER_IPV4, 6: ETHER_IPV6}.get(version)
+    return Payload(ether_type, offset, None, None if ether_type else f"bad IP version {version}")
+
+
+def _find_family(data: bytes) -> Payload:
+    """BSD loopback: the address family in the byte order of the machine that captured (LOOP: big-endian)."""
+    if len(data) < 4:
+        return _cut(data)
+    # Families are small numbers, so the other order cannot be mistaken for it.
+    family = min(int.from_bytes(data[:4], "little"), int.from_bytes(data[:4], "big"))
+    if family == 2:
+        return Payload(ETHER_IPV4, 4, None)
+    if family in _FAMILY_IPV6:
+        return Payload(ETHER_IPV6, 4, None)
+    return Payload(None, 4, None, f"address family {family}")
+
+
+def _find_ppp(data: bytes) -> Payload:
+    """RFC 1661 section 2, with or without the address and control bytes of RFC 1662."""
+    offset = 2 if data.startswith(b"\xff\x03") else 0
+    if len(data) < offset + 2:
+        return _cut(data)
+    protocol = int.from_bytes(data[offset : offset + 2], "big")
+    ether_type = {0x0021: ETHER_IPV4, 0x0057: ETHER_IPV6}.get(protocol)
+    return Payload(ether_type, offset + 2, None, None if ether_type else f"PPP protocol 0x{protocol:04x}")
+
+
+def _find_nflog(data: bytes) -> Payload:
+    """Linux netfilter log: type, length, value; the payload is type 9, lengths are of the host that captured."""
+    offset = 4
+    while offset + 4 <= len(data):
+        size = int.from_bytes(data[offset : offset + 2], "little")
+        kind = int.from_bytes(data[offset + 2 : offset + 4], "little")
+        if kind == 9:
+            return _find_ip(data, offset + 4)
+        if size < 4:
+            break
+        offset += size + (-size % 4)
+    return Payload(None, 0, None, "no payload in the netfilter log")
