@@ -54,6 +54,26 @@ def devices(scenario: Scenario) -> tuple[NamedDevice, ...]:
     return tuple(found)
 
 
+def expand(scenario: Scenario) -> Scenario:
+    """The scenario with a fleet's name in `expect.signed_in` replaced by its devices."""
+    expected = scenario.expect.signed_in
+    if expected is None:
+        return scenario
+    each: dict[str, str] = {}
+    for name, user in expected.items():
+        device = scenario.devices.get(name)
+        if device is None or device.count is None:
+            each[name] = user
+        else:
+            each |= {
+                one: user.replace(NUMBER, str(number))
+                for number, one in enumerate(names(name, device), start=1)
+            }
+    return scenario.model_copy(
+        update={"expect": scenario.expect.model_copy(update={"signed_in": each})}
+    )
+
+
 def _free_addresses(scenario: Scenario) -> Iterator[Address]:
     """Addresses for devices that state none, without those that somebody has."""
     wanted = sum(len(names(n, d)) for n, d in scenario.devices.items() if d.address is None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from harness.site.site import Model, Site, WrittenAddress
 
@@ -12,11 +12,12 @@ Segment = Literal["outside", "dmz", "inside"]
 
 
 class TunnelRule(Model):
-    """One device traffic rule of the Tunnel app (deployment.md 1.2 step 4); the first that matches decides."""
+    """One device traffic rule of the Tunnel app; the first that matches decides."""
 
     host: str
     """Destination host name; `*.example.com` matches any one label or more."""
     action: Literal["proxy", "bypass"] = "proxy"
+    """`proxy`: CONNECT through the HTTPS proxy; `bypass`: straight to the host."""
     proxy: str | None = None
     """`HOST:PORT` of the HTTPS proxy; None: the FQDN and the first proxy port."""
 
@@ -25,13 +26,17 @@ class Device(Model):
     """An Android device, or `count` alike (then named NAME-1 .. NAME-count, and `{n}` in `user` is the number)."""
 
     user: str
+    """Principal name in the user certificate, such as alice@example.com."""
     android: Annotated[int, Field(ge=7, le=13)] = 13
+    """Android version, which decides what its ClientHello looks like."""
     tls: Literal["1.2", "1.3"] = "1.3"
     """The newest version it offers."""
     certificate: Literal["own", "none"] = "own"
+    """`own`: its user's certificate; `none`: it shows none to the cert proxy."""
     address: WrittenAddress | None = None
     """None: the next free one of 203.0.113.0/24 (or 100.64.0.0/10 for more than 200)."""
     count: Annotated[int, Field(ge=1, le=5000)] | None = None
+    """None: one device; a number: so many, named NAME-1, NAME-2 and so on."""
     tunnel: tuple[TunnelRule, ...] | None = None
     """None: one rule, the FQDN through the proxy; everything else goes directly."""
 
@@ -40,15 +45,20 @@ class Attacker(Model):
     """A hostile machine on one segment."""
 
     address: WrittenAddress
+    """Its address; no machine shares it."""
     segment: Segment = "outside"
+    """Where it stands; segments are not routed to each other."""
 
 
 class Bystander(Model):
     """A machine that only listens: something that must not be reached."""
 
     address: WrittenAddress
+    """Its address; no machine shares it."""
     segment: Segment = "inside"
+    """Where it stands; segments are not routed to each other."""
     listen: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = (443,)
+    """TCP ports that it answers on."""
 
 
 class SignIn(Model):
@@ -70,15 +80,18 @@ class ForgedRequest(Model):
     """An attacker sends a sign-in request straight to a machine."""
 
     attacker: str
+    """Name of the attacker."""
     request: str
     """`HOST:PORT`; TLS, then GET of a sign-in target."""
     headers: dict[str, str] = {}
+    """Further request headers, sent as written."""
 
 
 class ForgedCallback(Model):
     """An attacker asks a cert proxy for a certificate."""
 
     attacker: str
+    """Name of the attacker."""
     call_back: str
     """`HOST:PORT`."""
     port: Annotated[int, Field(ge=1, le=65535)] = 40000
@@ -87,23 +100,58 @@ class ForgedCallback(Model):
     """The certificate-proxy key the proof is made with."""
 
 
+STEP_KINDS = ("sign_in", "request", "call_back", "together")
+"""The keys that tell the kinds of steps apart."""
+
+
+def _find_kind(step: object) -> str | None:
+    """The tag of a step; in angle brackets, so that no key of a file can look like it."""
+    classes = (SignIn, ForgedRequest, ForgedCallback, Together)
+    for kind, cls in zip(STEP_KINDS, classes, strict=True):
+        if isinstance(step, cls) or (isinstance(step, dict) and kind in step):
+            return f"<{kind}>"
+    return None
+
+
+_BY_KIND = Discriminator(
+    _find_kind,
+    custom_error_type="step",
+    custom_error_message="a step with a sign_in, request or call_back",
+)
+
+Action = Annotated[
+    Annotated[SignIn, Tag("<sign_in>")]
+    | Annotated[ForgedRequest, Tag("<request>")]
+    | Annotated[ForgedCallback, Tag("<call_back>")],
+    _BY_KIND,
+]
+
+
 class Together(Model):
     """Steps that start at the same time; the next step waits for all of them."""
 
-    together: tuple[SignIn | ForgedRequest | ForgedCallback, ...]
+    together: tuple[Action, ...]
+    """The steps."""
 
 
-Step = SignIn | ForgedRequest | ForgedCallback | Together
+Step = Annotated[
+    Annotated[SignIn, Tag("<sign_in>")]
+    | Annotated[ForgedRequest, Tag("<request>")]
+    | Annotated[ForgedCallback, Tag("<call_back>")]
+    | Annotated[Together, Tag("<together>")],
+    _BY_KIND,
+]
 
 
 class Expect(Model):
     """What the verdict must be, exactly."""
 
     verdict: Literal["pass", "fail", "unknown"] = "pass"
+    """All checks merged: fail over unknown over pass."""
     findings: tuple[str, ...] = ()
     """Ids of the checks that must fail, no more and no fewer."""
     signed_in: dict[str, str] | None = None
-    """Device to user, exactly; None: not stated."""
+    """Device to user, exactly; a fleet's name with `{n}` in the user stands for all of it. None: not stated."""
 
 
 class Scenario(Model):
@@ -114,12 +162,18 @@ class Scenario(Model):
     rows: tuple[str, ...] = ()
     """Rows of the requirements it shows (A01 .. C17)."""
     site: Site
+    """The deployment: inline, or the name of a site file beside this one."""
     devices: dict[str, Device] = {}
+    """Device name to device."""
     attackers: dict[str, Attacker] = {}
+    """Attacker name to attacker."""
     bystanders: dict[str, Bystander] = {}
+    """Bystander name to bystander."""
     steps: tuple[Step, ...] = ()
+    """What happens, one after the other."""
     defects: tuple[str, ...] = ()
-    """Faults that are switched on (scenario/defect.py)."""
+    """Ids of the faults that are switched on."""
     expect: Expect = Expect()
+    """What the verdict must be."""
     seed: Annotated[int, Field(ge=0)] = 0
     """For every choice the harness makes itself."""

@@ -40,9 +40,9 @@ def show(value: object) -> str:
 
 
 def choose(known: Iterable[str], got: str) -> str:
-    """`one of a, b`, the near ones first: a typing error is the usual reason."""
+    """The names near to what was typed, or all of them: `one of a, b`."""
     names = sorted(known)
     near = difflib.get_close_matches(got, names, n=2, cutoff=0.6)
     if near:
         return f"{' or '.join(near)} (did you mean that?)"
-    return f"one of {', '.join(names)}" if names else "nothing: none is defined"
+    return f"one of {', '.join(names)}" if names else "none is defined here"

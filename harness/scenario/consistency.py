@@ -1,0 +1,311 @@
+"""The consistency of a scenario: every name that is used exists, and nobody has another's name or address."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from harness.net.address import Address, parse_address
+from harness.scenario import fleet
+from harness.scenario.defect import DEFECTS
+from harness.scenario.scenario import (
+    Device,
+    Expect,
+    ForgedCallback,
+    ForgedRequest,
+    Scenario,
+    SignIn,
+    Step,
+    Together,
+)
+from harness.site.host_name import LOCALHOST, is_host_name, is_machine_name, parse_target
+from harness.site.preflight import RESERVED, address_problem
+from harness.site.problem import Path, Problem, choose, show
+
+CHECKS = ("V01", "V05", "V06", "V07", "V08", "V09", "V11", "V14", "V15")
+"""Ids of the checks that a scenario can expect to fail."""
+
+_ROW = re.compile(r"[ABC][0-9]{2}", re.ASCII)
+_APP = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_USER = re.compile(r"[^@\s]+@[^@\s]+")
+
+
+def find_problems(scenario: Scenario) -> tuple[Problem, ...]:
+    """Everything beyond the site that must be changed; () when it is fine."""
+    return (
+        *_words(scenario),
+        *_machines(scenario),
+        *_devices(scenario),
+        *_steps(scenario),
+        *_defects(scenario),
+        *_expect(scenario),
+    )
+
+
+def _words(scenario: Scenario) -> Iterator[Problem]:
+    if not scenario.scenario.strip():
+        yield Problem(
+            path=("scenario",), found='""', expected="one sentence that says what it shows"
+        )
+    for index, row in enumerate(scenario.rows):
+        if not _ROW.fullmatch(row):
+            yield Problem(path=("rows", index), found=show(row), expected="a row such as A05")
+
+
+def _machines(scenario: Scenario) -> Iterator[Problem]:
+    """Names and addresses of devices, attackers and bystanders."""
+    site = scenario.site
+    names = {site.fqdn: "fqdn", **dict.fromkeys(RESERVED, "the harness")}
+    for table, known in (
+        ("nodes", site.nodes),
+        ("balancers", site.balancers),
+        ("names", site.names),
+    ):
+        names |= dict.fromkeys(known, f"site.{table}")
+    owners: dict[Address, str] = {address: name for name, address in site.nodes.items()}
+    owners |= {balancer.address: name for name, balancer in site.balancers.items()}
+    tables = (
+        ("devices", scenario.devices),
+        ("attackers", scenario.attackers),
+        ("bystanders", scenario.bystanders),
+    )
+    for table, machines in tables:
+        for name, machine in machines.items():
+            yield from _name((table, name), machine if isinstance(machine, Device) else None, names)
+            if machine.address is not None:
+                yield from _address((table, name, "address"), machine.address, owners)
+                owners.setdefault(machine.address, name)
+
+
+def _name(path: Path, device: Device | None, names: dict[str, str]) -> Iterator[Problem]:
+    name = str(path[-1])
+    if not is_machine_name(name):
+        yield Problem(
+            path=path,
+            found=show(name),
+            expected="a machine name: lower-case letters, digits and hyphens, such as pixel",
+            at_key=True,
+        )
+    ones = (name,) if device is None else fleet.names(name, device)
+    for one in ones:
+        if one in names:
+            yield Problem(
+                path=path,
+                found=show(one),
+                expected=f"another name: {names[one]} has this one",
+                at_key=True,
+            )
+            break
+    names |= {one: ".".join(str(key) for key in path) for one in (name, *ones) if one not in names}
+
+
+def _address(path: Path, address: Address, owners: dict[Address, str]) -> Iterator[Problem]:
+    if problem := address_problem(path, address):
+        yield problem
+    elif address in owners:
+        yield Problem(
+            path=path,
+            found=show(str(address)),
+            expected=f"an address of its own: {owners[address]} has this one",
+        )
+
+
+def _devices(scenario: Scenario) -> Iterator[Problem]:
+    hosts = _hosts(scenario)
+    for name, device in scenario.devices.items():
+        path: Path = ("devices", name)
+        if not _USER.fullmatch(device.user):
+            yield Problem(
+                path=(*path, "user"),
+                found=show(device.user),
+                expected="a user such as alice@example.com",
+            )
+        if device.count is None and fleet.NUMBER in device.user:
+            yield Problem(
+                path=(*path, "user"),
+                found=show(device.user),
+                expected=f"no {fleet.NUMBER} without count, which numbers the devices",
+            )
+        if device.count is not None and device.address is not None:
+            yield Problem(
+                path=(*path, "address"),
+                found=show(str(device.address)),
+                expected="no address beside count: each device gets one of its own",
+            )
+        for index, rule in enumerate(device.tunnel or ()):
+            at = (*path, "tunnel", index)
+            if not is_host_name(rule.host.removeprefix("*.")) and not _is_address(rule.host):
+                yield Problem(
+                    path=(*at, "host"),
+                    found=show(rule.host),
+                    expected="a host name, or *.example.com for every host below example.com",
+                )
+            if rule.proxy is not None:
+                yield from _target((*at, "proxy"), rule.proxy, hosts, needs_port=True)
+
+
+def _hosts(scenario: Scenario) -> tuple[str, ...]:
+    """Every name that a machine of the world can resolve."""
+    site = scenario.site
+    return (
+        site.fqdn,
+        *site.nodes,
+        *site.balancers,
+        *site.names,
+        *scenario.attackers,
+        *scenario.bystanders,
+    )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parse_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _target(
+    path: Path, text: str, hosts: tuple[str, ...], *, needs_port: bool
+) -> Iterator[Problem]:
+    form = (
+        f"HOST:PORT such as {hosts[0]}:443"
+        if needs_port
+        else f"HOST or HOST:PORT such as {hosts[0]}"
+    )
+    try:
+        host, port = parse_target(text)
+    except ValueError:
+        yield Problem(path=path, found=show(text), expected=form)
+        return
+    if needs_port and port is None:
+        yield Problem(path=path, found=show(text), expected=form)
+    elif host not in hosts and host != LOCALHOST and not _is_address(host):
+        yield Problem(
+            path=path,
+            found=show(text),
+            expected=f"an IP address or a known host: {choose(hosts, host)}",
+        )
+
+
+def _steps(scenario: Scenario) -> Iterator[Problem]:
+    for index, step in enumerate(scenario.steps):
+        yield from _step(("steps", index), step, scenario)
+
+
+def _step(path: Path, step: Step, scenario: Scenario) -> Iterator[Problem]:
+    match step:
+        case SignIn():
+            yield from _sign_in(path, step, scenario)
+        case ForgedRequest():
+            yield from _attacker(path, step.attacker, scenario)
+            yield from _target((*path, "request"), step.request, _hosts(scenario), needs_port=True)
+            yield from _headers(path, step.headers)
+        case ForgedCallback():
+            yield from _attacker(path, step.attacker, scenario)
+            yield from _target(
+                (*path, "call_back"), step.call_back, _hosts(scenario), needs_port=True
+            )
+        case Together():
+            if not step.together:
+                yield Problem(path=(*path, "together"), found="[]", expected="at least one step")
+            for index, one in enumerate(step.together):
+                yield from _step((*path, "together", index), one, scenario)
+
+
+def _sign_in(path: Path, step: SignIn, scenario: Scenario) -> Iterator[Problem]:
+    known = _device_names(scenario)
+    asked = (step.device,) if isinstance(step.device, str) else step.device
+    for index, name in enumerate(asked):
+        if name not in known:
+            at: Path = (
+                (*path, "device") if isinstance(step.device, str) else (*path, "device", index)
+            )
+            yield Problem(
+                path=at, found=show(name), expected=f"a device: {choose(scenario.devices, name)}"
+            )
+    if not asked:
+        yield Problem(path=(*path, "device"), found="[]", expected="at least one device")
+    if not _APP.fullmatch(step.sign_in):
+        yield Problem(
+            path=(*path, "sign_in"),
+            found=show(step.sign_in),
+            expected="an application: 1 to 64 letters, digits, dots, hyphens, such as salesforce",
+        )
+    if step.host is not None:
+        yield from _target((*path, "host"), step.host, _hosts(scenario), needs_port=False)
+    yield from _headers(path, step.headers)
+
+
+def _device_names(scenario: Scenario) -> set[str]:
+    """Fleets, and their single devices."""
+    singles = {
+        one for name, device in scenario.devices.items() for one in fleet.names(name, device)
+    }
+    return singles | set(scenario.devices)
+
+
+def _attacker(path: Path, name: str, scenario: Scenario) -> Iterator[Problem]:
+    if name not in scenario.attackers:
+        yield Problem(
+            path=(*path, "attacker"),
+            found=show(name),
+            expected=f"an attacker: {choose(scenario.attackers, name)}",
+        )
+
+
+def _headers(path: Path, headers: dict[str, str]) -> Iterator[Problem]:
+    for name, value in headers.items():
+        at = (*path, "headers", name)
+        if not _FIELD_NAME.fullmatch(name):
+            yield Problem(
+                path=at,
+                found=show(name),
+                expected="a header name (RFC 9110 section 5.1)",
+                at_key=True,
+            )
+        if not _FIELD_VALUE.fullmatch(value):
+            yield Problem(
+                path=at, found=show(value), expected="one line of text without control characters"
+            )
+
+
+def _defects(scenario: Scenario) -> Iterator[Problem]:
+    known = {defect.id: defect.title for defect in DEFECTS}
+    for index, name in enumerate(scenario.defects):
+        if name not in known:
+            yield Problem(
+                path=("defects", index), found=show(name), expected=f"one of {', '.join(known)}"
+            )
+        elif name in scenario.defects[:index]:
+            yield Problem(path=("defects", index), found=show(name), expected="each defect once")
+
+
+def _expect(scenario: Scenario) -> Iterator[Problem]:
+    expect: Expect = scenario.expect
+    for index, name in enumerate(expect.findings):
+        if name not in CHECKS:
+            yield Problem(
+                path=("expect", "findings", index),
+                found=show(name),
+                expected=f"a check that can fail: {', '.join(CHECKS)}",
+            )
+    if expect.verdict == "fail" and not expect.findings:
+        yield Problem(path=("expect", "findings"), found="[]", expected="the checks that must fail")
+    if expect.verdict != "fail" and expect.findings:
+        yield Problem(
+            path=("expect", "verdict"),
+            found=show(expect.verdict),
+            expected="fail, since findings are expected; or no findings",
+        )
+    known = _device_names(scenario)
+    for name in expect.signed_in or {}:
+        if name not in known:
+            yield Problem(
+                path=("expect", "signed_in", name),
+                found=show(name),
+                expected=f"a device: {choose(scenario.devices, name)}",
+                at_key=True,
+            )
