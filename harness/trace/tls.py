@@ -50,12 +50,16 @@ class TlsSession:
     cipher_suite: int | None = None
     alpn: str | None = None
     resumed: bool = False
+    early_data: Literal["accepted", "rejected"] | None = None
+    """0-RTT records were seen, and what the server did with them (rejected ones are no application data)."""
     certificate_request: Seen | None = None
     server_certificates: tuple[Certificate, ...] = ()
     """Leaf first."""
     client_certificate: Seen | None = None
     """The client's Certificate message, also when it is empty."""
     client_certificates: tuple[Certificate, ...] = ()
+    later_client_certificates: tuple[tuple[Certificate, ...], ...] = ()
+    """Chains that the client showed after the first one: renegotiation, post-handshake authentication (F72, F73)."""
     certificate_verify: Seen | None = None
     """The client's proof of possession."""
     client_finished: Seen | None = None
@@ -66,6 +70,7 @@ class TlsSession:
     server_application_data: Seen | None = None
     alerts: tuple[Alert, ...] = ()
     decrypted: Literal["yes", "partly", "no"] = "no"
+    """`yes`: no protected record stayed closed and no byte is missing (also where all was in the clear)."""
     undecrypted: str | None = None
     """Why not: `no secret for this client random`, `suite 0xc072 is not supported`, `hole of 1448 bytes`."""
     client_plaintext_size: int = 0

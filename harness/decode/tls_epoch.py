@@ -1,0 +1,105 @@
+"""Epochs: the keys that one direction is protected with for a time, and the record number within it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from harness.decode.tls_cipher import Opener
+from harness.decode.tls_keys import build_tls12_opener, build_tls13_opener, update_secret
+from harness.decode.tls_message import ClientHello, ServerHello
+from harness.decode.tls_suite import Suite, describe_suite, find_suite
+from harness.trace.tls import Side
+
+Stage = Literal["early", "handshake", "application", "tls12"]
+
+# https://www.ietf.org/archive/id/draft-ietf-tls-keylogfile
+_LABELS: Mapping[tuple[Side, Stage], str] = {
+    ("client", "early"): "CLIENT_EARLY_TRAFFIC_SECRET",
+    ("client", "handshake"): "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+    ("server", "handshake"): "SERVER_HANDSHAKE_TRAFFIC_SECRET",
+    ("client", "application"): "CLIENT_TRAFFIC_SECRET_0",
+    ("server", "application"): "SERVER_TRAFFIC_SECRET_0",
+}
+
+# The header is authenticated since draft 25 of TLS 1.3; drafts before that are not opened.
+_FIRST_USABLE_DRAFT = 25
+
+
+class MissingKeysError(ValueError):
+    """The keys of an epoch cannot be had; the message is the reason for the reader."""
+
+
+class Epoch:
+    """One set of keys of one direction."""
+
+    __slots__ = ("_secret", "_suite", "opener", "seq", "stage")
+
+    def __init__(self, stage: Stage, opener: Opener, suite: Suite, secret: bytes) -> None:
+        """Start at record 0."""
+        self.stage = stage
+        self.opener = opener
+        self.seq = 0
+        """Number of the next record."""
+        self._suite = suite
+        self._secret = secret
+
+    def build_updated(self) -> Epoch:
+        """RFC 8446 section 7.2: what follows a KeyUpdate."""
+        secret = update_secret(self._suite, self._secret)
+        return Epoch(self.stage, build_tls13_opener(self._suite, secret), self._suite, secret)
+
+
+def build_tls13_epoch(
+    secrets: Mapping[str, bytes], hello: ServerHello, side: Side, stage: Stage
+) -> Epoch:
+    """The keys of one direction and stage of TLS 1.3.
+
+    Raises:
+        MissingKeysError: The secret, the suite or the version is not there.
+    """
+    if hello.version != 0x0304 and hello.version & 0xFF < _FIRST_USABLE_DRAFT:
+        raise MissingKeysError(f"version 0x{hello.version:04x} is not supported")
+    suite = _usable_suite(secrets, hello)
+    label = _LABELS[side, stage]
+    secret = secrets.get(label)
+    if secret is None:
+        raise MissingKeysError(f"no {label} for this client random")
+    return Epoch(stage, build_tls13_opener(suite, secret), suite, secret)
+
+
+def build_tls12_epoch(
+    secrets: Mapping[str, bytes], client: ClientHello, server: ServerHello, side: Side
+) -> Epoch:
+    """The keys of one direction of TLS 1.0, 1.1 or 1.2.
+
+    Raises:
+        MissingKeysError: The master secret, the suite or the version is not there.
+    """
+    if not 0x0301 <= server.version <= 0x0303:
+        raise MissingKeysError(f"version 0x{server.version:04x} is not supported")
+    suite = _usable_suite(secrets, server)
+    if server.compression:
+        raise MissingKeysError(f"compression method {server.compression} is not supported")
+    secret = secrets.get("CLIENT_RANDOM")
+    if secret is None:
+        raise MissingKeysError("no CLIENT_RANDOM secret for this client random")
+    opener = build_tls12_opener(
+        suite,
+        secret,
+        client_random=client.random,
+        server_random=server.random,
+        side=side,
+        version=server.version,
+        encrypt_then_mac=server.encrypt_then_mac,
+    )
+    return Epoch("tls12", opener, suite, secret)
+
+
+def _usable_suite(secrets: Mapping[str, bytes], hello: ServerHello) -> Suite:
+    suite = find_suite(hello.cipher_suite)
+    if suite is None or suite.is_tls13 != hello.is_tls13:
+        raise MissingKeysError(f"suite {describe_suite(hello.cipher_suite)} is not supported")
+    if not secrets:
+        raise MissingKeysError("no secret for this client random")
+    return suite

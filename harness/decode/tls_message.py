@@ -1,0 +1,260 @@
+"""Handshake messages: the parts of their bodies that observations need (RFC 8446 section 4, RFC 5246 section 7.4)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+TLS_1_3 = 0x0304
+DRAFT_MAJOR = 0x7F
+"""Version numbers 0x7f12 to 0x7f1c are the drafts 18 to 28 of TLS 1.3."""
+FACEBOOK_DRAFT_MAJOR = 0xFB
+"""0xfb17 to 0xfb1a: drafts 23 to 26 as Facebook's clients negotiated them."""
+
+CERTIFICATE_LIMIT = 100
+"""More than any real chain; each one is parsed."""
+
+# RFC 8446 section 4.1.3: the random that makes a ServerHello a HelloRetryRequest (SHA-256 of "HelloRetryRequest").
+RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
+
+
+class HandshakeType(IntEnum):
+    """HandshakeType of the IANA registry, those that matter here."""
+
+    hello_request = 0
+    client_hello = 1
+    server_hello = 2
+    hello_verify_request = 3
+    new_session_ticket = 4
+    end_of_early_data = 5
+    hello_retry_request = 6
+    encrypted_extensions = 8
+    certificate = 11
+    server_key_exchange = 12
+    certificate_request = 13
+    server_hello_done = 14
+    certificate_verify = 15
+    client_key_exchange = 16
+    finished = 20
+    certificate_url = 21
+    certificate_status = 22
+    supplemental_data = 23
+    key_update = 24
+    compressed_certificate = 25
+    message_hash = 254
+
+
+class ExtensionType(IntEnum):
+    """ExtensionType of the IANA registry, those that matter here."""
+
+    server_name = 0
+    application_layer_protocol_negotiation = 16
+    encrypt_then_mac = 22
+    pre_shared_key = 41
+    early_data = 42
+    supported_versions = 43
+
+
+class MessageError(ValueError):
+    """A handshake message whose body is not what its type says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientHello:
+    """RFC 8446 section 4.1.2."""
+
+    version: int
+    """legacy_version."""
+    random: bytes
+    session_id: bytes
+    sni: str | None
+    alpn: tuple[str, ...]
+    offers_early_data: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerHello:
+    """RFC 8446 section 4.1.3."""
+
+    version: int
+    """The selected version."""
+    random: bytes
+    session_id: bytes
+    cipher_suite: int
+    compression: int
+    alpn: str | None
+    selects_psk: bool
+    encrypt_then_mac: bool
+
+    @property
+    def is_retry(self) -> bool:
+        """It is a HelloRetryRequest."""
+        return self.random == RETRY_RANDOM and self.is_tls13
+
+    @property
+    def is_tls13(self) -> bool:
+        """TLS 1.3, or one of its drafts."""
+        return self.version == TLS_1_3 or self.version >> 8 in {DRAFT_MAJOR, FACEBOOK_DRAFT_MAJOR}
+
+
+class Reader:
+    """Reads numbers and vectors (RFC 8446 section 3.4) from a message body.
+
+    Every method raises MessageError where the body ends too early.
+    """
+
+    __slots__ = ("_data", "_offset")
+
+    def __init__(self, data: bytes) -> None:
+        """Start at the first byte."""
+        self._data = data
+        self._offset = 0
+
+    def __bool__(self) -> bool:
+        """Bytes are left."""
+        return self._offset < len(self._data)
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes."""
+        end = self._offset + size
+        if end > len(self._data):
+            raise MessageError(f"{size} bytes wanted at offset {self._offset} of {len(self._data)}")
+        data = self._data[self._offset : end]
+        self._offset = end
+        return data
+
+    def number(self, size: int) -> int:
+        """The next big-endian number of `size` bytes."""
+        return int.from_bytes(self.take(size), "big")
+
+    def vector(self, size: int) -> bytes:
+        """The next vector, whose length is a number of `size` bytes."""
+        return self.take(self.number(size))
+
+
+def parse_client_hello(body: bytes) -> ClientHello:
+    """Read a ClientHello; raises MessageError."""
+    reader = Reader(body)
+    version, random, session_id = reader.number(2), reader.take(32), reader.vector(1)
+    reader.vector(2)
+    reader.vector(1)
+    extensions = _parse_extensions(reader.vector(2)) if reader else {}
+    return ClientHello(
+        version=version,
+        random=random,
+        session_id=session_id,
+        sni=_parse_server_name(extensions),
+        alpn=_parse_alpn(extensions),
+        offers_early_data=ExtensionType.early_data in extensions,
+    )
+
+
+def parse_server_hello(body: bytes) -> ServerHello:
+    """Read a ServerHello or HelloRetryRequest; raises MessageError."""
+    reader = Reader(body)
+    version, random = reader.number(2), reader.take(32)
+    session_id, compression = b"", 0
+    # Drafts of TLS 1.3 up to 21 had no session identifier and no compression method in a ServerHello.
+    is_early_draft = version >> 8 == DRAFT_MAJOR
+    if not is_early_draft:
+        session_id = reader.vector(1)
+    cipher_suite = reader.number(2)
+    if not is_early_draft:
+        compression = reader.number(1)
+    extensions = _parse_extensions(reader.vector(2)) if reader else {}
+    if (selected := extensions.get(ExtensionType.supported_versions)) is not None:
+        version = Reader(selected).number(2)
+    alpn = _parse_alpn(extensions)
+    return ServerHello(
+        version=version,
+        random=random,
+        session_id=session_id,
+        cipher_suite=cipher_suite,
+        compression=compression,
+        alpn=alpn[0] if alpn else None,
+        selects_psk=ExtensionType.pre_shared_key in extensions,
+        encrypt_then_mac=ExtensionType.encrypt_then_mac in extensions,
+    )
+
+
+def parse_encrypted_extensions(body: bytes) -> tuple[str | None, bool]:
+    """RFC 8446 section 4.3.1: the ALPN protocol, and whether early data was accepted; raises MessageError."""
+    extensions = _parse_extensions(Reader(body).vector(2))
+    alpn = _parse_alpn(extensions)
+    return (alpn[0] if alpn else None), ExtensionType.early_data in extensions
+
+
+def parse_certificate_list(body: bytes, *, is_tls13: bool) -> tuple[bytes, ...]:
+    """The DER of every certificate, leaf first (RFC 8446 section 4.4.2, RFC 5246 7.4.2); raises MessageError."""
+    reader = Reader(body)
+    if is_tls13:
+        reader.vector(1)
+    entries = Reader(reader.vector(3))
+    if reader:
+        raise MessageError("bytes follow the certificate list")
+    certificates = []
+    while entries:
+        certificates.append(entries.vector(3))
+        if is_tls13:
+            entries.vector(2)
+        if len(certificates) > CERTIFICATE_LIMIT:
+            raise MessageError(f"more than {CERTIFICATE_LIMIT} certificates")
+    return tuple(certificates)
+
+
+def parse_compressed_certificate(body: bytes, *, limit: int) -> bytes:
+    """RFC 8879 section 4: the body of the Certificate message inside, at most `limit` bytes; raises MessageError."""
+    reader = Reader(body)
+    algorithm, size, data = reader.number(2), reader.number(3), reader.vector(3)
+    if algorithm != 1:
+        raise MessageError(f"certificate compression {algorithm} is not supported; only zlib (1)")
+    if size > limit:
+        raise MessageError(f"compressed certificate of {size} bytes; the limit is {limit}")
+    try:
+        message = zlib.decompressobj().decompress(data, size + 1)
+    except zlib.error as error:
+        raise MessageError(f"compressed certificate: {error}") from error
+    if len(message) != size:
+        raise MessageError(f"compressed certificate: got another size than {size} bytes")
+    return message
+
+
+def _parse_extensions(data: bytes) -> Mapping[int, bytes]:
+    """RFC 8446 section 4.2; of a repeated type the first one is kept."""
+    reader = Reader(data)
+    extensions: dict[int, bytes] = {}
+    while reader:
+        kind = reader.number(2)
+        extensions.setdefault(kind, reader.vector(2))
+    return extensions
+
+
+def _parse_server_name(extensions: Mapping[int, bytes]) -> str | None:
+    """RFC 6066 section 3: the first host_name."""
+    data = extensions.get(ExtensionType.server_name)
+    if not data:
+        return None
+    names = Reader(Reader(data).vector(2))
+    while names:
+        kind, name = names.number(1), names.vector(2)
+        if kind == 0:
+            return _text(name)
+    return None
+
+
+def _parse_alpn(extensions: Mapping[int, bytes]) -> tuple[str, ...]:
+    """RFC 7301 section 3.1."""
+    data = extensions.get(ExtensionType.application_layer_protocol_negotiation)
+    if data is None:
+        return ()
+    names = Reader(Reader(data).vector(2))
+    protocols = []
+    while names:
+        protocols.append(_text(names.vector(1)))
+    return tuple(protocols)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("ascii", "backslashreplace")
