@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from harness.world.recorder import ring
 from harness.world.recorder.recording import Frame, Recording, TapCount
@@ -53,17 +54,21 @@ class Recorder:
             OSError: a ring cannot be opened.
         """
         assert not self._rings, "a recorder records once"
-        rings: list[Ring] = []
+        # At the same time: the kernel waits for all its processors to open a ring, and to close one.
+        with ThreadPoolExecutor(max_workers=len(self._taps), thread_name_prefix="ring") as pool:
+            opening = [pool.submit(Ring, tap, size_bytes=self._ring_bytes) for tap in self._taps]
+        rings = tuple(f.result() for f in opening if f.exception() is None)
         try:
-            for tap in self._taps:
-                rings.append(Ring(tap, size_bytes=self._ring_bytes))
-            self._sniffer = Sniffer(tuple(rings), self._take)
+            for failure in (f.exception() for f in opening):
+                if failure is not None:
+                    raise failure
+            self._sniffer = Sniffer(rings, self._take)
             self._sniffer.start()
         except BaseException:
             for opened in rings:
                 opened.close()
             raise
-        self._rings = tuple(rings)
+        self._rings = rings
 
     def _take(self, tap: int, block: bytes) -> None:
         """In the sniffer's thread while that runs, then in `stop`."""
@@ -87,7 +92,7 @@ class Recorder:
             KeyError: no tap has that name.
             OSError: the interface is down.
         """
-        ring.inject({t.name: t for t in self._taps}[tap], frame)
+        {r.tap.name: r for r in self._rings}[tap].inject(frame)
 
     def _is_drained(self) -> bool:
         for one in self._rings:
@@ -115,11 +120,14 @@ class Recorder:
             one.count()
             while (block := one.take_block()) is not None:
                 self._take(tap, block)
-            one.close()
-        frames: list[Frame] = []
-        for tap, block in self._blocks:
-            frames.extend(ring.parse_block(block, tap))
-        frames.sort(key=lambda frame: frame.time_ns)
+        with ThreadPoolExecutor(max_workers=len(self._rings), thread_name_prefix="ring") as pool:
+            closing = [pool.submit(one.close) for one in self._rings]
+            frames: list[Frame] = []
+            for tap, block in self._blocks:
+                frames.extend(ring.parse_block(block, tap))
+            frames.sort(key=lambda frame: frame.time_ns)
+        for closed in closing:
+            closed.result()
         return Recording(taps=self._counts(), frames=tuple(frames), limit_reached=self._limit_reached)
 
     def _counts(self) -> tuple[TapCount, ...]:

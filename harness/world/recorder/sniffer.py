@@ -30,7 +30,7 @@ class _Block:
         self.sniffed_on: Any = None
 
 
-class _RingSocket(SuperSocket):
+class _RingSocket(SuperSocket):  # type: ignore[misc] # scapy is not typed
     """A ring in the shape that scapy sniffs on."""
 
     def __init__(self, tap: int, ring: Ring) -> None:

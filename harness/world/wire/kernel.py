@@ -100,7 +100,9 @@ class KernelWire:
             await _assemble(plan, switch, machines)
         except OSError as refused:
             _release(switch, machines)
-            raise WireError(f"the kernel refused to build the wire: {refused}; `harness doctor` says why") from refused
+            raise WireError(
+                f"the kernel refused to build the wire: {refused}; `harness doctor` says why", refused.errno
+            ) from refused
         except BaseException:
             _release(switch, machines)
             raise
@@ -171,7 +173,7 @@ async def _assemble(plan: Plan, switch: Namespace, machines: dict[str, Machine])
 
 
 def _veths(plan: Plan, machines: dict[str, Machine], bridges: dict[str, int]) -> list[Request]:
-    requests = []
+    requests: list[Request] = []
     for host in plan.hosts:
         for attachment in host.attachments:
             first = attachment.addresses[0]

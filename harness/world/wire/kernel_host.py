@@ -89,7 +89,7 @@ async def _serve(machine: Machine, serve: Serve, stream: TcpStream) -> None:
         await serve(stream)
     except ConnectionError:
         pass  # The peer broke off; how it did is in the packets.
-    except Exception as bug:
+    except Exception as bug:  # noqa: BLE001 - a task has no caller; the loop's handler is told
         asyncio.get_running_loop().call_exception_handler(
             {"message": f"{machine.name}: serving {stream.peer} at {stream.local} failed", "exception": bug}
         )

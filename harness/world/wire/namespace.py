@@ -7,13 +7,13 @@ sockets of all hosts: it steps in, makes the socket, and steps back out. Nothing
 from __future__ import annotations
 
 import ctypes
-import errno
 import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from typing import assert_never
 
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
@@ -30,6 +30,15 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 class WireError(Exception):
     """This machine cannot give the wire; the message says what was refused and what to change."""
+
+    def __init__(self, message: str, number: int | None = None) -> None:
+        """Args: `number` is the errno of the refusal, if there was one."""
+        super().__init__(message)
+        self.number = number
+
+    def __reduce__(self) -> tuple[type[WireError], tuple[str, int | None]]:
+        """Errors travel between processes."""
+        return type(self), (str(self), self.number)
 
 
 class Mode(StrEnum):
@@ -80,30 +89,50 @@ def _raise_ambient_capabilities() -> None:
             _call("prctl", _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, capability, 0, 0)
 
 
-def enter_private() -> Mode:
-    """Move this process into a private, empty network namespace; there is no way back.
+def enter(mode: Mode) -> None:
+    """Move this process into a private, empty network namespace in this mode; there is no way back.
 
-    Tries an own user namespace first; a root process that is refused one makes the network namespace alone. The
-    process also dies with its parent from here on.
+    The process also dies with its parent from here on.
 
     Raises:
         WireError: the process has several threads.
         OSError: the kernel refused; `doctor` explains which errno means what.
     """
     _require_single_thread()
-    try:
-        _enter_user_namespace()
-        mode = Mode.NAMESPACES
-    except OSError as refused:
-        if os.geteuid() != 0 or refused.errno not in {errno.EPERM, errno.ENOSPC, errno.EUSERS, errno.EINVAL}:
-            raise
-        _call("unshare", CLONE_NEWNET)
-        mode = Mode.ROOT_NAMESPACES
+    match mode:
+        case Mode.NAMESPACES:
+            _enter_user_namespace()
+        case Mode.ROOT_NAMESPACES:
+            _call("unshare", CLONE_NEWNET)
+        case _:
+            assert_never(mode)
     _raise_ambient_capabilities()
     # After the change of credentials, which clears it.
     _call("prctl", _PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
     set_sysctl("ipv4/ip_unprivileged_port_start", "0")
-    return mode
+
+
+def enter_private() -> Mode:
+    """Enter in the first mode that works: an own user namespace, or as root the network namespace alone.
+
+    Raises:
+        WireError: the process has several threads, or the kernel refused.
+    """
+    try:
+        enter(Mode.NAMESPACES)
+        return Mode.NAMESPACES
+    except OSError as refused:
+        if os.geteuid() != 0:
+            raise _refused(refused) from refused
+    try:
+        enter(Mode.ROOT_NAMESPACES)
+        return Mode.ROOT_NAMESPACES
+    except OSError as refused:
+        raise _refused(refused) from refused
+
+
+def _refused(error: OSError) -> WireError:
+    return WireError(f"no private network namespace: {error}; `harness doctor` says what to change", error.errno)
 
 
 def set_sysctl(name: str, value: str) -> None:
@@ -148,7 +177,8 @@ class Namespace:
                 _call("setns", home.fd, CLONE_NEWNET)
         except PermissionError as refused:
             raise WireError(
-                "no permission to make a network namespace: call enter_private() first, in a process of its own"
+                "no permission to make a network namespace: call enter_private() first, in a process of its own",
+                refused.errno,
             ) from refused
         finally:
             home.close()

@@ -218,7 +218,7 @@ class Rtnetlink:
                 waiting -= 1
                 code = -struct.unpack_from("=i", body)[0]
                 if code and refused is None:
-                    refused = WireError(f"{batch[seq - first].subject}: {_reason(code, flags, body)}")
+                    refused = WireError(f"{batch[seq - first].subject}: {_reason(code, flags, body)}", code)
         if refused is not None:
             raise refused
 
