@@ -1,0 +1,216 @@
+"""Commands that judge: run a scenario, replay a capture, show packets of one."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import re
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from harness.cli.complaint import Complaint, read_file, unreadable
+from harness.cli.exit_code import ExitCode, code_of, worst
+from harness.cli.file_list import CAPTURE_ENDINGS, SCENARIO_ENDINGS, expand, name_apart
+from harness.cli.scenario_file import load_scenario_files, load_site_file
+from harness.report.terminal import Row, build_table, tell, tell_briefly
+
+if TYPE_CHECKING:
+    from harness.site.site import Site
+    from harness.verdict.verdict import Verdict
+
+MAX_SHOWN: Final = 10_000
+"""Packets that one `show` prints; more is a mistyped range."""
+
+_NUMBERS = re.compile(r"([1-9][0-9]{0,9})(?:-([1-9][0-9]{0,9}))?", re.ASCII)
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe `run`, `replay` and `show`."""
+    run = commands.add_parser(
+        "run",
+        allow_abbrev=False,
+        help="run scenarios and judge what they record",
+        description="Run each scenario in a network of its own, record it, and judge the capture.",
+    )
+    run.add_argument(
+        "scenarios", nargs="+", metavar="SCENARIO", help="a YAML file, or a folder of them"
+    )
+    run.add_argument(
+        "--output", default="runs", metavar="DIR", help="where captures go (default: runs)"
+    )
+    run.add_argument("--seed", type=_seed, metavar="N", help="replaces the scenario's own seed")
+    run.add_argument("--json", action="store_true", help="print one JSON verdict a line")
+    run.set_defaults(command=run_scenarios)
+
+    replay = commands.add_parser(
+        "replay",
+        allow_abbrev=False,
+        help="judge captures that exist already",
+        description="Judge each capture from its packets alone; the same code as after a run.",
+    )
+    replay.add_argument(
+        "captures", nargs="+", metavar="FILE", help="pcapng or pcap (gzip too), or a folder"
+    )
+    replay.add_argument(
+        "--site", metavar="FILE", help="site or scenario file, for captures without one inside"
+    )
+    replay.add_argument(
+        "--keylog", metavar="FILE", help="TLS secrets (NSS key log), beside those inside"
+    )
+    replay.add_argument("--json", action="store_true", help="print one JSON verdict a line")
+    replay.set_defaults(command=replay_captures)
+
+    show = commands.add_parser(
+        "show",
+        allow_abbrev=False,
+        help="print single packets of a capture",
+        description="Print these packets in readable lines, with the TLS and HTTP messages in them.",
+    )
+    show.add_argument("capture", metavar="FILE", help="pcapng or pcap (gzip too)")
+    show.add_argument(
+        "numbers", nargs="+", metavar="NUMBER", help="a packet number, or a range such as 12-14"
+    )
+    show.add_argument(
+        "--keylog", metavar="FILE", help="TLS secrets (NSS key log), beside those inside"
+    )
+    show.set_defaults(command=show_packets)
+
+
+def run_scenarios(options: argparse.Namespace) -> ExitCode:
+    """Run every scenario named, one after another."""
+    from harness.run import Interrupted, run
+    from harness.world.job import WorldError
+
+    files = expand(options.scenarios, SCENARIO_ENDINGS)
+    names = name_apart(files)
+    loaded = load_scenario_files(files)
+    output = Path(options.output)
+    rows: list[Row] = []
+    told = _Teller(as_json=options.json, total=len(files))
+    try:
+        for file, (scenario, text) in loaded.items():
+            name = names[file]
+            started_ns = time.monotonic_ns()
+            done = run(scenario, text=text, file=output / f"{name}.pcapng", seed=options.seed)
+            duration_ns = time.monotonic_ns() - started_ns
+            rows.append(Row(name=name, verdict=done.verdict, duration_ns=duration_ns))
+            told.tell(rows[-1], str(done.file))
+    except WorldError as error:
+        raise Complaint(f"{file}: {error}{_left(rows, files)}", ExitCode.ENVIRONMENT) from error
+    except Interrupted as interrupted:
+        raise Complaint(f"{interrupted}{_left(rows, files)}", ExitCode.INTERRUPTED) from interrupted
+    finally:
+        told.end(rows)
+    if not options.json:
+        print(f"captures are in {output}/")
+    return worst(code_of(row.verdict) for row in rows)
+
+
+def _left(rows: Sequence[Row], files: Sequence[Path]) -> str:
+    return f"; {len(rows)} of {len(files)} scenarios were judged" if len(files) > 1 else ""
+
+
+def replay_captures(options: argparse.Namespace) -> ExitCode:
+    """Judge every capture named, one after another."""
+    site = load_site_file(Path(options.site)) if options.site else None
+    key_log = read_file(Path(options.keylog)) if options.keylog else b""
+    files = expand(options.captures, CAPTURE_ENDINGS)
+    names = name_apart(files)
+    rows: list[Row] = []
+    told = _Teller(as_json=options.json, total=len(files))
+    for file in files:
+        started_ns = time.monotonic_ns()
+        verdict = _replay(file, site, key_log)
+        rows.append(
+            Row(name=names[file], verdict=verdict, duration_ns=time.monotonic_ns() - started_ns)
+        )
+        told.tell(rows[-1], str(file))
+    told.end(rows)
+    return worst(code_of(row.verdict) for row in rows)
+
+
+def show_packets(options: argparse.Namespace) -> ExitCode:
+    """Print packets of one capture."""
+    from harness.decode.decode import decode
+    from harness.report.packet_lines import tell_packets
+    from harness.trace.packet import PacketNumber
+
+    ranges = [_parse_numbers(text) for text in options.numbers]
+    key_log = read_file(Path(options.keylog)) if options.keylog else b""
+    trace = decode(io.BytesIO(read_file(Path(options.capture))), key_log=key_log)
+    count = len(trace.packets)
+    if not count:
+        problems = "; ".join(damage.message for damage in trace.damage) or "it is empty"
+        raise Complaint(f"{options.capture}: no packet could be read: {problems}")
+    beyond = [
+        text for text, numbers in zip(options.numbers, ranges, strict=True) if numbers[-1] > count
+    ]
+    if beyond:
+        raise Complaint(
+            f"{options.capture}: got packet {' '.join(beyond)}; expected numbers from 1 to {count}"
+        )
+    wanted = list(dict.fromkeys(PacketNumber(number) for numbers in ranges for number in numbers))
+    print(tell_packets(trace, wanted))
+    return ExitCode.AS_EXPECTED
+
+
+class _Teller:
+    """Says each result as it comes: JSON or text on stdout, progress on stderr."""
+
+    def __init__(self, *, as_json: bool, total: int) -> None:
+        self._as_json = as_json
+        self._total = total
+        self._told = 0
+
+    def tell(self, row: Row, file: str) -> None:
+        """One verdict: in full where it is the only one or not as expected."""
+        from harness.report.json import verdict_json
+
+        self._told += 1
+        if self._total > 1:
+            seconds = f"{row.duration_ns / 1e9:.2f} s"
+            width = len(str(self._total))
+            line = f"[{self._told:{width}}/{self._total}] {tell_briefly(row.verdict, name=row.name)} {seconds}"
+            print(line, file=sys.stderr, flush=True)
+        if self._as_json:
+            print(verdict_json(row.verdict), flush=True)
+        elif self._total == 1 or not row.verdict.as_expected:
+            print(tell(row.verdict, name=row.name, file=file), flush=True)
+
+    def end(self, rows: Sequence[Row]) -> None:
+        """The table, where there were several."""
+        if rows and self._total > 1 and not self._as_json:
+            print(build_table(rows), flush=True)
+
+
+def _replay(file: Path, site: Site | None, key_log: bytes) -> Verdict:
+    from harness.replay import replay
+
+    try:
+        with file.open("rb") as stream:
+            return replay(stream, site=site, key_log=key_log)
+    except OSError as error:
+        raise unreadable(file, error) from error
+
+
+def _parse_numbers(text: str) -> range:
+    match = _NUMBERS.fullmatch(text)
+    if match is None:
+        raise Complaint(
+            f"got {text!r}; expected a packet number such as 12, or a range such as 12-14"
+        )
+    first, last = int(match[1]), int(match[2] or match[1])
+    if last < first:
+        raise Complaint(f"got the range {text}; expected the smaller number first")
+    if last - first >= MAX_SHOWN:
+        raise Complaint(f"got the range {text}; expected at most {MAX_SHOWN} packets at once")
+    return range(first, last + 1)
+
+
+def _seed(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,18}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"got {text!r}; expected a number from 0 to 10^18 - 1")
+    return int(text)

@@ -1,0 +1,72 @@
+"""The command `harness`: reads its arguments, calls one command, and turns how it ended into an exit code.
+
+Nothing heavy is imported before a command needs it: `harness --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+from harness import __version__
+from harness.cli import judge, live, site
+from harness.cli.complaint import Complaint
+from harness.cli.exit_code import ExitCode
+
+EPILOG = """\
+exit codes:
+  0  as expected           3  unknown, and that was not expected
+  1  not as expected       4  this machine cannot do it (harness doctor)
+  2  wrong usage or input  70 a bug of the harness    130 interrupted
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the return value is the exit code."""
+    options = _build_parser().parse_args(arguments)
+    return conclude(lambda: options.command(options))
+
+
+def conclude(command: Callable[[], ExitCode]) -> ExitCode:
+    """Run a command to its end, whatever that is, and say on stderr why it was not the planned one."""
+    try:
+        code = command()
+        sys.stdout.flush()
+    except Complaint as complaint:
+        print(f"harness: {complaint}", file=sys.stderr)
+        return complaint.code
+    except KeyboardInterrupt:
+        print("harness: interrupted", file=sys.stderr)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`); what Python still flushes at its end goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.INTERRUPTED
+    except Exception:  # noqa: BLE001 - the last place that can say that it is our own bug
+        traceback.print_exc()
+        print(
+            f"harness: this is a bug of certproxy-harness {__version__}; please report the lines above"
+            f" and the command: {shlex.join(sys.argv)}",
+            file=sys.stderr,
+        )
+        return ExitCode.OWN_BUG
+    return code
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="harness",
+        description="Certificate sign-in through a cert-proxy cluster: the packets decide.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"certproxy-harness {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for group in (judge, site, live):
+        group.add_commands(commands)
+    return parser

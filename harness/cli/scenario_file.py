@@ -1,0 +1,76 @@
+"""Scenario and site files on disk: read, and every problem turned into a complaint."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cli.complaint import Complaint, read_text
+
+if TYPE_CHECKING:
+    from harness.scenario.scenario import Scenario
+    from harness.site.site import Site
+
+_SCENARIO_KEY = re.compile(r"""^(["']?)scenario\1[ \t]*:""", re.MULTILINE)
+
+
+def is_scenario(text: str) -> bool:
+    """Whether a YAML text has the key `scenario` at its top level: cheap, without reading the YAML."""
+    return _SCENARIO_KEY.search(text) is not None
+
+
+def load_scenario_file(file: Path) -> tuple[Scenario, str]:
+    """One scenario, and its text as written.
+
+    Raises:
+        Complaint: with every problem of the file.
+    """
+    from harness.scenario.yaml import ScenarioError, load_scenario
+
+    text = read_text(file)
+    try:
+        # A site file is named relative to the scenario that names it.
+        read = file.parent.joinpath
+        scenario = load_scenario(
+            text, name=str(file), read=lambda name: read(name).read_text("utf-8")
+        )
+    except ScenarioError as error:
+        raise Complaint(str(error)) from error
+    return scenario, text
+
+
+def load_scenario_files(files: Sequence[Path]) -> dict[Path, tuple[Scenario, str]]:
+    """All of them, or the problems of all of them.
+
+    Raises:
+        Complaint: with every problem of every file.
+    """
+    loaded: dict[Path, tuple[Scenario, str]] = {}
+    problems: list[str] = []
+    for file in files:
+        try:
+            loaded[file] = load_scenario_file(file)
+        except Complaint as complaint:
+            problems.append(str(complaint))
+    if problems:
+        raise Complaint("\n".join(problems))
+    return loaded
+
+
+def load_site_file(file: Path) -> Site:
+    """The site of a site file, or of a scenario file.
+
+    Raises:
+        Complaint: with every problem of the file.
+    """
+    from harness.scenario.yaml import ScenarioError, load_site
+
+    text = read_text(file)
+    if is_scenario(text):
+        return load_scenario_file(file)[0].site
+    try:
+        return load_site(text, name=str(file))
+    except ScenarioError as error:
+        raise Complaint(str(error)) from error

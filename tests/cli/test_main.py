@@ -1,0 +1,128 @@
+"""The command `harness`: usage, and how each end becomes an exit code."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from harness import __version__
+from harness.cli.complaint import Complaint
+from harness.cli.exit_code import ExitCode
+from harness.cli.main import conclude, main
+
+
+def raises(error: BaseException) -> ExitCode:
+    """A command that ends so."""
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        pytest.param(
+            Complaint("a.yaml:1:1: wrong"), 2, "harness: a.yaml:1:1: wrong", id="bad input"
+        ),
+        pytest.param(
+            Complaint("no veth", ExitCode.ENVIRONMENT), 4, "harness: no veth", id="environment"
+        ),
+        pytest.param(KeyboardInterrupt(), 130, "harness: interrupted", id="Ctrl-C"),
+        pytest.param(
+            ZeroDivisionError("x"),
+            70,
+            f"this is a bug of certproxy-harness {__version__}",
+            id="bug",
+        ),
+    ],
+)
+def test_ends(
+    error: BaseException, code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every end has its code and its words."""
+    assert conclude(lambda: raises(error)) == code
+    assert message in capsys.readouterr().err
+
+
+def test_bug_shows_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    """A bug is shown in full: that is what its reporter sends."""
+    conclude(lambda: raises(KeyError("leg")))
+
+    assert "KeyError: 'leg'" in capsys.readouterr().err
+
+
+def test_normal_end() -> None:
+    """The command's own code is kept."""
+    assert conclude(lambda: ExitCode.UNKNOWN) == 3
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param([], id="no command"),
+        pytest.param(["judge"], id="unknown command"),
+        pytest.param(["run"], id="no scenario"),
+        pytest.param(["run", "x.yaml", "--seed", "-1"], id="negative seed"),
+        pytest.param(["run", "x.yaml", "--seed", "1.5"], id="seed with a fraction"),
+        pytest.param(["run", "x.yaml", "--out", "d"], id="shortened option"),
+        pytest.param(["show", "x.pcapng"], id="no number"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Wrong usage ends with 2 and says what is expected."""
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+
+    assert caught.value.code == 2
+    assert "usage: harness" in capsys.readouterr().err
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """The version is the package's."""
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"certproxy-harness {__version__}\n"
+
+
+def test_help_names_every_command_and_code(capsys: pytest.CaptureFixture[str]) -> None:
+    """The help is a table of commands and exit codes."""
+    with pytest.raises(SystemExit):
+        main(["--help"])
+
+    text = capsys.readouterr().out
+    assert [
+        word
+        for word in ("run", "replay", "show", "doctor", "schema", "check", "70")
+        if word not in text
+    ] == []
+
+
+def test_module_is_the_command() -> None:
+    """`python -m harness.cli` works without the installed script."""
+    done = subprocess.run(
+        [sys.executable, "-m", "harness.cli", "--version"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert done.stdout == f"certproxy-harness {__version__}\n"
+
+
+def test_reader_that_leaves() -> None:
+    """`harness schema | head -1` ends without a word on stderr."""
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "harness.cli", "schema"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        told = process.stderr.read()
+        code = process.wait(60)
+
+    assert (code, told) == (130, b"")

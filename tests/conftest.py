@@ -1,0 +1,51 @@
+"""For all tests: the corpus beside the checkout, and no skip where nothing may be left out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+IS_CI = os.environ.get("CI", "").lower() == "true"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With CI=true a skipped test is a failure, with its reason: what was left out proves nothing."""
+    report = yield
+    if IS_CI and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid}: nothing may be left out with CI=true, but: {reason}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a whole module that skips itself."""
+    report = yield
+    if IS_CI and report.outcome == "skipped":
+        report.outcome = "failed"
+        report.longrepr = (
+            f"{collector.nodeid}: nothing may be left out with CI=true, but: {report.longrepr}"
+        )
+    return report
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of reference captures: CERTPROXY_SHARED, or `shared` beside the checkout."""
+    folder = Path(
+        os.environ.get("CERTPROXY_SHARED", Path(__file__).resolve().parents[2] / "shared")
+    )
+    if not folder.is_dir():
+        pytest.skip(
+            f"no reference captures: {folder} does not exist; CERTPROXY_SHARED names another place"
+        )
+    return folder
