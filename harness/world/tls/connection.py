@@ -1,0 +1,185 @@
+"""One tlslite-ng connection on a memory socket: certificates judged as they arrive, half-close, secrets tapped.
+
+Sans-I/O: bytes go in through `MemorySocket.incoming` and come out of `MemorySocket.outgoing`. Its methods are tlslite-ng's
+generators, which yield 0 when they need more bytes.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tlslite.constants import AlertLevel, ContentType, ExtensionType, HandshakeType  # type: ignore[import-untyped]
+from tlslite.messages import (  # type: ignore[import-untyped]
+    Alert,
+    ApplicationData,
+    Certificate,
+    CertificateRequest,
+    ClientHello,
+    KeyUpdate,
+)
+from tlslite.tlsconnection import TLSConnection  # type: ignore[import-untyped]
+
+from harness.world.tls import key_tap
+from harness.world.tls.alert import AlertDescription
+from harness.world.tls.identity import VerificationError, Verify
+
+TLS12 = (3, 3)
+TLS13 = (3, 4)
+
+ShapeHello = Callable[[Any], None]
+"""Rewrites a tlslite-ng ClientHello in place, before it is hashed and sent."""
+
+
+class MemorySocket:
+    """What tlslite-ng takes for a socket: two buffers, never blocking a writer."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.incoming = bytearray()
+        self.outgoing = bytearray()
+        self.is_at_eof = False
+
+    def recv(self, limit: int) -> bytes:
+        """Take from `incoming`.
+
+        Raises:
+            BlockingIOError: it is empty and the stream has not ended.
+        """
+        if self.incoming:
+            data = bytes(self.incoming[:limit])
+            del self.incoming[:limit]
+            return data
+        if self.is_at_eof:
+            return b""
+        raise BlockingIOError(errno.EWOULDBLOCK, "no bytes yet")
+
+    def send(self, data: bytes) -> int:
+        """Add to `outgoing`."""
+        self.outgoing += data
+        return len(data)
+
+    def sendall(self, data: bytes) -> None:
+        """Add to `outgoing`."""
+        self.outgoing += data
+
+    def close(self) -> None:
+        """Do nothing: the stream below belongs to the TlsStream."""
+
+
+class _CloseNotifyError(Exception):
+    """The peer sends no more data; caught by `receive`."""
+
+
+class Connection(TLSConnection):  # type: ignore[misc]
+    """A TLSConnection that judges certificates when they arrive and keeps its write side after the peer's close_notify."""
+
+    def __init__(
+        self,
+        *,
+        verify: Verify | None,
+        is_certificate_required: bool,
+        shape_hello: ShapeHello | None,
+        sink: key_tap.Sink,
+    ) -> None:
+        """Set up one end.
+
+        Args:
+            verify: judges the peer's chain, None accepts any.
+            is_certificate_required: refuse a client that sends no certificate (servers).
+            shape_hello: rewrites the ClientHello (clients).
+            sink: receives the secrets.
+        """
+        self.memory = MemorySocket()
+        super().__init__(self.memory)
+        self.closeSocket = False
+        self.peer_chain: tuple[bytes, ...] = ()
+        self.client_random = b""
+        self.callback_failure: Exception | None = None
+        self._verify = verify
+        self._is_certificate_required = is_certificate_required
+        self._shape_hello = shape_hello
+        key_tap.attach(self._recordLayer, client_random=lambda: self.client_random, sink=sink)
+
+    def receive(self) -> Iterator[int | bytes]:
+        """Yield 0 while bytes are missing, then the data of one record, or b"" at the peer's close_notify."""
+        allowed, handshakes = (ContentType.application_data,), None
+        if self.version > TLS12:
+            allowed += (ContentType.handshake,)
+            handshakes = (HandshakeType.new_session_ticket, HandshakeType.key_update)
+        while True:
+            message = None
+            try:
+                for message in self._getMsg(allowed, handshakes):
+                    if message in (0, 1):
+                        yield 0
+            except _CloseNotifyError:
+                yield b""
+                return
+            if isinstance(message, ApplicationData):
+                yield bytes(message.write())
+                return
+            if isinstance(message, KeyUpdate):
+                for _ in self._handle_keyupdate_request(message):
+                    yield 0
+
+    def send_close_notify(self) -> Iterator[int]:
+        """Tell the peer that no more data comes; receiving goes on (RFC 8446 section 6.1)."""
+        yield from self._sendMsg(Alert().create(AlertDescription.CLOSE_NOTIFY, AlertLevel.warning))
+
+    def _getNextRecord(self) -> Iterator[Any]:
+        # tlslite-ng answers a close_notify by closing both directions; here the peer's end of data is only that.
+        for result in super()._getNextRecord():
+            if result not in (0, 1) and not self.closed and _is_close_notify(result):
+                raise _CloseNotifyError
+            yield result
+
+    def _getMsg(self, expectedType: Any, secondaryType: Any = None, constructorType: Any = None) -> Iterator[Any]:  # noqa: N803 (their names)
+        for result in super()._getMsg(expectedType, secondaryType, constructorType):
+            if isinstance(result, ClientHello):
+                self.client_random = bytes(result.random)
+            elif isinstance(result, Certificate):
+                yield from self._judge(result)
+            yield result
+
+    def _judge(self, message: Any) -> Iterator[int]:
+        chain = message.cert_chain
+        self.peer_chain = tuple(bytes(certificate.bytes) for certificate in chain.x509List) if chain else ()
+        if not self.peer_chain:
+            if self._is_certificate_required:
+                # RFC 8446 section 4.4.2.4; RFC 5246 section 7.4.6.
+                is_new = self.version > TLS12
+                alert = AlertDescription.CERTIFICATE_REQUIRED if is_new else AlertDescription.HANDSHAKE_FAILURE
+                yield from self._sendError(alert, "the client sent no certificate")
+            return
+        if self._verify is None:
+            return
+        try:
+            self._verify(self.peer_chain)
+        except VerificationError as error:
+            if self._client and self.version > TLS12:
+                # From the ServerHello on, a client's alerts are protected (RFC 8446 section 6); tlslite-ng switches later.
+                self._changeWriteState()
+            yield from self._sendError(error.alert, str(error))
+        except Exception as error:
+            self.callback_failure = error
+            raise
+
+    def _sendMsg(self, msg: Any, randomizeFirstBlock: bool = True, update_hashes: bool = True) -> Iterator[int]:  # noqa: FBT001, FBT002, N803
+        if isinstance(msg, ClientHello) and not self.client_random:
+            self.client_random = bytes(msg.random)
+            if self._shape_hello is not None:
+                self._shape_hello(msg)
+        yield from super()._sendMsg(msg, randomizeFirstBlock, update_hashes)
+
+    def _queue_message(self, msg: Any) -> None:
+        if isinstance(msg, CertificateRequest):
+            # With compression off, tlslite-ng 0.8.2 still names it with an empty list, which RFC 8879 section 3 forbids.
+            msg.extensions = [each for each in msg.extensions if each.extType != ExtensionType.compress_certificate]
+        super()._queue_message(msg)
+
+
+def _is_close_notify(result: Any) -> bool:
+    header, parser = result
+    return header.type == ContentType.alert and len(parser.bytes) == 2 and parser.bytes[1] == AlertDescription.CLOSE_NOTIFY

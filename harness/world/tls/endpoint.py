@@ -1,0 +1,337 @@
+"""One TLS endpoint over a byte stream.
+
+It works over any Stream, so TLS inside a TLS tunnel is `open_client(outer, ...)`. In TLS 1.3 a client has finished its handshake
+before the server has judged its certificate: the server's refusal is then the TlsError of the client's first `read`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Any, Literal
+
+from tlslite.errors import (  # type: ignore[import-untyped]
+    TLSAbruptCloseError,
+    TLSLocalAlert,
+    TLSRemoteAlert,
+)
+from tlslite.handshakesettings import HandshakeSettings  # type: ignore[import-untyped]
+from tlslite.utils.keyfactory import parsePEMKey  # type: ignore[import-untyped]
+from tlslite.x509 import X509  # type: ignore[import-untyped]
+from tlslite.x509certchain import X509CertChain  # type: ignore[import-untyped]
+
+from harness.net.address import Endpoint
+from harness.world.host import Stream
+from harness.world.tls.alert import TlsError, name_alert
+from harness.world.tls.connection import TLS12, TLS13, Connection
+from harness.world.tls.identity import Identity, KeyTap, Verify
+
+__all__ = ["ClientSettings", "ServerSettings", "TlsError", "TlsStream", "open_client", "open_server"]
+
+Version = Literal["1.2", "1.3"]
+
+_CLOSE_TIMEOUT_S = 1
+_RECORD_BYTES = 1 << 14
+_READ_BYTES = 1 << 16
+_CODES = {"1.2": TLS12, "1.3": TLS13}
+_NAMES: dict[tuple[int, int], Version] = {TLS12: "1.2", TLS13: "1.3"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSettings:
+    """What a client offers and demands."""
+
+    server_name: str
+    """Sent as SNI unless it is empty or an address (RFC 6066 section 3)."""
+    version: Version = "1.3"
+    """The newest offered."""
+    identity: Identity | None = None
+    """Sent when the server asks; None sends an empty certificate message."""
+    verify: Verify | None = None
+    """Judges the server's chain; None accepts any (attackers)."""
+    alpn: tuple[str, ...] = ("http/1.1",)
+    android: int | None = None
+    """Release whose ClientHello is imitated (7 to 13); None keeps tlslite-ng's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """What a server shows and demands."""
+
+    identity: Identity
+    version: Version = "1.3"
+    """The newest accepted; the oldest is always 1.2."""
+    client_certificate: Literal["none", "optional", "required"] = "none"
+    verify: Verify | None = None
+    """Judges the client's chain; None accepts any."""
+    alpn: tuple[str, ...] = ("http/1.1",)
+
+
+class TlsStream:
+    """Plaintext over TLS over a Stream, which it owns."""
+
+    def __init__(self, carrier: Stream, connection: Connection) -> None:
+        """Wrap a connection whose handshake is still to come."""
+        self._carrier = carrier
+        self._connection = connection
+        self._flushing = asyncio.Lock()
+        self._reader: Iterator[int | bytes] | None = None
+        self._plaintext = bytearray()
+        self._is_read_ended = False
+        self._is_write_ended = False
+        self._version: Version = "1.2"
+
+    @property
+    def local(self) -> Endpoint:
+        """This end of the carrier."""
+        return self._carrier.local
+
+    @property
+    def peer(self) -> Endpoint:
+        """The other end of the carrier."""
+        return self._carrier.peer
+
+    @property
+    def peer_chain(self) -> tuple[bytes, ...]:
+        """The peer's certificates (DER, leaf first), () if it sent none."""
+        return self._connection.peer_chain
+
+    @property
+    def version(self) -> Version:
+        """The negotiated version."""
+        return self._version
+
+    @property
+    def client_random(self) -> bytes:
+        """Random of the ClientHello, 32 bytes: the name of this session in every key log."""
+        return self._connection.client_random
+
+    @property
+    def resumed(self) -> bool:
+        """Whether an earlier session was resumed."""
+        return bool(self._connection.resumed)
+
+    async def read(self, limit: int = _READ_BYTES) -> bytes:
+        """At least one byte and at most `limit`; b"" at the peer's close_notify. May be cancelled without losing bytes.
+
+        Raises:
+            TlsError: the peer sent an alert, broke the protocol, or ended without close_notify.
+            ConnectionError: the carrier broke.
+        """
+        while not self._plaintext and not self._is_read_ended:
+            if self._reader is None:
+                self._reader = self._connection.receive()
+            data = await self._drive(self._reader)
+            self._reader = None
+            self._plaintext += data
+            self._is_read_ended = not data
+        piece = bytes(self._plaintext[:limit])
+        del self._plaintext[:limit]
+        return piece
+
+    async def write(self, data: bytes) -> None:
+        """Send all of it, waiting while the peer's window is full.
+
+        Raises:
+            TlsError: this end has sent its close_notify, or the session is broken.
+            ConnectionError: the carrier broke.
+        """
+        if self._is_write_ended:
+            raise TlsError(f"write to {self.peer} after close_notify")
+        for start in range(0, len(data), _RECORD_BYTES):
+            await self._drive(self._connection.writeAsync(data[start : start + _RECORD_BYTES]))
+
+    async def write_eof(self) -> None:
+        """Send close_notify; reading goes on. The carrier stays open."""
+        if not self._is_write_ended:
+            self._is_write_ended = True
+            if not self._connection.closed:
+                await self._drive(self._connection.send_close_notify())
+
+    async def close(self) -> None:
+        """End in order: close_notify, then the carrier's own orderly end."""
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                await self.write_eof()
+        await self._carrier.close()
+
+    def abort(self) -> None:
+        """End at once, without close_notify."""
+        self._is_write_ended = True
+        self._carrier.abort()
+
+    async def _handshake(self, handshake: Iterator[Any], timeout_ns: int) -> None:
+        try:
+            async with asyncio.timeout(timeout_ns / 1e9):
+                await self._drive(handshake)
+        except TimeoutError:
+            self._carrier.abort()
+            raise TimeoutError(
+                f"TLS handshake of {self.local} with {self.peer} not finished after {timeout_ns // 1_000_000} ms"
+            ) from None
+        except ConnectionError:
+            await self._carrier.close()
+            raise
+        self._version = _NAMES[tuple(self._connection.version)]
+
+    async def _drive(self, steps: Iterator[Any]) -> Any:
+        """Run one of the connection's generators, moving bytes between it and the carrier."""
+        memory = self._connection.memory
+        result = None
+        while True:
+            try:
+                result = next(steps)
+            except StopIteration:
+                await self._flush()
+                return result
+            except Exception as error:
+                self._reader = None
+                self._is_write_ended = True
+                await self._flush_last_words()
+                raise self._translate(error) from error
+            if not isinstance(result, int):
+                await self._flush()
+                return result
+            if result == 0:
+                await self._flush()
+                if not memory.incoming and not memory.is_at_eof:
+                    data = await self._carrier.read(_READ_BYTES)
+                    memory.incoming += data
+                    memory.is_at_eof = not data
+
+    async def _flush(self) -> None:
+        memory = self._connection.memory
+        async with self._flushing:
+            while memory.outgoing:
+                data = bytes(memory.outgoing)
+                memory.outgoing.clear()
+                await self._carrier.write(data)
+
+    async def _flush_last_words(self) -> None:
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                await self._flush()
+
+    def _translate(self, error: Exception) -> Exception:
+        """Say in our words what tlslite-ng raised; what a callback of ours raised stays as it is."""
+        if error is self._connection.callback_failure:
+            return error
+        ends = f"{self.local} with {self.peer}"
+        match error:
+            case TLSLocalAlert():
+                reason = f": {error.message}" if error.message else ""
+                alert = int(error.description)
+                return TlsError(f"TLS of {ends}: sent alert {name_alert(alert)}{reason}", alert=alert)
+            case TLSRemoteAlert():
+                alert = int(error.description)
+                return TlsError(f"TLS of {ends}: received alert {name_alert(alert)}", alert=alert, received=True)
+            case TLSAbruptCloseError():
+                return TlsError(f"TLS of {ends}: the peer ended the connection without close_notify")
+            case ConnectionError():
+                return error
+        return TlsError(f"TLS of {ends}: {type(error).__name__}: {error}")
+
+
+async def open_client(stream: Stream, settings: ClientSettings, *, keys: KeyTap, timeout_ns: int) -> TlsStream:
+    """Do the client's handshake over a stream.
+
+    Whatever fails, the stream is closed: in order after an alert, with RST after a time-out.
+
+    Raises:
+        TlsError: the handshake failed.
+        TimeoutError: it did not finish in time.
+        ConnectionError: the stream broke.
+    """
+    shape = None
+    connection = Connection(
+        verify=settings.verify,
+        is_certificate_required=False,
+        shape_hello=shape,
+        sink=_sink(stream, keys),
+    )
+    chain, key = _load(settings.identity) if settings.identity else (None, None)
+    tls = TlsStream(stream, connection)
+    handshake = connection.handshakeClientCert(
+        chain,
+        key,
+        settings=_handshake_settings(settings.version),
+        serverName=_host_name(settings.server_name),
+        alpn=_protocols(settings.alpn),
+        async_=True,
+    )
+    await tls._handshake(handshake, timeout_ns)
+    return tls
+
+
+async def open_server(stream: Stream, settings: ServerSettings, *, keys: KeyTap, timeout_ns: int) -> TlsStream:
+    """Do the server's handshake over a stream; errors and closing as in `open_client`."""
+    connection = Connection(
+        verify=settings.verify,
+        is_certificate_required=settings.client_certificate == "required",
+        shape_hello=None,
+        sink=_sink(stream, keys),
+    )
+    chain, key = _load(settings.identity)
+    tls = TlsStream(stream, connection)
+    handshake = connection.handshakeServerAsync(
+        certChain=chain,
+        privateKey=key,
+        reqCert=settings.client_certificate != "none",
+        settings=_handshake_settings(settings.version),
+        alpn=_protocols(settings.alpn),
+    )
+    await tls._handshake(handshake, timeout_ns)
+    return tls
+
+
+def _sink(stream: Stream, keys: KeyTap) -> Any:
+    def sink(client_random: bytes, label: str, secret: bytes) -> None:
+        keys.secret(local=stream.local, peer=stream.peer, client_random=client_random, label=label, secret=secret)
+
+    return sink
+
+
+def _protocols(names: tuple[str, ...]) -> list[bytearray]:
+    # A tlslite-ng server without a list fails on a client that has one, and tshark finds HTTP in TLS by ALPN.
+    if not names:
+        raise ValueError("alpn is empty; name at least one protocol, such as http/1.1")
+    return [bytearray(name.encode("ascii")) for name in names]
+
+
+def _host_name(name: str) -> str | None:
+    try:
+        ip_address(name)
+    except ValueError:
+        return name or None
+    return None
+
+
+@lru_cache(maxsize=512)
+def _load(identity: Identity) -> tuple[Any, Any]:
+    """Parse an identity for tlslite-ng; parsing costs more than a handshake, so it is done once."""
+    chain = X509CertChain([X509().parse(pem) for pem in identity.chain_pem])
+    return chain, parsePEMKey(identity.key_pem, private=True, implementations=["python"])
+
+
+def _handshake_settings(version: Version) -> Any:
+    settings = HandshakeSettings()
+    newest = _CODES[version]
+    settings.minVersion, settings.maxVersion = TLS12, newest
+    settings.versions = [code for code in (TLS13, TLS12) if code <= newest]
+    settings.cipherNames = ["aes128gcm", "aes256gcm", "chacha20-poly1305"]
+    settings.keyExchangeNames = ["ecdhe_ecdsa", "ecdhe_rsa"]
+    settings.eccCurves = ["x25519", "secp256r1", "secp384r1", "secp521r1"]
+    settings.keyShares = ["x25519"]
+    settings.dhGroups = []
+    settings.dsaSigHashes = []
+    settings.useEncryptThenMAC = False
+    settings.use_heartbeat_extension = False
+    settings.record_size_limit = None
+    # tlslite-ng 0.8.2 reads the peer's wish for compression out of its own hello; off, it cannot be wrong.
+    settings.certificate_compression_send = settings.certificate_compression_receive = []
+    settings.ticketKeys, settings.ticket_count = [], 0
+    return settings
