@@ -45,7 +45,9 @@ class Trace:
     packets: tuple[Packet, ...] = ()
     connections: tuple[Connection, ...] = ()
     taps: tuple[Tap, ...] = ()
-    host_names: Mapping[Address, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    host_names: Mapping[Address, tuple[str, ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
     annotations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Tagged section comments, by tag, without it: `site/1`, `scenario/1`, `expectation/1`, `run/1`."""
     damage: tuple[Damage, ...] = ()

@@ -31,7 +31,7 @@ class Expectation:
         if signed_in is not None and not isinstance(signed_in, Mapping):
             raise ValueError(f"signed_in: got {signed_in!r}; expected device: user")
         return cls(
-            verdict=Outcome(data.get("verdict", "pass")),
+            verdict=Outcome(str(data.get("verdict", "pass"))),
             findings=tuple(findings),
             signed_in=None if signed_in is None else MappingProxyType({str(k): str(v) for k, v in signed_in.items()}),
         )

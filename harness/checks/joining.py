@@ -1,0 +1,284 @@
+"""Joining: from a trace to journeys. Each join states what proves it; several candidates stay ambiguous.
+
+L1 to L2    equal ClientHello.random of the outer TLS
+L2 to L3    ClientHello.random inside the CONNECT tunnel = ClientHello.random on the node's connection
+L3 to L4    pass-through: equal ClientHello.random; terminating: same request and answer, one within the other
+L4 to L5    the request at the caller that was open when it called; of several the one whose headers or peer agree
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from harness.checks.headers import find_pick, find_remote_port
+from harness.checks.legs import Legs, Machines
+from harness.net.address import Address
+from harness.site.callback import find_port
+from harness.site.site import SERVICE_PORT, BalancerMode
+from harness.trace.connection import Connection
+from harness.trace.http import Exchange, Request
+from harness.trace.journey import (
+    Ambiguous,
+    CallBack,
+    Caused,
+    Front,
+    Journeys,
+    Proxied,
+    ServiceRequest,
+)
+from harness.trace.packet import PacketNumber
+
+BAD_GATEWAY = 500
+"""A balancer answers with a status from here on when the node gave no answer."""
+
+
+def join(legs: Legs, machines: Machines) -> Journeys:
+    """Join all legs of a trace."""
+    proxies = _ProxyIndex.build(legs)
+    fronts = _FrontIndex.build(legs, machines)
+    requests = []
+    for connection in legs.service:
+        for exchange in connection.exchanges:
+            if exchange.request is None:
+                continue
+            front = fronts.find(connection, exchange, exchange.request)
+            requests.append(
+                ServiceRequest(
+                    connection=connection,
+                    exchange=exchange,
+                    node=machines.server(connection),
+                    front=front,
+                    proxied=proxies.find(front.connection)
+                    if isinstance(front, Front) and front.node is not None
+                    else None,
+                )
+            )
+    requests.sort(key=lambda r: (_start(r), r.connection.number))
+    call_backs = _find_call_backs(legs, machines, proxies)
+    joined = _attribute(requests, call_backs, machines)
+    proxied = tuple((c, proxies.find(c)) for c in legs.fronts if machines.client(c) in machines.nodes)
+    return replace(joined, proxied=proxied)
+
+
+def _by_random(connections: Iterable[Connection], random: Callable[[Connection], bytes | None]) -> Mapping[
+    bytes, tuple[Connection, ...]
+]:
+    index: dict[bytes, tuple[Connection, ...]] = defaultdict(tuple)
+    for connection in connections:
+        value = random(connection)
+        if value is not None:
+            index[value] += (connection,)
+    return index
+
+
+def outer_random(connection: Connection) -> bytes | None:
+    """ClientHello.random of the connection's own TLS."""
+    return connection.tls.client_random if connection.tls is not None else None
+
+
+def inner_random(connection: Connection) -> bytes | None:
+    """ClientHello.random of the TLS inside the connection's CONNECT tunnel."""
+    tunnel = connection.tunnel
+    return tunnel.tls.client_random if tunnel is not None and tunnel.tls is not None else None
+
+
+def _hellos(connections: Iterable[Connection]) -> tuple[PacketNumber, ...]:
+    """Packets of the ClientHellos, ascending."""
+    numbers: set[PacketNumber] = set()
+    for connection in connections:
+        if connection.tls is not None and connection.tls.client_hello is not None:
+            numbers.update(connection.tls.client_hello.packets)
+        else:
+            numbers.update(connection.packets[:1])
+    return tuple(sorted(numbers))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ProxyIndex:
+    """L1 and L2 by their randoms."""
+
+    inner: Mapping[bytes, tuple[Connection, ...]]
+    outer: Mapping[bytes, tuple[Connection, ...]]
+
+    @classmethod
+    def build(cls, legs: Legs) -> _ProxyIndex:
+        return cls(inner=_by_random(legs.proxy, inner_random), outer=_by_random(legs.outer, outer_random))
+
+    def find(self, upstream: Connection) -> Proxied | Ambiguous | None:
+        """The device's connection whose tunnel a node's connection carries on."""
+        random = outer_random(upstream)
+        found = self.inner.get(random, ()) if random is not None else ()
+        if not found:
+            return None
+        if len(found) > 1:
+            return Ambiguous(
+                reason=f"{len(found)} tunnels hold the same ClientHello.random", packets=_hellos((upstream, *found))
+            )
+        proxy = found[0]
+        own = outer_random(proxy)
+        outer = self.outer.get(own, ()) if own is not None else ()
+        if len(outer) > 1:
+            return Ambiguous(
+                reason=f"{len(outer)} connections to the balancer have the same ClientHello.random",
+                packets=_hellos((proxy, *outer)),
+            )
+        return Proxied(outer=outer[0] if outer else None, proxy=proxy)
+
+
+_Key = tuple[bytes, bytes, int, str]
+
+
+def _key(request: Request) -> _Key:
+    """What stays the same when a balancer passes a request on."""
+    return request.method, request.target, request.body_size, request.body_sha256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FrontIndex:
+    """Connections to the service by what finds them again behind a balancer."""
+
+    machines: Machines
+    by_random: Mapping[bytes, tuple[Connection, ...]]
+    by_request: Mapping[tuple[Address, _Key], tuple[tuple[Connection, Exchange], ...]]
+
+    @classmethod
+    def build(cls, legs: Legs, machines: Machines) -> _FrontIndex:
+        by_request: dict[tuple[Address, _Key], tuple[tuple[Connection, Exchange], ...]] = defaultdict(tuple)
+        at_balancers = [c for c in legs.fronts if c.server.address in machines.balancers]
+        for connection in at_balancers:
+            for exchange in connection.exchanges:
+                if exchange.request is not None:
+                    by_request[connection.server.address, _key(exchange.request)] += ((connection, exchange),)
+        return cls(
+            machines=machines, by_random=_by_random(at_balancers, outer_random), by_request=by_request
+        )
+
+    def find(self, connection: Connection, exchange: Exchange, request: Request) -> Front | Ambiguous | None:
+        """Where an exchange at a node entered."""
+        balancer = self.machines.balancers.get(connection.client.address)
+        if balancer is None:
+            return self._front(connection, exchange)
+        if self.machines.site.balancers[balancer].service is BalancerMode.PASSTHROUGH:
+            random = outer_random(connection)
+            found = self.by_random.get(random, ()) if random is not None else ()
+            same = [c for c in found if c.server.address == connection.client.address]
+            if len(same) > 1:
+                reason = f"{len(same)} connections to the balancer have the same ClientHello.random"
+                return Ambiguous(reason=reason, packets=_hellos((connection, *same)))
+            return self._front(same[0], None) if same else None
+        listed = self.by_request.get((connection.client.address, _key(request)), ())
+        fitting = [(c, e) for c, e in listed if _is_within(exchange, e)]
+        if len(fitting) > 1:
+            packets = sorted({n for _, e in fitting for n in e.packets} | set(request.packets))
+            target = request.target[:80].decode("latin-1")
+            reason = f"{len(fitting)} requests to the balancer could be the one for {target!r}"
+            return Ambiguous(reason=reason, packets=tuple(packets))
+        return self._front(*fitting[0]) if fitting else None
+
+    def _front(self, connection: Connection, exchange: Exchange | None) -> Front:
+        client = self.machines.client(connection)
+        return Front(
+            connection=connection, exchange=exchange, node=client if client in self.machines.nodes else None
+        )
+
+
+def _is_within(upstream: Exchange, downstream: Exchange) -> bool:
+    """Whether a balancer can have made `upstream` from `downstream`: contained in time, and the same answer."""
+    assert upstream.request is not None
+    assert downstream.request is not None
+    if downstream.request.first_ns > upstream.request.first_ns:
+        return False
+    got, given = upstream.response, downstream.response
+    if got is None:
+        return given is None or given.status >= BAD_GATEWAY
+    if given is None:
+        return False
+    return (given.status, given.body_size, given.body_sha256) == (got.status, got.body_size, got.body_sha256) and (
+        given.last_ns >= got.last_ns
+    )
+
+
+def _find_call_backs(legs: Legs, machines: Machines, proxies: _ProxyIndex) -> tuple[CallBack, ...]:
+    """Requests for a certificate that a node itself sent: not what its proxy relays for a device."""
+    found: list[CallBack] = []
+    for connection in legs.opened:
+        if _is_service(connection, machines) or proxies.find(connection) is not None:
+            continue
+        for exchange in connection.exchanges:
+            key = find_port(exchange.request.target) if exchange.request is not None else None
+            if key is not None:
+                found.append(
+                    CallBack(
+                        connection=connection,
+                        exchange=exchange,
+                        caller=machines.client(connection),
+                        target=machines.server(connection),
+                        key=key,
+                    )
+                )
+    return tuple(sorted(found, key=lambda c: (_start(c), c.connection.number)))
+
+
+def _is_service(connection: Connection, machines: Machines) -> bool:
+    server = machines.server(connection)
+    return connection.server.port == SERVICE_PORT and (server in machines.nodes or server in machines.balancers)
+
+
+def _start(observation: ServiceRequest | CallBack) -> int:
+    assert observation.exchange.request is not None
+    return observation.exchange.request.first_ns
+
+
+def _end(request: ServiceRequest) -> int:
+    """When the answer was complete; without one, when the connection ended."""
+    response = request.exchange.response
+    return response.last_ns if response is not None else request.connection.closed_ns
+
+
+def _attribute(
+    requests: list[ServiceRequest], call_backs: tuple[CallBack, ...], machines: Machines
+) -> Journeys:
+    """Find the cause of each call-back, sweeping over time."""
+    caused: dict[int, tuple[Caused, ...]] = defaultdict(tuple)
+    perhaps: dict[int, tuple[CallBack, ...]] = defaultdict(tuple)
+    ambiguous: list[CallBack] = []
+    uncaused: list[CallBack] = []
+    running: dict[Address, list[int]] = defaultdict(list)
+    following = 0
+    for call_back in call_backs:
+        now = _start(call_back)
+        while following < len(requests) and _start(requests[following]) <= now:
+            running[requests[following].node].append(following)
+            following += 1
+        running[call_back.caller] = [i for i in running[call_back.caller] if _end(requests[i]) >= now]
+        possible = running[call_back.caller]
+        matching = [i for i in possible if _matches(requests[i], call_back, machines)]
+        chosen = matching or possible
+        if len(chosen) == 1:
+            caused[chosen[0]] += (Caused(call_back=call_back, matches=bool(matching)),)
+        elif chosen:
+            ambiguous.append(call_back)
+            for index in chosen:
+                perhaps[index] += (call_back,)
+        else:
+            uncaused.append(call_back)
+    return Journeys(
+        requests=tuple(
+            replace(r, call_backs=caused[i], perhaps=perhaps[i]) if i in caused or i in perhaps else r
+            for i, r in enumerate(requests)
+        ),
+        ambiguous=tuple(ambiguous),
+        uncaused=tuple(uncaused),
+    )
+
+
+def _matches(request: ServiceRequest, call_back: CallBack, machines: Machines) -> bool:
+    """Whether the call-back asks the node and port that the request's headers or its peer name."""
+    assert request.exchange.request is not None
+    asked = (call_back.target, call_back.key)
+    if asked == (machines.client(request.connection), request.connection.client.port):
+        return True
+    pick = find_pick(request.exchange.request, balancers=machines.site.cert_proxy.number_of_load_balancers)
+    return pick is not None and asked == (pick, find_remote_port(request.exchange.request))

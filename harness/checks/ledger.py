@@ -1,0 +1,150 @@
+"""The ledger: what proves that a capture holds every packet of every tap, and what does not."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from harness.checks.legs import LOOPBACK_SUFFIX
+from harness.checks.run_note import RunNote
+from harness.site.site import Site
+from harness.trace.connection import ByteStream, Connection
+from harness.trace.packet import Packet, PacketNumber
+from harness.trace.trace import Tap, Trace
+
+SEGMENTS = ("outside", "dmz", "inside")
+"""Every recorded run has these taps, and one `NODE.lo` for each node."""
+
+SHOWN = 10
+"""Packets named at most in one reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """The account of one capture."""
+
+    problems: tuple[str, ...]
+    """Why it is not proven complete, one sentence each; () when it is."""
+    taps: tuple[Tap, ...]
+    packet_count: int
+    connection_count: int
+    gap_count: int
+    damage_count: int
+
+    @property
+    def is_complete(self) -> bool:
+        """Every packet is accounted for."""
+        return not self.problems
+
+    def to_json(self) -> dict[str, object]:
+        """As plain JSON values, without times and paths."""
+        return {
+            "complete": self.is_complete,
+            "connections": self.connection_count,
+            "damage": self.damage_count,
+            "gaps": self.gap_count,
+            "packets": self.packet_count,
+            "problems": list(self.problems),
+            "taps": [
+                {
+                    "dropped": tap.dropped,
+                    "freezes": tap.freezes,
+                    "name": tap.name,
+                    "packets": tap.packet_count,
+                    "received": tap.received,
+                    "started": tap.started,
+                    "stopped": tap.stopped,
+                }
+                for tap in self.taps
+            ],
+        }
+
+
+def read_ledger(trace: Trace, *, site: Site | None, note: RunNote | None) -> Ledger:
+    """Account for every tap and connection of a trace."""
+    problems: list[str] = []
+    if not trace.packets:
+        problems.append("the capture holds no packets")
+    if note is not None and not note.complete:
+        problems.append("the run was interrupted: the file says that it is not complete")
+    problems += (f"the file is damaged at byte {d.offset}: {d.message}" for d in trace.damage)
+    problems += (f"{count} packets were not followed: {why}" for why, count in sorted(trace.skipped.items()) if count)
+    problems += _missing_taps(trace, site)
+    problems += (problem for tap in trace.taps for problem in _tap_problems(tap))
+    problems += _strays(trace)
+    problems += (problem for connection in trace.connections for problem in _connection_problems(connection))
+    return Ledger(
+        problems=tuple(problems),
+        taps=trace.taps,
+        packet_count=len(trace.packets),
+        connection_count=len(trace.connections),
+        gap_count=sum(len(c.client_stream.gaps) + len(c.server_stream.gaps) for c in trace.connections),
+        damage_count=len(trace.damage),
+    )
+
+
+def tell_packets(numbers: Iterable[PacketNumber]) -> str:
+    """`packet 4`, `packets 4, 5 and 12 more`."""
+    listed = sorted(numbers)
+    shown = ", ".join(str(number) for number in listed[:SHOWN])
+    more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+    return f"packet{'s' if len(listed) != 1 else ''} {shown}{more}"
+
+
+def _missing_taps(trace: Trace, site: Site | None) -> list[str]:
+    wanted = (*SEGMENTS, *(f"{node}{LOOPBACK_SUFFIX}" for node in site.nodes)) if site is not None else SEGMENTS
+    present = {tap.name for tap in trace.taps}
+    return [f"tap {name} is not in the file" for name in wanted if name not in present]
+
+
+def _tap_problems(tap: Tap) -> list[str]:
+    problems: list[str] = []
+    for what, number in (("start", tap.started), ("stop", tap.stopped)):
+        if number is None:
+            problems.append(f"tap {tap.name}: its {what} sentinel is not in the file")
+    if tap.received is None or tap.dropped is None or tap.freezes is None:
+        problems.append(f"tap {tap.name}: the file holds no kernel counters of it")
+        return problems
+    if tap.dropped:
+        problems.append(f"tap {tap.name}: the kernel dropped {tap.dropped} packets")
+    if tap.freezes:
+        problems.append(f"tap {tap.name}: its ring was full and frozen {tap.freezes} times")
+    if tap.received != tap.packet_count + tap.dropped:
+        problems.append(f"tap {tap.name}: the kernel saw {tap.received} packets, the file holds {tap.packet_count}")
+    return problems
+
+
+def _strays(trace: Trace) -> list[str]:
+    """IP packets outside the sentinels of their tap: more of them may have been missed."""
+    bounds = {tap.name: (tap.started, tap.stopped) for tap in trace.taps}
+    outside: dict[str, list[PacketNumber]] = defaultdict(list)
+    for packet in trace.packets:
+        if packet.flow is not None and not _is_between(packet, bounds.get(packet.tap, (None, None))):
+            outside[packet.tap].append(packet.number)
+    return [
+        f"tap {name}: {tell_packets(numbers)} outside its sentinels" for name, numbers in sorted(outside.items())
+    ]
+
+
+def _is_between(packet: Packet, bounds: tuple[PacketNumber | None, PacketNumber | None]) -> bool:
+    started, stopped = bounds
+    return (started is None or packet.number > started) and (stopped is None or packet.number < stopped)
+
+
+def _connection_problems(connection: Connection) -> list[str]:
+    told = f"{connection.client} to {connection.server}"
+    problems: list[str] = []
+    if not connection.from_start:
+        problems.append(f"the start of {told} is not in the file ({tell_packets(connection.packets[:1])})")
+    problems += _gap_problems(connection.client_stream, f"{told}, from {connection.client}", connection)
+    problems += _gap_problems(connection.server_stream, f"{told}, from {connection.server}", connection)
+    return problems
+
+
+def _gap_problems(stream: ByteStream, told: str, connection: Connection) -> list[str]:
+    if not stream.gaps:
+        return []
+    size = sum(gap.size for gap in stream.gaps)
+    near = tell_packets((connection.packets[0], connection.packets[-1]))
+    return [f"{size} bytes of {told} were sent and not seen (between {near})"]

@@ -1,0 +1,158 @@
+"""The legs: which connection plays which part, by the site's addresses and ports.
+
+A loopback address means the node on whose tap `NODE.lo` the packet was seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.net.address import Address, Endpoint
+from harness.site.site import SERVICE_PORT, BalancerMode, Site
+from harness.trace.connection import Connection
+from harness.trace.packet import Packet
+from harness.trace.trace import Trace
+
+LOOPBACK_SUFFIX = ".lo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machines:
+    """Who is who: the site's machines by address."""
+
+    site: Site
+    nodes: Mapping[Address, str]
+    balancers: Mapping[Address, str]
+    names: Mapping[Address, tuple[str, ...]]
+    """Host names of the capture."""
+
+    @property
+    def device_ports(self) -> tuple[int, ...]:
+        """Ports that devices use; in a one-port set-up the admin port is theirs as well."""
+        return self.site.proxy_ports or self.site.admin_ports
+
+    @property
+    def closed_ports(self) -> tuple[int, ...]:
+        """Admin ports that nobody but a node may reach."""
+        return tuple(p for p in self.site.admin_ports if p not in self.device_ports)
+
+    @property
+    def certificate_ports(self) -> tuple[int, ...]:
+        """All ports of the cert proxy."""
+        return tuple(p.port for p in self.site.cert_proxy.ports)
+
+    def owner(self, tap: str, address: Address) -> Address:
+        """The machine's own address: on `NODE.lo` a loopback address is replaced by the node's."""
+        if address.is_loopback and tap.endswith(LOOPBACK_SUFFIX):
+            return self.site.nodes.get(tap.removesuffix(LOOPBACK_SUFFIX), address)
+        return address
+
+    def client(self, connection: Connection) -> Address:
+        """Who opened the connection."""
+        return self.owner(connection.tap, connection.client.address)
+
+    def server(self, connection: Connection) -> Address:
+        """Who accepted it (or did not answer)."""
+        return self.owner(connection.tap, connection.server.address)
+
+    def is_sender_node(self, packet: Packet) -> bool:
+        """Whether a node's address sent this packet."""
+        flow = packet.flow
+        return flow is not None and self.owner(packet.tap, flow.src) in self.nodes
+
+    def balancer_mode(self, server: Endpoint) -> BalancerMode | None:
+        """What a balancer does with this port; None: not a balancer, or not a port it serves."""
+        name = self.balancers.get(server.address)
+        if name is None:
+            return None
+        balancer = self.site.balancers[name]
+        if server.port == SERVICE_PORT:
+            return balancer.service
+        return balancer.proxy if server.port in self.device_ports else None
+
+    def tell(self, endpoint: Endpoint, *, tap: str = "") -> str:
+        """`node1 10.20.1.1:443`; the bare endpoint where nobody knows its name."""
+        name = self.name(self.owner(tap, endpoint.address))
+        return f"{name} {endpoint}" if name else str(endpoint)
+
+    def tell_client(self, connection: Connection) -> str:
+        """Who opened the connection, and from which port."""
+        return self.tell(connection.client, tap=connection.tap)
+
+    def tell_server(self, connection: Connection) -> str:
+        """Where the connection leads."""
+        return self.tell(connection.server, tap=connection.tap)
+
+    def name(self, address: Address) -> str:
+        """The host's name, or ""."""
+        if self.names.get(address):
+            return self.names[address][0]
+        return self.nodes.get(address) or self.balancers.get(address) or ""
+
+    def tell_address(self, address: Address) -> str:
+        """`node1 10.20.1.1`; the bare address where nobody knows its name."""
+        return f"{self.name(address)} {address}".lstrip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Legs:
+    """The connections of the trace by their part; a connection may have several or none."""
+
+    outer: tuple[Connection, ...]
+    """L1: to a balancer's proxy port."""
+    proxy: tuple[Connection, ...]
+    """L2: to a node's proxy port, from whomever."""
+    fronts: tuple[Connection, ...]
+    """L3 or L7: to the service port of a balancer, or of a node and not from a balancer."""
+    service: tuple[Connection, ...]
+    """To a node's service port, from whomever."""
+    upstream: tuple[Connection, ...]
+    """L4: from a balancer to a node's service port."""
+    relayed: tuple[Connection, ...]
+    """From a balancer to a node's proxy port (the part of L2 behind a balancer)."""
+    admin: tuple[Connection, ...]
+    """To a node's admin port that devices do not use, from whomever."""
+    opened: tuple[Connection, ...]
+    """Opened by a node, wherever to."""
+
+
+def find_machines(trace: Trace, site: Site) -> Machines:
+    """The site's machines, with the names the capture gives to hosts."""
+    return Machines(
+        site=site,
+        nodes={address: name for name, address in site.nodes.items()},
+        balancers={balancer.address: name for name, balancer in site.balancers.items()},
+        names=trace.host_names,
+    )
+
+
+def find_legs(trace: Trace, machines: Machines) -> Legs:
+    """Sort the connections by client, server and port."""
+    parts: dict[str, list[Connection]] = {name: [] for name in Legs.__dataclass_fields__}
+    for connection in trace.connections:
+        for name in _parts(connection, machines):
+            parts[name].append(connection)
+    return Legs(**{name: tuple(connections) for name, connections in parts.items()})
+
+
+def _parts(connection: Connection, machines: Machines) -> tuple[str, ...]:
+    client, server = machines.client(connection), machines.server(connection)
+    port = connection.server.port
+    is_from_balancer = client in machines.balancers
+    parts: list[str] = []
+    if server in machines.balancers:
+        if port in machines.device_ports:
+            parts.append("outer")
+        if port == SERVICE_PORT:
+            parts.append("fronts")
+    if server in machines.nodes:
+        if port in machines.device_ports:
+            parts += ["proxy", "relayed"] if is_from_balancer else ["proxy"]
+        if port in machines.closed_ports:
+            parts.append("admin")
+        if port == SERVICE_PORT:
+            parts += ["service", "upstream" if is_from_balancer else "fronts"]
+    if client in machines.nodes:
+        parts.append("opened")
+    return tuple(parts)

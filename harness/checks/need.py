@@ -1,0 +1,105 @@
+"""Needs: the evidence that a check must have before silence means that its promise held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from harness.checks.case import Case
+from harness.checks.ledger import tell_packets
+from harness.checks.legs import Machines
+from harness.trace.connection import Connection
+from harness.trace.tls import TlsSession
+
+TLS_1_3 = 0x0304
+SHOWN = 3
+"""Reasons of one need that are told; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """One kind of evidence."""
+
+    name: str
+    missing: Callable[[Case], str | None]
+    """What is missing, in one sentence; None: nothing."""
+
+
+def _missing_packets(case: Case) -> str | None:
+    return _few(f"the capture is not proven complete: {problem}" for problem in case.ledger.problems)
+
+
+def _few(reasons: Iterable[str]) -> str | None:
+    listed = tuple(reasons)
+    if not listed:
+        return None
+    more = f"; and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+    return "; ".join(listed[:SHOWN]) + more
+
+
+def _is_closed_to_us(tls: TlsSession) -> bool:
+    """Whether a session holds, or may hold, something that could not be read.
+
+    Up to TLS 1.2 a handshake is in the clear, so one that never ended hides nothing. In TLS 1.3 everything after
+    ServerHello is encrypted: without keys not even the end of the handshake can be told.
+    """
+    if tls.server_hello is None or tls.decrypted == "yes":
+        return False
+    if tls.version is not None and tls.version < TLS_1_3:
+        return tls.established or tls.client_application_data is not None
+    return True
+
+
+def _unreadable(connection: Connection, machines: Machines) -> str | None:
+    told = f"{machines.tell_client(connection)} to {machines.tell_server(connection)}"
+    where = tell_packets(connection.packets[:1])
+    if connection.tls is not None and _is_closed_to_us(connection.tls):
+        why = connection.tls.undecrypted or "part of it could not be decrypted"
+        return f"{told} cannot be read ({why}; starts at {where})"
+    for malformed in connection.malformed:
+        if malformed.layer != "tcp":
+            return f"{told} is not understood ({malformed.message}; {tell_packets(malformed.packets)})"
+    is_plain = connection.tls is None and not connection.exchanges
+    if is_plain and connection.client_stream.size and connection.server_stream.size:
+        return f"{told} carries neither TLS nor HTTP (starts at {where})"
+    return None
+
+
+def _missing_content(connections: Iterable[Connection], machines: Machines) -> str | None:
+    return _few(reason for c in connections if (reason := _unreadable(c, machines)) is not None)
+
+
+def _call_back_legs(case: Case) -> tuple[Connection, ...]:
+    ports = case.machines.certificate_ports
+    return tuple(c for c in case.legs.opened if c.server.port in ports)
+
+
+def _missing_hellos(case: Case) -> str | None:
+    reasons = []
+    for connection in (*case.legs.outer, *case.legs.fronts, *case.legs.proxy, *case.legs.upstream):
+        tls = connection.tls
+        is_silent = not connection.client_stream.size or not connection.server_stream.size
+        if not is_silent and not connection.exchanges and (tls is None or tls.client_random is None):
+            told = f"{case.machines.tell_client(connection)} to {case.machines.tell_server(connection)}"
+            reasons.append(f"no ClientHello of {told} was seen ({tell_packets(connection.packets[:1])})")
+    return _few(reasons)
+
+
+COMPLETE = Need(name="a complete capture", missing=_missing_packets)
+PROXY_CONTENT = Need(
+    name="the content of every connection to a proxy port (L1, L2)",
+    missing=lambda case: _missing_content((*case.legs.outer, *case.legs.proxy), case.machines),
+)
+SERVICE_CONTENT = Need(
+    name="the content of every connection to the service (L3, L4, L7)",
+    missing=lambda case: _missing_content((*case.legs.fronts, *case.legs.upstream), case.machines),
+)
+NODE_SERVICE_CONTENT = Need(
+    name="the content of every connection to a node's service port (L4)",
+    missing=lambda case: _missing_content(case.legs.service, case.machines),
+)
+CALL_BACK_CONTENT = Need(
+    name="the content of every connection from a node to a cert proxy (L5)",
+    missing=lambda case: _missing_content(_call_back_legs(case), case.machines),
+)
+HELLOS = Need(name="the ClientHello of every connection", missing=_missing_hellos)

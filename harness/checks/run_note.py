@@ -1,0 +1,51 @@
+"""The run note: what the recording harness wrote about the run into the capture (annotation `run/1`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from harness.net.address import Address, parse_address
+
+TAG = "run/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunNote:
+    """Facts of one run that packets cannot show."""
+
+    mode: str
+    """`namespaces`, `root namespaces`."""
+    canary: bool
+    """The harness committed the canary's violations."""
+    complete: bool
+    """The run was not interrupted."""
+    devices: Mapping[Address, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Device names by address."""
+
+
+def parse_run_note(text: str) -> RunNote:
+    """Read the JSON of a run note; keys it does not know are left alone.
+
+    Raises:
+        ValueError: not JSON, or a key that is missing or of the wrong kind.
+    """
+    data = json.loads(text)
+    if not isinstance(data, dict):
+        raise ValueError(f"got {type(data).__name__}; expected a JSON object")
+    mode, devices = data.get("mode"), data.get("devices", {})
+    if not isinstance(mode, str):
+        raise ValueError(f"mode: got {mode!r}; expected text such as 'namespaces'")
+    for key in ("canary", "complete"):
+        if not isinstance(data.get(key), bool):
+            raise ValueError(f"{key}: got {data.get(key)!r}; expected true or false")
+    if not isinstance(devices, dict) or not all(isinstance(name, str) for name in devices.values()):
+        raise ValueError(f"devices: got {devices!r}; expected address: name")
+    return RunNote(
+        mode=mode,
+        canary=data["canary"],
+        complete=data["complete"],
+        devices=MappingProxyType({parse_address(address): name for address, name in devices.items()}),
+    )

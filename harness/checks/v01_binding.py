@@ -1,0 +1,177 @@
+"""V01 binding: who is signed in is who proved a certificate in the handshake of that very journey."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.checks.case import Case
+from harness.checks.check import Absent, Check, Judgement, Unjudged
+from harness.checks.evidence import answering, asking, gather, opening, seen
+from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, PROXY_CONTENT, SERVICE_CONTENT
+from harness.checks.proof import find_shown
+from harness.net.address import Endpoint
+from harness.site.sign_in import SESSION_COOKIE, find_user
+from harness.trace.certificate import Certificate
+from harness.trace.http import Exchange
+from harness.trace.journey import Ambiguous, CallBack, Front, Proxied, ServiceRequest
+from harness.trace.packet import PacketNumber
+from harness.verdict.finding import Finding
+
+OK = 200
+
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
+_COOKIE = re.compile(rb"(?:^|;)\s*" + SESSION_COOKIE.encode() + rb"=([^;\s]+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Success:
+    """A request that was answered with a user."""
+
+    request: ServiceRequest
+    user: str
+    told: str
+
+
+def find_identity(certificate: Certificate) -> str | None:
+    """Whom a certificate names: UPN first, then email (deployment.md section 3)."""
+    return next(iter((*certificate.upns, *certificate.emails)), None)
+
+
+def _judge(case: Case) -> Iterator[Judgement]:
+    sessions: dict[bytes, str] = {}
+    for request in sorted(case.journeys.requests, key=_answered):
+        user = _user(request.exchange)
+        if user is None:
+            continue
+        told = f"{case.machines.tell_server(request.connection)} signed in {user}"
+        success = _Success(request=request, user=user, told=told)
+        handed = tuple(c.call_back for c in request.call_backs if c.call_back.status == OK)
+        if handed:
+            for call_back in handed:
+                yield from _judge_binding(case, success, call_back)
+        else:
+            yield from _judge_session(success, sessions)
+        sessions |= dict.fromkeys(_cookies_set(request.exchange), user)
+
+
+def _judge_session(success: _Success, sessions: dict[bytes, str]) -> Iterator[Judgement]:
+    """A success without a certificate is fine only in a session that was signed in as the same user."""
+    request = success.request
+    owners = [sessions[cookie] for cookie in _cookies_sent(request.exchange) if cookie in sessions]
+    if success.user in owners:
+        return
+    if request.perhaps:
+        reason = f"{success.told}, and it cannot be told which certificate it was given"
+        yield Unjudged(reason=reason, packets=gather(*(asking(c.exchange) for c in request.perhaps)))
+        return
+    why = f"in a session of {owners[0]}" if owners else "without any certificate from a node"
+    finding = _finding(success, why, packets=gather(asking(request.exchange), answering(request.exchange)))
+    yield finding if owners else Absent(finding=finding)
+
+
+def _judge_binding(case: Case, success: _Success, call_back: CallBack) -> Iterator[Judgement]:
+    request = success.request
+    given = _fingerprint(call_back.exchange)
+    handed = gather(answering(call_back.exchange), answering(request.exchange))
+    ends: tuple[Endpoint, ...] = (call_back.connection.client, call_back.connection.server)
+    if given is None:
+        why = f"but the answer of {case.machines.tell_server(call_back.connection)} holds no certificate"
+        yield _finding(success, why, packets=handed, endpoints=ends)
+        return
+    if isinstance(request.front, Front) and request.front.node is None:
+        opener = request.front.connection
+        why = f"from {case.machines.tell_client(opener)}, which came through no proxy and proved no certificate"
+        yield _finding(success, why, packets=gather(opening(opener), handed), endpoints=(*ends, opener.client))
+        return
+    proxied = request.proxied
+    if not isinstance(request.front, Front) or not isinstance(proxied, Proxied):
+        yield _unjoined(success, request)
+        return
+    shown = find_shown(case, proxied.proxy)
+    if shown is None:
+        reason = f"{success.told}, but which certificate {case.machines.tell(proxied.device)} proved is not known"
+        yield Unjudged(reason=reason, packets=opening(proxied.proxy))
+        return
+    tls = proxied.proxy.tls
+    where = seen(tls.client_certificate) if tls is not None else ()
+    ends = (*ends, proxied.device, proxied.proxy.server)
+    packets = gather(where or opening(proxied.proxy), handed)
+    device, name = case.machines.tell(proxied.device), _named(shown)
+    if given != shown.sha256:
+        why = (
+            f"with certificate sha256 {given[:16]} from {case.machines.tell_server(call_back.connection)}, "
+            f"but {device} proved {shown.sha256[:16]} ({name})"
+        )
+        yield _finding(success, why, packets=packets, endpoints=ends)
+    elif success.user != find_identity(shown):
+        why = f"but the certificate that {device} proved names {name}"
+        yield _finding(success, why, packets=packets, endpoints=ends)
+
+
+def _unjoined(success: _Success, request: ServiceRequest) -> Unjudged:
+    for joined in (request.front, request.proxied):
+        if isinstance(joined, Ambiguous):
+            return Unjudged(reason=f"{success.told}, but {joined.reason}", packets=joined.packets)
+    leg = "the connection it came through" if request.front is None else "the device's connection to the proxy"
+    return Unjudged(reason=f"{success.told}, but {leg} was not found", packets=asking(request.exchange))
+
+
+def _finding(
+    success: _Success, why: str, *, packets: tuple[PacketNumber, ...], endpoints: tuple[Endpoint, ...] = ()
+) -> Finding:
+    connection = success.request.connection
+    return Finding(
+        message=f"{success.told} {why}",
+        packets=packets,
+        endpoints=(connection.client, connection.server, *endpoints),
+    )
+
+
+def _named(certificate: Certificate) -> str:
+    return find_identity(certificate) or certificate.subject or "nobody"
+
+
+def _user(exchange: Exchange) -> str | None:
+    response = exchange.response
+    return find_user(response.status, response.body) if response is not None else None
+
+
+def _answered(request: ServiceRequest) -> int:
+    response = request.exchange.response
+    return response.last_ns if response is not None else request.connection.closed_ns
+
+
+def _fingerprint(exchange: Exchange) -> str | None:
+    """SHA-256 of the first certificate of a call-back's answer."""
+    match = _PEM.search(exchange.response.body) if exchange.response is not None else None
+    if match is None:
+        return None
+    try:
+        der = base64.b64decode(b"".join(match[1].split()), validate=True)
+    except binascii.Error:
+        return None
+    return hashlib.sha256(der).hexdigest()
+
+
+def _cookies_sent(exchange: Exchange) -> tuple[bytes, ...]:
+    values = exchange.request.values("Cookie") if exchange.request is not None else ()
+    return tuple(cookie for value in values for cookie in _COOKIE.findall(value))
+
+
+def _cookies_set(exchange: Exchange) -> tuple[bytes, ...]:
+    values = exchange.response.values("Set-Cookie") if exchange.response is not None else ()
+    return tuple(match[1] for value in values if (match := _COOKIE.match(value)) is not None)
+
+
+V01 = Check(
+    id="V01",
+    promise="Whoever is signed in proved the certificate in the handshake of that very journey.",
+    source="V01; F01 F07 F16 F37 F54",
+    needs=(COMPLETE, PROXY_CONTENT, SERVICE_CONTENT, CALL_BACK_CONTENT),
+    judge=_judge,
+)

@@ -1,0 +1,115 @@
+"""V06 header origin: RemotePort has an effect only from an accepted peer, and never a client's own value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.checks.case import Case
+from harness.checks.check import Check, Judgement, Unjudged
+from harness.checks.evidence import asking, gather, opening
+from harness.checks.headers import find_claimed_ports, show
+from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, SERVICE_CONTENT
+from harness.net.forwarding import REMOTE_PORT
+from harness.trace.connection import Connection
+from harness.trace.journey import Ambiguous, CallBack, Front, ServiceRequest
+from harness.trace.packet import PacketNumber
+from harness.verdict.finding import Finding
+
+
+def is_header_used(request: ServiceRequest, call_back: CallBack) -> bool:
+    """Whether the key came from the request's RemotePort and not from its TCP peer."""
+    message = request.exchange.request
+    return (
+        message is not None
+        and call_back.key in find_claimed_ports(message)
+        and call_back.key != request.connection.client.port
+    )
+
+
+def _judge(case: Case) -> Iterator[Judgement]:
+    for request in case.journeys.requests:
+        for caused in request.call_backs:
+            if is_header_used(request, caused.call_back):
+                yield from _judge_used(case, request, caused.call_back)
+        message = request.exchange.request
+        if request.perhaps and message is not None and message.values(REMOTE_PORT):
+            reason = f"it cannot be told whether the RemotePort of {_told(case, request)} had an effect"
+            packets = gather(asking(request.exchange), *(asking(c.exchange) for c in request.perhaps))
+            yield Unjudged(reason=reason, packets=packets)
+
+
+def _judge_used(case: Case, request: ServiceRequest, call_back: CallBack) -> Iterator[Judgement]:
+    connection = request.connection
+    effect = (
+        f"RemotePort {call_back.key} of {_told(case, request)} had an effect: "
+        f"{case.machines.tell_address(call_back.caller)} asked {case.machines.tell_server(call_back.connection)} for it"
+    )
+    refusal = case.policy.refusal(connection.client.address)
+    if refusal is not None:
+        yield _finding(f"{effect}, although {refusal}", request, call_back, connection)
+        return
+    front = request.front
+    if isinstance(front, Ambiguous):
+        yield Unjudged(reason=f"{effect}, but {front.reason}", packets=front.packets)
+    elif front is None:
+        yield Unjudged(
+            reason=f"{effect}, but the connection the request came from was not found",
+            packets=asking(request.exchange),
+        )
+    elif _is_from_client(request, front, call_back.key):
+        opener = case.machines.tell_client(front.connection)
+        sent = asking(front.exchange) if front.exchange is not None else ()
+        yield _finding(
+            f"{effect}, although the client wrote it itself: the request came from {opener}",
+            request,
+            call_back,
+            front.connection,
+            packets=gather(opening(front.connection), sent),
+        )
+
+
+def _is_from_client(request: ServiceRequest, front: Front, key: int) -> bool:
+    """Whether the value was there before any balancer, and is not the true port."""
+    if front.exchange is None or front.exchange.request is None or key == front.connection.client.port:
+        return False
+    is_relayed = front.connection is not request.connection or front.node is not None
+    return is_relayed and key in find_claimed_ports(front.exchange.request)
+
+
+def _finding(
+    message: str,
+    request: ServiceRequest,
+    call_back: CallBack,
+    origin: Connection,
+    *,
+    packets: tuple[PacketNumber, ...] = (),
+) -> Finding:
+    return Finding(
+        message=message,
+        packets=gather(asking(request.exchange), asking(call_back.exchange), packets),
+        endpoints=(
+            origin.client,
+            origin.server,
+            request.connection.client,
+            request.connection.server,
+            call_back.connection.client,
+            call_back.connection.server,
+        ),
+    )
+
+
+def _told(case: Case, request: ServiceRequest) -> str:
+    connection, message = request.connection, request.exchange.request
+    assert message is not None
+    values = show(message.values(REMOTE_PORT))
+    client = case.machines.tell_client(connection)
+    return f"the request from {client} to {case.machines.tell_server(connection)} (sent: {values})"
+
+
+V06 = Check(
+    id="V06",
+    promise="RemotePort has an effect only when an accepted balancer set it.",
+    source="V06; F15 F17 F18 F28",
+    needs=(COMPLETE, SERVICE_CONTENT, CALL_BACK_CONTENT),
+    judge=_judge,
+)

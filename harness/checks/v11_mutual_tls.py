@@ -1,0 +1,125 @@
+"""V11 mutual TLS: nothing is proxied for a client that has not proved a certificate in its handshake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.checks.case import Case
+from harness.checks.check import Absent, Check, Judgement, Unjudged
+from harness.checks.evidence import answering, asking, gather, opening, seen
+from harness.checks.joining import inner_random, outer_random
+from harness.checks.need import COMPLETE, PROXY_CONTENT
+from harness.checks.policy import TCP
+from harness.checks.proof import Proof, find_proof
+from harness.site.callback import find_port
+from harness.trace.connection import Connection
+from harness.trace.http import Exchange
+from harness.trace.packet import PacketNumber
+from harness.verdict.finding import Finding
+
+
+def _judge(case: Case) -> Iterator[Judgement]:
+    at_nodes = {outer_random(c) for c in case.legs.proxy}
+    # A session passed through is judged once, at the node that ends it.
+    own = tuple(c for c in case.legs.outer if outer_random(c) is None or outer_random(c) not in at_nodes)
+    for connection in (*case.legs.proxy, *own):
+        yield from _judge_session(case, connection)
+    yield from _judge_upstream(case)
+
+
+def _judge_session(case: Case, connection: Connection) -> Iterator[Judgement]:
+    opened = [e for e in _connects(connection) if e.response is not None and 200 <= e.response.status < 300]
+    if opened:
+        proof = find_proof(case, connection)
+        told = f"{case.machines.tell_server(connection)} opened a tunnel for {case.machines.tell_client(connection)}"
+        packets = gather(_handshake(connection), asking(opened[0]), answering(opened[0]))
+        if proof is Proof.NONE:
+            yield _finding(f"{told}, which proved no client certificate", connection, packets)
+        elif proof is Proof.UNKNOWN:
+            reason = f"{told}, and whether that proved a certificate was not seen"
+            yield Unjudged(reason=reason, packets=packets)
+    elif _is_open_to_all(connection):
+        message = (
+            f"{case.machines.tell_server(connection)} asked {case.machines.tell_client(connection)} "
+            "for no client certificate and took its data"
+        )
+        tls = connection.tls
+        assert tls is not None
+        packets = gather(seen(tls.client_hello, tls.server_finished, tls.client_application_data))
+        finding = _finding(message, connection, packets or opening(connection))
+        yield finding if tls.decrypted == "yes" else Absent(finding=finding)
+
+
+def _is_open_to_all(connection: Connection) -> bool:
+    """A finished handshake that asked for no certificate, and then data; call-backs are V09's."""
+    tls = connection.tls
+    if tls is None or tls.resumed or not tls.established:
+        return False
+    requests = [e.request for e in connection.exchanges if e.request is not None]
+    is_call_back = bool(requests) and all(find_port(r.target) is not None for r in requests)
+    return tls.certificate_request is None and tls.client_application_data is not None and not is_call_back
+
+
+def _judge_upstream(case: Case) -> Iterator[Judgement]:
+    """F74: the node acted on a CONNECT before it refused the client; no tunnel joins such a connection."""
+    tunnels = {inner_random(c) for c in case.legs.proxy}
+    for upstream in case.legs.opened:
+        random = outer_random(upstream)
+        is_joined = random is not None and random in tunnels
+        is_own = (
+            case.machines.server(upstream) in case.machines.nodes
+            and upstream.server.port in case.machines.certificate_ports
+        ) or (TCP, upstream.server) in case.policy.other_services
+        if is_joined or is_own:
+            continue
+        waiting = [c for c in case.legs.proxy if _is_waiting(case, c, upstream)]
+        proofs = [find_proof(case, c) for c in waiting]
+        if Proof.NONE not in proofs:
+            continue
+        unproven = waiting[proofs.index(Proof.NONE)]
+        told = (
+            f"{case.machines.tell_client(upstream)} connected to {case.machines.tell_server(upstream)} "
+            f"while {case.machines.tell_client(unproven)} asked for it without a client certificate"
+        )
+        packets = gather(_handshake(unproven), opening(upstream))
+        if Proof.GIVEN in proofs or Proof.UNKNOWN in proofs:
+            yield Unjudged(reason=f"{told}, but others asked as well", packets=packets)
+        else:
+            yield Absent(finding=_finding(told, unproven, packets))
+
+
+def _is_waiting(case: Case, proxy: Connection, upstream: Connection) -> bool:
+    """Whether a CONNECT of this connection was unanswered when its node opened the other one."""
+    if case.machines.server(proxy) != case.machines.client(upstream):
+        return False
+    for exchange in _connects(proxy):
+        assert exchange.request is not None
+        end = exchange.response.first_ns if exchange.response is not None else proxy.closed_ns
+        if exchange.request.first_ns <= upstream.opened_ns <= end:
+            return True
+    return False
+
+
+def _connects(connection: Connection) -> Iterator[Exchange]:
+    return (e for e in connection.exchanges if e.request is not None and e.request.method == b"CONNECT")
+
+
+def _handshake(connection: Connection) -> tuple[PacketNumber, ...]:
+    """Where the certificate should be: the client's Certificate message if there is one, else its Finished."""
+    tls = connection.tls
+    if tls is None:
+        return opening(connection)
+    return seen(tls.client_hello, tls.client_certificate or tls.client_finished) or opening(connection)
+
+
+def _finding(message: str, connection: Connection, packets: tuple[PacketNumber, ...]) -> Finding:
+    return Finding(message=message, packets=packets, endpoints=(connection.client, connection.server))
+
+
+V11 = Check(
+    id="V11",
+    promise="Nothing is proxied for a client that has not proved a certificate.",
+    source="V11; F36 F67 F74",
+    needs=(COMPLETE, PROXY_CONTENT),
+    judge=_judge,
+)

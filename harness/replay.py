@@ -1,0 +1,116 @@
+"""Replay: from a capture file to a verdict. The whole back half; a live run ends here as well."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+from harness.checks.judge import abstain, judge
+from harness.checks.ledger import Ledger, read_ledger
+from harness.checks.run_note import TAG as RUN_TAG
+from harness.checks.run_note import RunNote, parse_run_note
+from harness.checks.signed_in import find_signed_in
+from harness.decode.decode import decode
+from harness.site.site import Site
+from harness.trace.trace import Trace
+from harness.verdict.expectation import Expectation
+from harness.verdict.verdict import CheckResult, Verdict
+
+SITE_TAG = "site/1"
+EXPECTATION_TAG = "expectation/1"
+FOREIGN = "foreign"
+"""Mode of a capture that the harness did not record."""
+NO_SITE = "no site description: give --site"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Annotations:
+    """What the file says about itself, and what of it cannot be read."""
+
+    site: Site | None
+    site_problem: str
+    """Why there is no site; "" when there is one."""
+    note: RunNote | None
+    expectation: Expectation | None
+    problems: tuple[str, ...]
+
+
+def replay(stream: BinaryIO, *, site: Site | None = None, key_log: bytes = b"") -> Verdict:
+    """The verdict on a capture, from the file alone.
+
+    Args:
+        stream: the capture, pcapng or pcap, open for reading.
+        site: replaces the site inside the file; needed for captures of others.
+        key_log: TLS secrets in NSS key log format, beside those in the file.
+    """
+    return judge_trace(decode(stream, key_log=key_log), site=site)
+
+
+def judge_trace(trace: Trace, *, site: Site | None = None) -> Verdict:
+    """The verdict on a decoded capture; never raises."""
+    said = _read_annotations(trace, site)
+    ledger = read_ledger(trace, site=said.site, note=said.note)
+    ledger = replace(ledger, problems=(*said.problems, *ledger.problems))
+    results, signed_in = _judge(trace, said, ledger)
+    return Verdict(
+        results=results,
+        mode=said.note.mode if said.note is not None else FOREIGN,
+        completeness=ledger.to_json(),
+        signed_in=signed_in,
+        expectation=said.expectation,
+    )
+
+
+def _judge(
+    trace: Trace, said: _Annotations, ledger: Ledger
+) -> tuple[tuple[CheckResult, ...], Mapping[str, str]]:
+    if said.site is None:
+        return abstain(said.site_problem), {}
+    results, case = judge(trace, said.site, note=said.note, ledger=ledger)
+    return results, find_signed_in(case) if case is not None else {}
+
+
+def _read_annotations(trace: Trace, given: Site | None) -> _Annotations:
+    problems: list[str] = []
+    site, site_problem = given, ""
+    if given is None:
+        site, site_problem = _read_site(trace)
+    note = expectation = None
+    if RUN_TAG in trace.annotations:
+        try:
+            note = parse_run_note(trace.annotations[RUN_TAG])
+        except ValueError as error:
+            problems.append(f"annotation {RUN_TAG} cannot be read: {error}")
+    if EXPECTATION_TAG in trace.annotations:
+        try:
+            expectation = _parse_expectation(trace.annotations[EXPECTATION_TAG])
+        except ValueError as error:
+            problems.append(f"annotation {EXPECTATION_TAG} cannot be read: {error}")
+    return _Annotations(
+        site=site,
+        site_problem=site_problem,
+        note=note,
+        expectation=expectation,
+        problems=tuple(problems),
+    )
+
+
+def _read_site(trace: Trace) -> tuple[Site | None, str]:
+    text = trace.annotations.get(SITE_TAG)
+    if text is None:
+        other = sorted(tag for tag in trace.annotations if tag.startswith("site/"))
+        return None, f"{NO_SITE} (the file holds {', '.join(other)}, not {SITE_TAG})" if other else NO_SITE
+    try:
+        return Site.model_validate_json(text), ""
+    except ValueError as error:  # pydantic's ValidationError is one
+        first = "; ".join(str(error).splitlines()[:3])
+        return None, f"annotation {SITE_TAG} cannot be read ({first}): give --site"
+
+
+def _parse_expectation(text: str) -> Expectation:
+    data = json.loads(text)
+    if not isinstance(data, dict):
+        raise ValueError(f"got {type(data).__name__}; expected a JSON object")
+    return Expectation.from_json(data)

@@ -1,0 +1,31 @@
+"""The verdict as one line of JSON: the same bytes live and offline, without times and paths."""
+
+from __future__ import annotations
+
+import json
+
+from harness.verdict.verdict import CheckResult, Verdict
+
+
+def verdict_json(verdict: Verdict) -> str:
+    """One line without its end; keys sorted."""
+    return json.dumps(
+        {
+            "as_expected": verdict.as_expected,
+            "checks": [_result(result) for result in verdict.results],
+            "completeness": dict(verdict.completeness),
+            "mode": verdict.mode,
+            "signed_in": dict(verdict.signed_in),
+            "verdict": verdict.outcome.value,
+        },
+        sort_keys=True,
+    )
+
+
+def _result(result: CheckResult) -> dict[str, object]:
+    return {
+        "check": result.check,
+        "findings": [{"message": f.message, "packets": list(f.packets)} for f in result.findings],
+        "outcome": result.outcome.value,
+        "reason": result.reason,
+    }
