@@ -1,0 +1,105 @@
+"""The Access service of one node: signs users in by the certificate that a cert proxy saw.
+
+Every request gets a definite answer within the time-out; whatever goes wrong, nobody is signed in (V19).
+"""
+
+from __future__ import annotations
+
+from harness.net.address import Endpoint
+from harness.site import sign_in
+from harness.site.site import SERVICE_PORT
+from harness.world.actors.certificate_request import CertificateRequestError, request_certificate
+from harness.world.actors.connections import Connections
+from harness.world.actors.http1 import HttpServer, Request, Response
+from harness.world.actors.location import Location, LocationError, find_location
+from harness.world.actors.server_identity import service_identity
+from harness.world.actors.sessions import Sessions
+from harness.world.actors.setting import Setting
+from harness.world.host import Host, Stream
+from harness.world.tls.endpoint import ServerSettings, open_server
+from harness.world.tls.identity import VerificationError
+
+_APPS = b"/SAAS/apps"
+
+
+class Access:
+    """Serves port 443."""
+
+    def __init__(self, host: Host, node: str, setting: Setting) -> None:
+        """Put the service of `node` on its host; nothing listens yet."""
+        self._host = host
+        self._node = node
+        self._setting = setting
+        self._sessions = Sessions()
+        self._verify_user = setting.pki.user_verifier()
+        self._tls = ServerSettings(
+            identity=service_identity(setting, node), version=setting.site.tls
+        )
+        self._connections = Connections(host, timeout_ns=setting.timeout_ns)
+
+    async def start(self) -> None:
+        """Listen."""
+        await self._connections.listen(SERVICE_PORT, self._serve)
+
+    async def stop(self) -> None:
+        """Stop listening and end what is running."""
+        await self._connections.stop()
+
+    async def _serve(self, stream: Stream) -> None:
+        timeout_ns = self._setting.timeout_ns
+        tls = await open_server(stream, self._tls, keys=self._setting.keys, timeout_ns=timeout_ns)
+
+        async def respond(request: Request) -> Response:
+            return await self._respond(request, tls.peer)
+
+        try:
+            await HttpServer(tls, timeout_ns=timeout_ns).serve(respond)
+        finally:
+            await tls.close()
+
+    async def _respond(self, request: Request, peer: Endpoint) -> Response:
+        is_sign_in = sign_in.find_app(request.target) is not None
+        if not is_sign_in and request.target.partition(b"?")[0] != _APPS:
+            return _refuse(404, "no such resource")
+        if request.method != b"GET":
+            return _refuse(405, "only GET", (b"Allow", b"GET"))
+        if is_sign_in:
+            return await self._sign_in(request, peer)
+        user = self._sessions.find_user(request.values("Cookie"))
+        return _refuse(401, "no session") if user is None else _answer(user)
+
+    async def _sign_in(self, request: Request, peer: Endpoint) -> Response:
+        try:
+            location = find_location(request, peer, own=self._node, setting=self._setting)
+            if "F44" in self._setting.defects:
+                location = self._misplace(location)
+            chain = await request_certificate(self._host, location, self._setting)
+            self._verify_user(chain)
+            user = self._setting.pki.user_of(chain)
+        except LocationError as error:
+            return _refuse(error.status, str(error))
+        except (CertificateRequestError, VerificationError) as error:
+            return _refuse(403, str(error))
+        session = self._host.entropy(16).hex()
+        return _answer(user, (b"Set-Cookie", self._sessions.open(session, user)))
+
+    def _misplace(self, location: Location) -> Location:
+        """The same port at the node after the right one (F44)."""
+        names = tuple(self._setting.site.nodes)
+        return Location(
+            node=names[(names.index(location.node) + 1) % len(names)], port=location.port
+        )
+
+
+def _answer(user: str, *headers: tuple[bytes, bytes]) -> Response:
+    return _json(200, sign_in.build_answer(user=user), *headers)
+
+
+def _refuse(status: int, reason: str, *headers: tuple[bytes, bytes]) -> Response:
+    return _json(status, sign_in.build_answer(error=reason), *headers)
+
+
+def _json(status: int, body: bytes, *headers: tuple[bytes, bytes]) -> Response:
+    return Response(
+        status=status, headers=((b"Content-Type", b"application/json"), *headers), body=body
+    )

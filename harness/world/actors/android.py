@@ -1,0 +1,153 @@
+"""An Android device: its Tunnel app decides by its traffic rules, its browser signs in (deployment.md 1.2)."""
+
+from __future__ import annotations
+
+import contextlib
+from urllib.parse import quote
+
+from harness.scenario.scenario import Device, SignIn, TunnelRule
+from harness.site import sign_in
+from harness.site.site import SERVICE_PORT
+from harness.world.actors.authority import (
+    as_verified,
+    build_authority,
+    find_server,
+    split_authority,
+)
+from harness.world.actors.http1 import Headers, HttpClient, Request, Response
+from harness.world.actors.setting import Setting
+from harness.world.host import Host, Stream
+from harness.world.tls.endpoint import ClientSettings, TlsStream, open_client
+from harness.world.tls.identity import Identity
+
+
+class Android:
+    """One device and its user."""
+
+    def __init__(self, host: Host, name: str, device: Device, setting: Setting) -> None:
+        """Give the device its certificate, unless it has none."""
+        self.name = name
+        self._host = host
+        self._device = device
+        self._setting = setting
+        self._identity: Identity | None = None
+        if device.certificate == "own":
+            self._identity = setting.pki.device_identity(device.user)
+
+    async def sign_in(self, step: SignIn) -> None:
+        """Sign in; a refusal is an end like any other, and in the packets."""
+        await self.visit(step)
+
+    async def visit(self, step: SignIn) -> tuple[Response, ...]:
+        """Sign in, ask for more on the same connection, and return the answers; the first refusal ends it."""
+        answers: list[Response] = []
+        fqdn = self._setting.site.fqdn
+        host, port = split_authority(step.host or fqdn, default_port=SERVICE_PORT)
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            carrier = await self._open(host, port)
+            if carrier is not None:
+                tls = await self._open_tls(carrier, host, identity=None)
+                try:
+                    await self._converse(tls, host, step, answers)
+                finally:
+                    await tls.close()
+        return tuple(answers)
+
+    async def _converse(
+        self, tls: TlsStream, host: str, step: SignIn, answers: list[Response]
+    ) -> None:
+        http = HttpClient(tls, timeout_ns=self._setting.timeout_ns)
+        app = quote(step.sign_in, safe="")
+        cookies: Headers = ()
+        for number in range(step.requests):
+            fresh = self._host.entropy(16).hex()
+            target = (
+                sign_in.build_login_target(app, fresh)
+                if number == 0
+                else sign_in.build_apps_target(fresh)
+            )
+            headers = (*self._headers(host), *as_written(step.headers), *cookies)
+            answer = await http.exchange(
+                Request(method=b"GET", target=target.encode(), headers=headers)
+            )
+            answers.append(answer)
+            if answer.status != 200 or not http.is_reusable:
+                return
+            cookies = _cookies(answer) or cookies
+
+    def _headers(self, host: str) -> Headers:
+        agent = f"Mozilla/5.0 (Linux; Android {self._device.android}) Mobile"
+        return ((b"Host", host.encode()), (b"User-Agent", agent.encode()), (b"Accept", b"*/*"))
+
+    async def _open(self, host: str, port: int) -> Stream | None:
+        """A carrier for the TLS with a host: through the proxy or directly; None when the proxy refuses."""
+        rule = self._find_rule(host)
+        if rule is None or rule.action == "bypass":
+            return await self._connect(host, port)
+        proxy_port = self._setting.site.proxy_ports[0]
+        proxy, proxy_port = split_authority(
+            rule.proxy or self._setting.site.fqdn, default_port=proxy_port
+        )
+        outer = await self._open_tls(
+            await self._connect(proxy, proxy_port), proxy, identity=self._identity
+        )
+        try:
+            return await self._open_tunnel(outer, build_authority(host, port).encode())
+        except (ConnectionError, TimeoutError):
+            await outer.close()
+            raise
+
+    async def _open_tunnel(self, outer: TlsStream, target: bytes) -> Stream | None:
+        http = HttpClient(outer, timeout_ns=self._setting.timeout_ns)
+        answer = await http.exchange(
+            Request(method=b"CONNECT", target=target, headers=((b"Host", target),))
+        )
+        if 200 <= answer.status < 300:
+            return http.tunnel()
+        await outer.close()
+        return None
+
+    def _find_rule(self, host: str) -> TunnelRule | None:
+        rules = self._device.tunnel
+        if rules is None:
+            rules = (TunnelRule(host=self._setting.site.fqdn),)
+        return next((rule for rule in rules if is_match(rule.host, host)), None)
+
+    async def _connect(self, name: str, port: int) -> Stream:
+        server = find_server(self._host, name, port)
+        return await self._host.connect(server, timeout_ns=self._setting.timeout_ns)
+
+    async def _open_tls(
+        self, carrier: Stream, name: str, *, identity: Identity | None
+    ) -> TlsStream:
+        settings = ClientSettings(
+            server_name=name,
+            version=self._device.tls,
+            identity=identity,
+            verify=self._setting.pki.server_verifier(as_verified(name), roots="public"),
+            android=self._device.android,
+        )
+        return await open_client(
+            carrier, settings, keys=self._setting.keys, timeout_ns=self._setting.timeout_ns
+        )
+
+
+def is_match(pattern: str, host: str) -> bool:
+    """Whether a traffic rule is about a host: the same name, or `*.` and any one label or more before the rest."""
+    pattern, host = pattern.lower(), host.lower()
+    if pattern == "*":
+        return True
+    if pattern.startswith("*."):
+        return host.endswith(pattern[1:]) and len(host) > len(pattern) - 1
+    return host == pattern
+
+
+def as_written(headers: dict[str, str]) -> Headers:
+    """Header lines of a scenario, byte for byte."""
+    return tuple((name.encode(), value.encode()) for name, value in headers.items())
+
+
+def _cookies(answer: Response) -> Headers:
+    pairs = (line.partition(b";")[0].strip() for line in answer.values("Set-Cookie"))
+    joined = b"; ".join(pair for pair in pairs if pair)
+    return ((b"Cookie", joined),) if joined else ()

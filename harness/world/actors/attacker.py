@@ -1,0 +1,74 @@
+"""An attacker: a machine of no role that speaks to whom it likes, and believes any certificate."""
+
+from __future__ import annotations
+
+import contextlib
+
+from harness.scenario.scenario import ForgedCallback, ForgedRequest
+from harness.site import sign_in
+from harness.site.site import SERVICE_PORT
+from harness.world.actors.android import as_written
+from harness.world.actors.authority import find_server, split_authority
+from harness.world.actors.certificate_request import build_request
+from harness.world.actors.http1 import HttpClient, Request, Response
+from harness.world.actors.setting import Setting
+from harness.world.host import Host
+from harness.world.tls.endpoint import ClientSettings, open_client
+
+_APP = "attack"
+
+
+class Attacker:
+    """One hostile machine."""
+
+    def __init__(self, host: Host, setting: Setting) -> None:
+        """Put it on its host."""
+        self._host = host
+        self._setting = setting
+
+    async def forged_request(self, step: ForgedRequest) -> None:
+        """Send a sign-in request straight to a machine."""
+        await self.send_request(step)
+
+    async def forged_callback(self, step: ForgedCallback) -> None:
+        """Ask a cert proxy for a certificate."""
+        await self.send_callback(step)
+
+    async def send_request(self, step: ForgedRequest) -> Response | None:
+        """Send the request; None when there was no answer."""
+        target = sign_in.build_login_target(_APP, self._host.entropy(16).hex())
+        host = self._setting.site.fqdn.encode()
+        headers = ((b"Host", host), *as_written(step.headers))
+        request = Request(method=b"GET", target=target.encode(), headers=headers)
+        return await self._exchange(step.request, SERVICE_PORT, request)
+
+    async def send_callback(self, step: ForgedCallback) -> Response | None:
+        """Send the call-back; None when there was no answer."""
+        keys = {"none": None, "wrong": self._host.entropy(32), "shared": self._setting.proxy_key}
+        site = self._setting.site
+        request = build_request(
+            step.port, key=keys[step.key], host=self._host, authority=step.call_back.encode()
+        )
+        return await self._exchange(
+            step.call_back, (site.admin_ports or site.proxy_ports)[0], request
+        )
+
+    async def _exchange(
+        self, authority: str, default_port: int, request: Request
+    ) -> Response | None:
+        timeout_ns = self._setting.timeout_ns
+        name, port = split_authority(authority, default_port=default_port)
+        settings = ClientSettings(server_name=self._setting.site.fqdn)
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            # A filtered port says nothing at all: no reason to wait as long as for an answer.
+            stream = await self._host.connect(
+                find_server(self._host, name, port), timeout_ns=timeout_ns // 4
+            )
+            tls = await open_client(
+                stream, settings, keys=self._setting.keys, timeout_ns=timeout_ns
+            )
+            try:
+                return await HttpClient(tls, timeout_ns=timeout_ns).exchange(request)
+            finally:
+                await tls.close()
+        return None

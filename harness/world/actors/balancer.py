@@ -1,0 +1,216 @@
+"""The built-in load balancer: TLS pass-through on the proxy ports, pass-through or termination on the service port."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from harness.net.address import Address, Endpoint
+from harness.site.site import SERVICE_PORT, BalancerMode
+from harness.world.actors.connections import Connections
+from harness.world.actors.forwarded import forward_headers, strip_connection
+from harness.world.actors.http1 import HttpClient, HttpServer, Request, Response, Rest
+from harness.world.actors.relay import join
+from harness.world.actors.server_identity import public_identity, service_verify
+from harness.world.actors.setting import Setting
+from harness.world.host import Host, Stream
+from harness.world.tls.endpoint import (
+    ClientSettings,
+    ServerSettings,
+    TlsStream,
+    open_client,
+    open_server,
+)
+
+
+class Rotation:
+    """Round robin over the nodes."""
+
+    def __init__(self, nodes: Mapping[str, Address], *, start: int = 0) -> None:
+        """Begin with the node at index `start`."""
+        self._nodes = tuple(nodes.items())
+        self._next = start
+
+    def order(self, *, avoid: Address | None = None) -> tuple[str, ...]:
+        """Every node in the order of trying; the one with the address `avoid` comes last."""
+        turn = self._next % len(self._nodes)
+        self._next += 1
+        turned = self._nodes[turn:] + self._nodes[:turn]
+        return tuple(name for name, address in sorted(turned, key=lambda node: node[1] == avoid))
+
+
+class Upstream:
+    """The connection to a node that serves one client connection, request by request."""
+
+    def __init__(self, host: Host, setting: Setting, order: tuple[str, ...]) -> None:
+        """Connect with the first request, to the first node of `order` that takes the connection."""
+        self._host = host
+        self._setting = setting
+        self._order = order
+        self._tls: TlsStream | None = None
+        self._http: HttpClient | None = None
+
+    async def exchange(self, request: Request) -> Response:
+        """Hand a request on; 502 where no node could be asked, 504 where none answered in time."""
+        try:
+            if self._http is None or not self._http.is_reusable:
+                await self.close()
+                self._http = await self._connect()
+            response = await self._http.exchange(request)
+        except TimeoutError:
+            self._abort()
+            return _refuse(504, "the node did not answer in time")
+        except ConnectionError as error:
+            self._abort()
+            return _refuse(502, f"the node did not answer: {type(error).__name__}")
+        return Response(
+            status=response.status, headers=strip_connection(response), body=response.body
+        )
+
+    async def _connect(self) -> HttpClient:
+        timeout_ns = self._setting.upstream_timeout_ns
+        node, stream = await dial(self._host, self._order, SERVICE_PORT, self._setting)
+        settings = ClientSettings(
+            server_name=node,
+            version=self._setting.site.tls,
+            verify=service_verify(self._setting, node),
+        )
+        self._tls = await open_client(
+            stream, settings, keys=self._setting.keys, timeout_ns=timeout_ns
+        )
+        return HttpClient(self._tls, timeout_ns=timeout_ns)
+
+    async def close(self) -> None:
+        """End the connection in order, if there is one."""
+        if self._tls is not None:
+            await self._tls.close()
+        self._tls = self._http = None
+
+    def _abort(self) -> None:
+        if self._tls is not None:
+            self._tls.abort()
+        self._tls = self._http = None
+
+
+class LoadBalancer:
+    """Serves the service port and every proxy port of the site."""
+
+    def __init__(self, host: Host, name: str, setting: Setting) -> None:
+        """Put the balancer `name` on its host; nothing listens yet."""
+        self._host = host
+        self._setting = setting
+        self._settings = setting.site.balancers[name]
+        self._identity = public_identity(setting)
+        self._proxies = Rotation(setting.site.nodes)
+        # One node further than the proxies', so that sign-ins one by one need another node's certificate.
+        self._services = Rotation(setting.site.nodes, start=1)
+        self._connections = Connections(host, timeout_ns=setting.timeout_ns)
+
+    async def start(self) -> None:
+        """Listen on every port."""
+        is_terminated = (
+            self._settings.proxy is BalancerMode.TERMINATE or "F36" in self._setting.defects
+        )
+        for port in self._setting.site.proxy_ports:
+            serve = self._terminate_proxy if is_terminated else self._pass_proxy
+            await self._connections.listen(port, serve)
+        is_service_terminated = self._settings.service is BalancerMode.TERMINATE
+        await self._connections.listen(
+            SERVICE_PORT, self._terminate_service if is_service_terminated else self._pass_service
+        )
+
+    async def stop(self) -> None:
+        """Stop listening and end what is running."""
+        await self._connections.stop()
+
+    async def _pass_proxy(self, stream: Stream) -> None:
+        await self._pass(stream, self._proxies.order())
+
+    async def _pass_service(self, stream: Stream) -> None:
+        await self._pass(stream, self._services.order(avoid=stream.peer.address))
+
+    async def _pass(self, stream: Stream, order: tuple[str, ...]) -> None:
+        _, upstream = await dial(self._host, order, stream.local.port, self._setting)
+        await join(stream, upstream, idle_ns=self._setting.timeout_ns)
+
+    async def _terminate_service(self, stream: Stream) -> None:
+        tls = await self._accept(stream)
+        order = self._services.order(avoid=tls.peer.address)
+        upstream = Upstream(self._host, self._setting, order)
+
+        async def respond(request: Request) -> Response:
+            headers = forward_headers(
+                request,
+                tls.peer,
+                forwarded_for=self._settings.forwarded_for,
+                defects=self._setting.defects,
+            )
+            return await upstream.exchange(
+                Request(
+                    method=request.method, target=request.target, headers=headers, body=request.body
+                )
+            )
+
+        try:
+            await HttpServer(tls, timeout_ns=self._setting.timeout_ns).serve(respond)
+        finally:
+            await upstream.close()
+            await tls.close()
+
+    async def _terminate_proxy(self, stream: Stream) -> None:
+        """End the device's TLS and open one of the balancer's own: the client certificate is lost (F36)."""
+        tls = await self._accept(stream)
+        try:
+            async with asyncio.timeout(self._setting.timeout_ns / 1e9):
+                first = await tls.read()
+            if not first:
+                return
+            _, carrier = await dial(
+                self._host, self._proxies.order(), stream.local.port, self._setting
+            )
+            settings = ClientSettings(
+                server_name=self._setting.site.fqdn,
+                version=self._setting.site.tls,
+                verify=self._setting.pki.server_verifier(self._setting.site.fqdn, roots="public"),
+            )
+            upstream = await open_client(
+                carrier,
+                settings,
+                keys=self._setting.keys,
+                timeout_ns=self._setting.upstream_timeout_ns,
+            )
+            await join(Rest(tls, first), upstream, idle_ns=self._setting.timeout_ns)
+        finally:
+            await tls.close()
+
+    async def _accept(self, stream: Stream) -> TlsStream:
+        settings = ServerSettings(identity=self._identity, version=self._setting.site.tls)
+        return await open_server(
+            stream, settings, keys=self._setting.keys, timeout_ns=self._setting.timeout_ns
+        )
+
+
+async def dial(
+    host: Host, order: tuple[str, ...], port: int, setting: Setting
+) -> tuple[str, Stream]:
+    """Connect to the first node that takes the connection.
+
+    Raises:
+        ConnectionError, TimeoutError: the last node's refusal.
+    """
+    timeout_ns = setting.upstream_timeout_ns // len(order)
+    for node in order[:-1]:
+        try:
+            return node, await host.connect(
+                Endpoint(setting.site.nodes[node], port), timeout_ns=timeout_ns
+            )
+        except (ConnectionError, TimeoutError):
+            continue
+    node = order[-1]
+    return node, await host.connect(Endpoint(setting.site.nodes[node], port), timeout_ns=timeout_ns)
+
+
+def _refuse(status: int, reason: str) -> Response:
+    return Response(
+        status=status, headers=((b"Content-Type", b"text/plain"),), body=f"{reason}\n".encode()
+    )

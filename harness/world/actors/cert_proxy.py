@@ -1,0 +1,161 @@
+"""The cert proxy of one node: tunnels for devices that show a certificate, and the certificate for the call-back.
+
+Order is the promise here (V11, V03): the handshake with the client's proof, then the policy, then the outgoing
+connection, whose local port is the key, then the store, and only then the 200.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from harness.net.address import Endpoint
+from harness.site.site import Port
+from harness.world.actors.certificate_request import CertificateDesk
+from harness.world.actors.connections import Connections
+from harness.world.actors.destination import DestinationError, find_destination
+from harness.world.actors.http1 import HttpError, HttpServer, Request, Response
+from harness.world.actors.pem import build_pem
+from harness.world.actors.relay import join
+from harness.world.actors.server_identity import port_identity
+from harness.world.actors.setting import Setting
+from harness.world.actors.store import CertificateStore, PortTakenError
+from harness.world.host import Host, Stream
+from harness.world.tls.endpoint import ServerSettings, TlsStream, open_server
+
+_DIALS = 3
+"""Times a destination is dialled when the kernel hands out a port that another live tunnel owns (F02)."""
+
+
+class CertProxy:
+    """Serves every port of the settings page."""
+
+    def __init__(self, host: Host, node: str, setting: Setting) -> None:
+        """Put the cert proxy of `node` on its host; nothing listens yet."""
+        self._host = host
+        self._node = node
+        self._setting = setting
+        self._store = CertificateStore()
+        self._desk = CertificateDesk(self._store, key=setting.proxy_key, clock=host.clock)
+        self._connections = Connections(host, timeout_ns=setting.timeout_ns)
+
+    async def start(self) -> None:
+        """Listen on every port."""
+        for port in self._setting.site.cert_proxy.ports:
+            if port.admin_port:
+                await self._listen_admin(port)
+            else:
+                await self._listen_proxy(port)
+
+    async def stop(self) -> None:
+        """Stop listening and end what is running."""
+        await self._connections.stop()
+
+    async def _listen_admin(self, port: Port) -> None:
+        identity = port_identity(self._setting, self._node, port)
+        settings = ServerSettings(identity=identity, version=self._setting.site.tls)
+
+        async def serve(stream: Stream) -> None:
+            timeout_ns = self._setting.timeout_ns
+            tls = await open_server(
+                stream, settings, keys=self._setting.keys, timeout_ns=timeout_ns
+            )
+            try:
+                await HttpServer(tls, timeout_ns=timeout_ns).serve(self._desk.respond)
+            finally:
+                await tls.close()
+
+        accept_from = (*self._setting.site.nodes.values(), ip_address("127.0.0.1"))
+        await self._connections.listen(
+            port.port, serve, accept_from=None if "F47" in self._setting.defects else accept_from
+        )
+
+    async def _listen_proxy(self, port: Port) -> None:
+        identity = port_identity(self._setting, self._node, port)
+        verify = self._setting.pki.user_verifier()
+
+        async def serve(stream: Stream) -> None:
+            timeout_ns = self._setting.timeout_ns
+            is_optional = self._takes_callback(stream.peer) or "F67" in self._setting.defects
+            settings = ServerSettings(
+                identity=identity,
+                version=self._setting.site.tls,
+                client_certificate="optional" if is_optional else "required",
+                verify=verify,
+            )
+            tls = await open_server(
+                stream, settings, keys=self._setting.keys, timeout_ns=timeout_ns
+            )
+            try:
+                await self._serve_client(tls)
+            finally:
+                await tls.close()
+
+        await self._connections.listen(port.port, serve)
+
+    def _takes_callback(self, peer: Endpoint) -> bool:
+        """Whether a connection to a proxy port may be a call-back: a site without an admin port, and a node calls."""
+        is_one_port = not self._setting.site.admin_ports or "F45" in self._setting.defects
+        return is_one_port and self._setting.is_node(peer.address)
+
+    async def _serve_client(self, tls: TlsStream) -> None:
+        http = HttpServer(tls, timeout_ns=self._setting.timeout_ns)
+        try:
+            request = await http.receive()
+        except HttpError as error:
+            await http.answer(Response(status=error.status), last=True)
+            return
+        if request is None:
+            return
+        if request.method != b"CONNECT":
+            if self._takes_callback(tls.peer):
+                await http.answer(await self._desk.respond(request), last=True)
+            else:
+                await http.answer(
+                    Response(status=405, headers=((b"Allow", b"CONNECT"),)), last=True
+                )
+        elif not tls.peer_chain and "F67" not in self._setting.defects:
+            await http.answer(Response(status=403), last=True)
+        else:
+            await self._tunnel(http, request, tls.peer_chain)
+
+    async def _tunnel(self, http: HttpServer, request: Request, chain: tuple[bytes, ...]) -> None:
+        try:
+            destination = find_destination(
+                request.target,
+                settings=self._setting.site.cert_proxy,
+                resolve=self._host.resolve,
+                defects=self._setting.defects,
+            )
+            upstream = await self._dial(destination, chain)
+        except DestinationError as error:
+            await http.answer(Response(status=error.status, body=f"{error}\n".encode()), last=True)
+        except TimeoutError:
+            await http.answer(Response(status=504), last=True)
+        except (ConnectionError, PortTakenError):
+            await http.answer(Response(status=502), last=True)
+        else:
+            try:
+                await join(await http.accept_tunnel(), upstream, idle_ns=self._setting.timeout_ns)
+            finally:
+                self._store.release(upstream.local.port)
+                await upstream.close()
+
+    async def _dial(self, destination: Endpoint, chain: tuple[bytes, ...]) -> Stream:
+        """Connect, and store the certificate under the local port before anybody can ask for it (F06)."""
+        refused: list[Stream] = []
+        try:
+            while True:
+                upstream = await self._host.connect(
+                    destination, timeout_ns=self._setting.callback_timeout_ns
+                )
+                try:
+                    self._store.claim(upstream.local.port, build_pem(chain) if chain else None)
+                except PortTakenError:
+                    refused.append(upstream)
+                    if len(refused) == _DIALS:
+                        raise
+                else:
+                    return upstream
+        finally:
+            for stream in refused:
+                await stream.close()

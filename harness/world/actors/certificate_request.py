@@ -1,0 +1,142 @@
+"""The certificate call-back from both ends (leg L5): asking for a certificate, and answering (site/callback.py)."""
+
+from __future__ import annotations
+
+import re
+
+from harness.net.address import Endpoint
+from harness.site import callback
+from harness.world.actors.http1 import HttpClient, Request, Response
+from harness.world.actors.location import Location
+from harness.world.actors.nonces import Nonces
+from harness.world.actors.pem import parse_pem
+from harness.world.actors.server_identity import callback_port, callback_verify
+from harness.world.actors.setting import Setting
+from harness.world.actors.store import CertificateStore
+from harness.world.host import Clock, Host
+from harness.world.tls.endpoint import ClientSettings, open_client
+
+_NONCE = re.compile(rb"[0-9a-f]{32}", re.ASCII)
+_TIME = re.compile(rb"[1-9][0-9]{0,11}", re.ASCII)
+_PROOF = re.compile(rb"[0-9a-f]{64}", re.ASCII)
+
+
+class CertificateRequestError(Exception):
+    """The certificate was not to be had; the text says why."""
+
+
+async def request_certificate(
+    host: Host, location: Location, setting: Setting
+) -> tuple[bytes, ...]:
+    """Ask a node's cert proxy for a certificate: the chain, DER, leaf first.
+
+    Raises:
+        CertificateRequestError: no answer in time, a refusal, or no certificate in it.
+    """
+    timeout_ns = setting.callback_timeout_ns
+    port = callback_port(setting)
+    server = Endpoint(setting.site.nodes[location.node], port.port)
+    settings = ClientSettings(
+        server_name=location.node,
+        version=setting.site.tls,
+        verify=callback_verify(setting, location.node, port),
+    )
+    try:
+        stream = await host.connect(server, timeout_ns=timeout_ns)
+        tls = await open_client(stream, settings, keys=setting.keys, timeout_ns=timeout_ns)
+        try:
+            request = build_request(
+                location.port, key=setting.proxy_key, host=host, authority=str(server).encode()
+            )
+            response = await HttpClient(tls, timeout_ns=timeout_ns).exchange(request)
+        finally:
+            await tls.close()
+    except (ConnectionError, TimeoutError) as error:
+        raise CertificateRequestError(
+            f"call-back to {server}: {error or type(error).__name__}"
+        ) from error
+    if response.status != 200:
+        raise CertificateRequestError(
+            f"call-back to {server} for port {location.port}: {response.status}"
+        )
+    try:
+        return parse_pem(response.body.decode("ascii"))
+    except ValueError as error:
+        raise CertificateRequestError(f"call-back to {server}: {error}") from error
+
+
+def build_request(port: int, *, key: bytes | None, host: Host, authority: bytes) -> Request:
+    """The call-back for a port, with a fresh proof; without any when `key` is None."""
+    headers = [(b"Host", authority)]
+    if key is not None:
+        nonce, time_s = host.entropy(16).hex(), host.clock.now_ns() // 1_000_000_000
+        proof = callback.build_proof(key, nonce=nonce, time_s=time_s, port=port)
+        headers += [
+            (callback.NONCE_HEADER.encode(), nonce.encode()),
+            (callback.TIME_HEADER.encode(), str(time_s).encode()),
+            (callback.PROOF_HEADER.encode(), proof.encode()),
+        ]
+    headers.append((b"Connection", b"close"))
+    return Request(
+        method=b"GET", target=callback.build_target(port).encode(), headers=tuple(headers)
+    )
+
+
+class CertificateDesk:
+    """Answers call-backs out of a store; nothing leaves it without a fresh proof of the shared key (V10)."""
+
+    def __init__(self, store: CertificateStore, *, key: bytes, clock: Clock) -> None:
+        """Serve a store."""
+        self._store = store
+        self._key = key
+        self._clock = clock
+        self._nonces = Nonces()
+
+    async def respond(self, request: Request) -> Response:
+        """200 with the chain, once; 404 after that; 403 without a good proof; 400 and 405 for anything else."""
+        port = callback.find_port(request.target)
+        if port is None:
+            return _refuse(404, "no such resource")
+        if request.method != b"GET":
+            return Response(status=405, headers=((b"Allow", b"GET"),))
+        fields = tuple(
+            request.values(name)
+            for name in (callback.NONCE_HEADER, callback.TIME_HEADER, callback.PROOF_HEADER)
+        )
+        if not all(fields):
+            return _refuse(403, "no proof")
+        if not 1 <= port <= 65535 or not _is_well_formed(fields):
+            return _refuse(400, "the call-back is not well-formed")
+        if not self._is_proven(fields, port):
+            return _refuse(403, "the proof does not hold")
+        chain_pem = self._store.take(port)
+        if chain_pem is None:
+            return _refuse(404, f"nothing is stored for port {port}")
+        content_type = (b"Content-Type", callback.CONTENT_TYPE.encode())
+        return Response(status=200, headers=(content_type,), body=chain_pem.encode())
+
+    def _is_proven(self, fields: tuple[tuple[bytes, ...], ...], port: int) -> bool:
+        nonce, time_text, proof = (values[0].decode("ascii") for values in fields)
+        now_s = self._clock.now_ns() // 1_000_000_000
+        return callback.is_proof(
+            self._key,
+            nonce=nonce,
+            time_s=int(time_text),
+            port=port,
+            proof=proof,
+            now_s=now_s,
+            is_new=lambda nonce: self._nonces.remember(nonce, now_s=now_s),
+        )
+
+
+def _is_well_formed(fields: tuple[tuple[bytes, ...], ...]) -> bool:
+    return all(
+        len(values) == 1 and form.fullmatch(values[0])
+        for values, form in zip(fields, (_NONCE, _TIME, _PROOF), strict=True)
+    )
+
+
+def _refuse(status: int, reason: str) -> Response:
+    return Response(
+        status=status, headers=((b"Content-Type", b"text/plain"),), body=f"{reason}\n".encode()
+    )

@@ -1,0 +1,74 @@
+"""What a terminating balancer does to the header lines of a request: its own RemotePort and X-Forwarded-For go in."""
+
+from __future__ import annotations
+
+from harness.net.address import Endpoint
+from harness.net.forwarding import FORWARDED_FOR, REMOTE_PORT
+from harness.site.site import ForwardedFor
+from harness.world.actors.http1 import Headers, Message
+
+_HOP_BY_HOP = frozenset(
+    (
+        b"connection",
+        b"keep-alive",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    )
+)
+"""RFC 9110 section 7.6.1."""
+_FRAMING = frozenset((b"content-length", b"expect"))
+"""Said anew for the next connection."""
+
+
+def strip_connection(message: Message) -> Headers:
+    """The lines that concern more than one connection, in order."""
+    named = {
+        option.strip().lower()
+        for line in message.values("Connection")
+        for option in line.split(b",")
+    }
+    dropped = _HOP_BY_HOP | _FRAMING | named
+    return tuple((name, value) for name, value in message.headers if name.lower() not in dropped)
+
+
+def forward_headers(
+    request: Message, client: Endpoint, *, forwarded_for: ForwardedFor, defects: frozenset[str]
+) -> Headers:
+    """The lines of the request to the node.
+
+    What a client says in Connection is obeyed before the balancer's own lines go in, so that it cannot take those
+    away (F23); what it says in the two headers is dropped, or with `append` stays to the left of what is true.
+
+    Args:
+        request: as the client sent it.
+        client: the client's end of the connection: the truth.
+        forwarded_for: whether the client's X-Forwarded-For stays.
+        defects: the switches of the site.
+    """
+    own = {REMOTE_PORT.lower().encode(), FORWARDED_FOR.lower().encode()}
+    lines = tuple(line for line in strip_connection(request) if line[0].lower() not in own)
+    addresses = [str(client.address).encode()]
+    if forwarded_for is ForwardedFor.APPEND:
+        addresses = [*request.values(FORWARDED_FOR), *addresses]
+    ports = _remote_ports(request.values(REMOTE_PORT), str(client.port).encode(), defects)
+    return (
+        *lines,
+        (FORWARDED_FOR.encode(), b", ".join(addresses)),
+        *((REMOTE_PORT.encode(), port) for port in ports),
+    )
+
+
+def _remote_ports(
+    client_made: tuple[bytes, ...], true: bytes, defects: frozenset[str]
+) -> tuple[bytes, ...]:
+    """The values of the RemotePort lines: the true one alone, unless a defect is on."""
+    if client_made and "F15" in defects:
+        return client_made
+    if "F19" in defects:
+        return (*client_made, true)
+    if "F20" in defects:
+        return (b", ".join((*client_made, true)),)
+    return (true,)

@@ -1,0 +1,100 @@
+"""Where the certificate of a request is: which node's cert proxy, under which port (V05 to V08)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.net.address import Address, Endpoint, parse_address
+from harness.net.allow_list import AllowList
+from harness.net.forwarding import (
+    FORWARDED_FOR,
+    REMOTE_PORT,
+    ForwardingError,
+    is_named_in_connection,
+    parse_remote_port,
+    pick_forwarded_for,
+)
+from harness.world.actors.http1 import Message
+from harness.world.actors.setting import Setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """A node and a port of its certificate store."""
+
+    node: str
+    port: int
+
+
+class LocationError(Exception):
+    """No certificate can be asked for; `status` is the answer to the request."""
+
+    def __init__(self, message: str, *, status: int = 403) -> None:
+        """Keep the status code: 400 for headers that cannot be believed, else 403."""
+        super().__init__(message)
+        self.status = status
+
+
+def find_location(request: Message, peer: Endpoint, *, own: str, setting: Setting) -> Location:
+    """Find the certificate of a request.
+
+    The headers count when Allow RemotePort Header is on, a balancer of the site ends TLS, and the TCP peer (never an
+    address out of a header) is in Accept RemotePort From; the n-th element of X-Forwarded-For from the right must
+    then be a node. Otherwise the TCP peer itself must be one, or loopback. There is no fallback between the two.
+
+    Args:
+        request: the sign-in request.
+        peer: the other end of its connection.
+        own: the node that serves it.
+        setting: site and defects.
+
+    Raises:
+        LocationError: neither holds, or the headers are not well-formed.
+    """
+    if request.values(REMOTE_PORT) and _are_headers_accepted(request, peer.address, setting):
+        return _read_headers(request, own=own, setting=setting)
+    node = setting.node_of(peer.address, own=own)
+    if node is None:
+        raise LocationError(f"{peer} is no cert proxy, and its headers do not count")
+    return Location(node=node, port=peer.port)
+
+
+def _are_headers_accepted(request: Message, peer: Address, setting: Setting) -> bool:
+    page, defects = setting.site.cert_proxy, setting.defects
+    if not page.allow_remote_port_header and "F28" not in defects:
+        return False
+    if not setting.site.terminating:
+        return False
+    if "F17" in defects:
+        return True
+    if "F18" in defects:
+        peer = _first_forwarded_for(request) or peer
+    return AllowList.parse(page.accept_remote_port_from).allows(peer)
+
+
+def _read_headers(request: Message, *, own: str, setting: Setting) -> Location:
+    count = setting.site.cert_proxy.number_of_load_balancers
+    for name in (REMOTE_PORT, FORWARDED_FOR):
+        if is_named_in_connection(name, request.values("Connection")):
+            raise LocationError(f"{name} is named in Connection", status=400)
+    try:
+        port = parse_remote_port(request.values(REMOTE_PORT))
+        address = pick_forwarded_for(request.values(FORWARDED_FOR), from_right=count)
+    except ForwardingError as error:
+        raise LocationError(str(error), status=400) from error
+    if "F24" in setting.defects:
+        address = _first_forwarded_for(request) or address
+    # Loopback in a header is a stranger's idea of it, never this node.
+    node = None if address.is_loopback else setting.node_of(address, own=own)
+    if node is None:
+        raise LocationError(f"{FORWARDED_FOR} names {address}, which is no node")
+    return Location(node=node, port=port)
+
+
+def _first_forwarded_for(request: Message) -> Address | None:
+    """The leftmost element, which any client can write; for the defects that read it."""
+    first = b",".join(request.values(FORWARDED_FOR)).split(b",")[0].strip()
+    try:
+        return parse_address(first.decode("latin-1"))
+    except ValueError:
+        return None

@@ -1,0 +1,58 @@
+"""Which certificate a machine of the site shows on which port, and what its callers demand (deployment.md 1.5, 1.8)."""
+
+from __future__ import annotations
+
+from harness.site.site import Port
+from harness.world.actors.setting import Setting
+from harness.world.tls.identity import Identity, Verify
+
+
+def public_identity(setting: Setting) -> Identity:
+    """The publicly trusted certificate: the FQDN, and the balancers by name and address."""
+    balancers = setting.site.balancers
+    addresses = (balancer.address for balancer in balancers.values())
+    return setting.pki.public_identity(setting.site.fqdn, *balancers, *addresses)
+
+
+def service_identity(setting: Setting, node: str) -> Identity:
+    """What an Access service shows: the appliance's own certificate where a balancer ends the public one."""
+    if setting.site.terminating:
+        return setting.pki.appliance_identity(node)
+    return setting.pki.node_identity(node)
+
+
+def service_verify(setting: Setting, node: str) -> Verify:
+    """What a terminating balancer demands of a node."""
+    return setting.pki.server_verifier(setting.site.nodes[node], roots="appliance")
+
+
+def port_identity(setting: Setting, node: str, port: Port) -> Identity:
+    """What a cert proxy shows on a port of its settings page."""
+    if port.ssl_certificate_type == "passthrough":
+        return service_identity(setting, node)
+    if _is_public(setting, port):
+        return public_identity(setting)
+    return setting.pki.node_identity(node)
+
+
+def callback_port(setting: Setting) -> Port:
+    """The port that takes call-backs: the admin port, or in a site without one the proxy port."""
+    ports = setting.site.cert_proxy.ports
+    if "F45" in setting.defects:
+        return next(port for port in ports if not port.admin_port)
+    return next((port for port in ports if port.admin_port), ports[0])
+
+
+def callback_verify(setting: Setting, node: str, port: Port) -> Verify:
+    """What an Access service demands of the cert proxy it calls back: the right node's certificate (V17)."""
+    site = setting.site
+    if port.ssl_certificate_type == "passthrough" and site.terminating:
+        return setting.pki.server_verifier(site.nodes[node], roots="appliance")
+    name = site.fqdn if _is_public(setting, port) else site.nodes[node]
+    return setting.pki.server_verifier(name, roots="public")
+
+
+def _is_public(setting: Setting, port: Port) -> bool:
+    """Whether a custom certificate is the balancer's: no public CA names nodes, so call-backs need another port."""
+    site = setting.site
+    return bool(site.terminating and site.admin_ports) and not port.admin_port

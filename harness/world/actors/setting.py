@@ -1,0 +1,46 @@
+"""The setting: what every actor of a run is given beside its Host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from harness.net.address import Address
+from harness.site.site import Site
+from harness.world.pki.pki import Pki
+from harness.world.tls.identity import KeyTap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """The site, its certificates, and how long actors wait."""
+
+    site: Site
+    pki: Pki
+    defects: frozenset[str]
+    """Ids of the faults that are switched on (scenario/defect.py)."""
+    keys: KeyTap
+    """Receives the secrets of every TLS session."""
+    proxy_key: bytes = field(repr=False)
+    """The certificate-proxy key that Access services and cert proxies share."""
+    timeout_ns: int
+    """The longest wait of a device; machines behind it wait less, so that its answer is theirs."""
+
+    @property
+    def upstream_timeout_ns(self) -> int:
+        """How long a balancer waits for a node's answer."""
+        return self.timeout_ns * 3 // 4
+
+    @property
+    def callback_timeout_ns(self) -> int:
+        """How long an Access service waits for a certificate, and a cert proxy for its destination."""
+        return self.timeout_ns // 2
+
+    def is_node(self, address: Address) -> bool:
+        """Whether an address is a cluster node's, or loopback: the node itself."""
+        return address.is_loopback or address in self.site.nodes.values()
+
+    def node_of(self, address: Address, *, own: str) -> str | None:
+        """The name of the node with this address; loopback is `own`; None for anybody else."""
+        if address.is_loopback:
+            return own
+        return next((name for name, node in self.site.nodes.items() if node == address), None)

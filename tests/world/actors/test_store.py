@@ -1,0 +1,58 @@
+"""The certificate store."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.world.actors.store import CertificateStore, PortTakenError
+
+
+def test_a_certificate_is_given_out_once() -> None:
+    """The second question finds nothing."""
+    store = CertificateStore()
+    store.claim(40000, "alice")
+
+    assert [store.take(40000), store.take(40000)] == ["alice", None]
+
+
+def test_a_port_nobody_claimed_has_nothing() -> None:
+    """No default, no neighbour."""
+    store = CertificateStore()
+    store.claim(40000, "alice")
+
+    assert store.take(40001) is None
+
+
+@pytest.mark.parametrize("was_read", [False, True])
+def test_a_live_tunnel_keeps_its_port(was_read: bool) -> None:
+    """A second tunnel with the same port (F02) may not store, read or not read."""
+    store = CertificateStore()
+    store.claim(40000, "alice")
+    if was_read:
+        store.take(40000)
+
+    with pytest.raises(PortTakenError, match="40000"):
+        store.claim(40000, "bob")
+
+
+def test_what_nobody_asked_for_goes_with_its_tunnel() -> None:
+    """After the tunnel nothing is left under the port (F01, F08), and another may own it."""
+    store = CertificateStore()
+    store.claim(40000, "alice")
+    store.release(40000)
+
+    assert store.take(40000) is None
+
+    store.claim(40000, "bob")
+    assert store.take(40000) == "bob"
+
+
+def test_a_full_store_refuses() -> None:
+    """The size is bounded (F11)."""
+    store = CertificateStore(limit=2)
+    store.claim(1, "a")
+    store.claim(2, "b")
+
+    with pytest.raises(PortTakenError, match="limit is 2"):
+        store.claim(3, "c")
+    assert len(store) == 2
