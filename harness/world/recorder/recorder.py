@@ -128,7 +128,9 @@ class Recorder:
             frames.sort(key=lambda frame: frame.time_ns)
         for closed in closing:
             closed.result()
-        return Recording(taps=self._counts(), frames=tuple(frames), limit_reached=self._limit_reached)
+        return Recording(
+            taps=self._counts(), frames=tuple(frames), limit_reached=self._limit_reached
+        )
 
     def _counts(self) -> tuple[TapCount, ...]:
         return tuple(

@@ -1,8 +1,9 @@
 """A capture ring: AF_PACKET with TPACKET_V3, memory shared with the kernel, which counts what it could not store.
 
-    block:  8 status u32 | 12 packets u32 | 16 offset of the first u32 | 20 used bytes u32 | ...
-    packet: 0 next u32 | 4 s u32 | 8 ns u32 | 12 stored u32 | 16 size u32 | 20 status u32 | 24 offset of the data u16
-            (linux/if_packet.h: struct tpacket_block_desc, struct tpacket3_hdr; host byte order)
+Layouts (linux/if_packet.h: struct tpacket_block_desc, struct tpacket3_hdr; host byte order):
+
+block: 8 status u32 | 12 packets u32 | 16 offset of the first u32 | 20 used bytes u32 | ...
+packet: 0 next u32 | 4 s u32 | 8 ns u32 | 12 stored u32 | 16 size u32 | 20 status u32 | 24 offset of the data u16
 """
 
 from __future__ import annotations
@@ -67,18 +68,24 @@ class Ring:
         s = self._socket
         s.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V3)
         frames = self._blocks * (BLOCK_BYTES // _FRAME_BYTES)
-        layout = struct.pack("=7I", BLOCK_BYTES, self._blocks, _FRAME_BYTES, frames, _RETIRE_MS, 0, 0)
+        layout = struct.pack(
+            "=7I", BLOCK_BYTES, self._blocks, _FRAME_BYTES, frames, _RETIRE_MS, 0, 0
+        )
         # Not by socket.setsockopt, which keeps all other threads waiting: the kernel takes 10 to 30 ms for this one.
         if _libc.setsockopt(s.fileno(), _SOL_PACKET, _RX_RING, layout, len(layout)) != 0:
             number = ctypes.get_errno()
-            raise OSError(number, f"ring of {self._blocks} blocks on {self.tap.name}: {os.strerror(number)}")
+            raise OSError(
+                number, f"ring of {self._blocks} blocks on {self.tap.name}: {os.strerror(number)}"
+            )
         self._memory = mmap.mmap(s.fileno(), self._blocks * BLOCK_BYTES)
         self._view = memoryview(self._memory)
         if self.tap.loopback:
             s.setsockopt(_SOL_PACKET, _IGNORE_OUTGOING, 1)
         else:
             index = socket.if_nametoindex(self.tap.interface)
-            s.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, struct.pack("=iHH8s", index, _MR_PROMISC, 0, b""))
+            s.setsockopt(
+                _SOL_PACKET, _ADD_MEMBERSHIP, struct.pack("=iHH8s", index, _MR_PROMISC, 0, b"")
+            )
         s.bind((self.tap.interface, _ETH_P_ALL))
 
     def fileno(self) -> int:
@@ -137,6 +144,13 @@ def parse_block(block: bytes, tap: int) -> Iterator[Frame]:
     """
     _, packets, offset = struct.unpack_from("=3I", block, 8)
     for _ in range(packets):
-        following, seconds, nanoseconds, stored, size, _, data = struct.unpack_from("=6IH", block, offset)
-        yield Frame(tap, seconds * 1_000_000_000 + nanoseconds, size, block[offset + data : offset + data + stored])
+        following, seconds, nanoseconds, stored, size, _, data = struct.unpack_from(
+            "=6IH", block, offset
+        )
+        yield Frame(
+            tap,
+            seconds * 1_000_000_000 + nanoseconds,
+            size,
+            block[offset + data : offset + data + stored],
+        )
         offset += following

@@ -26,11 +26,15 @@ def build_program(sources: tuple[Address, ...]) -> bytes:
         ValueError: too many sources, or an IPv6 one.
     """
     if len(sources) > MAX_SOURCES:
-        raise ValueError(f"accept_from has {len(sources)} sources; a packet filter holds {MAX_SOURCES}")
+        raise ValueError(
+            f"accept_from has {len(sources)} sources; a packet filter holds {MAX_SOURCES}"
+        )
     program = struct.pack("=HBBI", _LOAD_WORD_ABSOLUTE, 0, 0, _NETWORK_HEADER + _SOURCE)
     for source in sources:
         if not isinstance(source, IPv4Address):
-            raise ValueError(f"accept_from has {source}; the kernel wire carries IPv4 hosts for now")
+            raise ValueError(
+                f"accept_from has {source}; the kernel wire carries IPv4 hosts for now"
+            )
         # Equal: on to the next instruction, which accepts. Otherwise: skip it.
         program += struct.pack("=HBBI", _JUMP_EQUAL, 0, 1, int(source))
         program += struct.pack("=HBBI", _RETURN, 0, 0, 0xFFFFFFFF)

@@ -106,7 +106,9 @@ def probe() -> Diagnosis:
     working = attempts[-1].mode if attempts[-1].failed is None else None
     facts = read_facts()
     advice = () if working else tuple(dict.fromkeys(explain(a, facts) for a in attempts))
-    return Diagnosis(mode=working, attempts=tuple(attempts), advice=advice, kernel=platform.release())
+    return Diagnosis(
+        mode=working, attempts=tuple(attempts), advice=advice, kernel=platform.release()
+    )
 
 
 def attempt_mode(mode: Mode) -> Attempt:
@@ -123,7 +125,9 @@ def attempt_mode(mode: Mode) -> Attempt:
 
 def _plan() -> Plan:
     def host(name: str, address: str) -> HostPlan:
-        return HostPlan(name=name, attachments=(Attachment(segment="dmz", addresses=(ip_address(address),)),))
+        return HostPlan(
+            name=name, attachments=(Attachment(segment="dmz", addresses=(ip_address(address),)),)
+        )
 
     return Plan(hosts=(host("client", "10.0.0.1"), host("server", "10.0.0.2")))
 
@@ -141,18 +145,27 @@ async def _attempt_world(mode: Mode) -> Attempt:
             step = Step.CONNECT
             server = wire.host("server")
             await server.listen(_PORT, _echo)
-            stream = await wire.host("client").connect(Endpoint(server.addresses[0], _PORT), timeout_ns=_STEP_NS)
+            stream = await wire.host("client").connect(
+                Endpoint(server.addresses[0], _PORT), timeout_ns=_STEP_NS
+            )
             async with asyncio.timeout(_STEP_NS / 1e9):
                 await stream.write(b"probe")
                 answer = await stream.read()
             await stream.close()
             step = Step.SEE
             if answer != b"probe" or not await _is_recorded(ring):
-                return Attempt(mode=mode, failed=step, number=None, message="the capture ring stayed empty")
+                return Attempt(
+                    mode=mode, failed=step, number=None, message="the capture ring stayed empty"
+                )
         finally:
             ring.close()
     except OSError as refused:
-        return Attempt(mode=mode, failed=step, number=refused.errno, message=str(refused) or type(refused).__name__)
+        return Attempt(
+            mode=mode,
+            failed=step,
+            number=refused.errno,
+            message=str(refused) or type(refused).__name__,
+        )
     finally:
         await wire.close()
     return Attempt(mode=mode, failed=None, number=None, message="")
@@ -187,7 +200,9 @@ def read_facts() -> Facts:
         root=os.geteuid() == 0,
         max_user_namespaces=_read_number("/proc/sys/user/max_user_namespaces"),
         unprivileged_userns_clone=_read_number("/proc/sys/kernel/unprivileged_userns_clone"),
-        apparmor_restrict_userns=_read_number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns"),
+        apparmor_restrict_userns=_read_number(
+            "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
+        ),
         seccomp="\nSeccomp:\t2" in status,
         container=any(Path(p).exists() for p in ("/.dockerenv", "/run/.containerenv")),
     )
@@ -206,7 +221,11 @@ def explain(attempt: Attempt, facts: Facts) -> str:
         return _explain_enter(attempt, facts)
     if attempt.failed is Step.BUILD and attempt.number in {errno.EOPNOTSUPP, errno.ENODEV}:
         return "this kernel lacks veth or bridge: modprobe veth bridge (CONFIG_VETH, CONFIG_BRIDGE)"
-    if attempt.failed is Step.RECORD and attempt.number in {errno.EAFNOSUPPORT, errno.ENOPROTOOPT, errno.EINVAL}:
+    if attempt.failed is Step.RECORD and attempt.number in {
+        errno.EAFNOSUPPORT,
+        errno.ENOPROTOOPT,
+        errno.EINVAL,
+    }:
         return "this kernel lacks packet capture: modprobe af_packet (CONFIG_PACKET, TPACKET_V3 since Linux 3.2)"
     if attempt.failed is Step.RECORD and attempt.number == errno.ENOMEM:
         return "too little memory for a capture ring: free some, or raise the container's limit"
@@ -236,4 +255,6 @@ def _explain_enter(attempt: Attempt, facts: Facts) -> str:
         return "this kernel has no user or network namespaces: CONFIG_USER_NS and CONFIG_NET_NS"
     if facts.container or facts.seccomp:
         return f"a system call filter refuses namespaces; {_CONTAINER}"
-    return f"the kernel refuses user namespaces ({attempt.message}); check security modules, {_ROOT}"
+    return (
+        f"the kernel refuses user namespaces ({attempt.message}); check security modules, {_ROOT}"
+    )

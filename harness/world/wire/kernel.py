@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from ipaddress import IPv4Address
 from typing import Self
 
@@ -46,10 +46,9 @@ def _configure(host: HostPlan) -> None:
     """The settings of a host's namespace, from inside, before it has an interface."""
     for name, value in _SYSCTLS:
         if name.startswith("ipv6/"):
-            try:
+            # A kernel without IPv6 has nothing to switch off.
+            with suppress(FileNotFoundError):
                 set_sysctl(name, value)
-            except FileNotFoundError:
-                pass  # A kernel without IPv6 has nothing to switch off.
         else:
             set_sysctl(name, value)
     if host.port_range is not None:
@@ -57,7 +56,9 @@ def _configure(host: HostPlan) -> None:
         set_sysctl("ipv4/ip_local_port_range", f"{first} {last}")
 
 
-def _host_requests(index_of: dict[str, int], interfaces: tuple[InterfacePlan, ...]) -> list[Request]:
+def _host_requests(
+    index_of: dict[str, int], interfaces: tuple[InterfacePlan, ...]
+) -> list[Request]:
     requests = [rtnetlink.link_up(LOOPBACK, mtu=_LOOPBACK_MTU)]
     for interface in interfaces:
         index = index_of[interface.segment]
@@ -65,7 +66,8 @@ def _host_requests(index_of: dict[str, int], interfaces: tuple[InterfacePlan, ..
         requests += [rtnetlink.local_route(network) for network in interface.own]
         requests += [rtnetlink.neighbour(index, n, mac_of(n)) for n in interface.neighbours]
         requests += [
-            rtnetlink.route(r.network, index, source=interface.address, via=r.via) for r in interface.routes
+            rtnetlink.route(r.network, index, source=interface.address, via=r.via)
+            for r in interface.routes
         ]
     # `lo` has 127.0.0.1/8 from the kernel as soon as it is up.
     return requests
@@ -73,13 +75,23 @@ def _host_requests(index_of: dict[str, int], interfaces: tuple[InterfacePlan, ..
 
 def _is_ready(links: dict[str, Link], *, bridges: tuple[str, ...]) -> bool:
     """True when every veth end forwards; a bridge without ports never comes up and does not count."""
-    return all(link.up and link.port_forwarding is not False for name, link in links.items() if name not in bridges)
+    return all(
+        link.up and link.port_forwarding is not False
+        for name, link in links.items()
+        if name not in bridges
+    )
 
 
 class KernelWire:
     """The wire while it stands."""
 
-    def __init__(self, plan: Plan, switch: Namespace, machines: dict[str, Machine], taps: tuple[TapPoint, ...]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        switch: Namespace,
+        machines: dict[str, Machine],
+        taps: tuple[TapPoint, ...],
+    ) -> None:
         """For `build` only."""
         self._plan, self._switch, self._machines = plan, switch, machines
         self.taps = taps
@@ -101,14 +113,22 @@ class KernelWire:
         except OSError as refused:
             _release(switch, machines)
             raise WireError(
-                f"the kernel refused to build the wire: {refused}; `harness doctor` says why", refused.errno
+                f"the kernel refused to build the wire: {refused}; `harness doctor` says why",
+                refused.errno,
             ) from refused
         except BaseException:
             _release(switch, machines)
             raise
-        taps = [TapPoint(name=s, namespace=switch, interface=s, loopback=False) for s in _segments(plan)]
+        taps = [
+            TapPoint(name=s, namespace=switch, interface=s, loopback=False) for s in _segments(plan)
+        ]
         taps += [
-            TapPoint(name=f"{h.name}.lo", namespace=machines[h.name].namespace, interface="lo", loopback=True)
+            TapPoint(
+                name=f"{h.name}.lo",
+                namespace=machines[h.name].namespace,
+                interface="lo",
+                loopback=True,
+            )
             for h in plan.hosts
             if h.loopback_tap
         ]
@@ -123,7 +143,9 @@ class KernelWire:
         """
         machine = self._machines[name]
         if address is not None and address not in machine.addresses:
-            raise ValueError(f"host {name!r} does not own {address}; it owns {len(machine.addresses)} others")
+            raise ValueError(
+                f"host {name!r} does not own {address}; it owns {len(machine.addresses)} others"
+            )
         return KernelHost(machine, self._plan.names, address)
 
     async def close(self) -> None:
@@ -190,7 +212,9 @@ def _veths(plan: Plan, machines: dict[str, Machine], bridges: dict[str, int]) ->
     return requests
 
 
-def _set_up_host(namespace: Namespace, netlink: Rtnetlink, interfaces: tuple[InterfacePlan, ...]) -> None:
+def _set_up_host(
+    namespace: Namespace, netlink: Rtnetlink, interfaces: tuple[InterfacePlan, ...]
+) -> None:
     with namespace.entered():
         for interface in ("lo", *(i.segment for i in interfaces)):
             offload.switch_off(interface)
@@ -211,5 +235,3 @@ async def _ready(netlinks: dict[str, Rtnetlink], bridges: tuple[str, ...]) -> No
                 waiting = ", ".join(n for n, link in links.items() if not link.up and n not in own)
                 raise WireError(f"{where}: links not forwarding after 5 seconds: {waiting}")
             await asyncio.sleep(_POLL_SECONDS)
-
-

@@ -51,7 +51,7 @@ class Machine:
         with self.namespace.entered():
             # asyncio sets TCP_NODELAY only on sockets whose protocol is given; without it each answer takes 40 ms.
             made = socket.socket(socket.AF_INET, kind, protocol)
-        made.setblocking(False)
+        made.settimeout(0)
         return made
 
     async def close(self) -> None:
@@ -91,7 +91,10 @@ async def _serve(machine: Machine, serve: Serve, stream: TcpStream) -> None:
         pass  # The peer broke off; how it did is in the packets.
     except Exception as bug:  # noqa: BLE001 - a task has no caller; the loop's handler is told
         asyncio.get_running_loop().call_exception_handler(
-            {"message": f"{machine.name}: serving {stream.peer} at {stream.local} failed", "exception": bug}
+            {
+                "message": f"{machine.name}: serving {stream.peer} at {stream.local} failed",
+                "exception": bug,
+            }
         )
     finally:
         await stream.close()
@@ -100,7 +103,9 @@ async def _serve(machine: Machine, serve: Serve, stream: TcpStream) -> None:
 class KernelHost:
     """One machine, or one address of a machine that has many (a fleet)."""
 
-    def __init__(self, machine: Machine, names: Mapping[str, tuple[Address, ...]], address: Address | None) -> None:
+    def __init__(
+        self, machine: Machine, names: Mapping[str, tuple[Address, ...]], address: Address | None
+    ) -> None:
         """Args: `address` is the source of all that this Host sends; None leaves it to the route."""
         self._machine, self._names, self._address = machine, names, address
         self._clock = KernelClock()
@@ -138,7 +143,12 @@ class KernelHost:
             return ()
 
     async def connect(
-        self, server: Endpoint, *, source: Address | None = None, source_port: int | None = None, timeout_ns: int
+        self,
+        server: Endpoint,
+        *,
+        source: Address | None = None,
+        source_port: int | None = None,
+        timeout_ns: int,
     ) -> TcpStream:
         """See Host.connect.
 
@@ -157,16 +167,22 @@ class KernelHost:
         except OSError as error:
             raw.close()
             if error.errno in _UNREACHABLE:
-                raise ConnectionRefusedError(error.errno, f"{self.name} to {server}: {error.strerror}") from error
+                raise ConnectionRefusedError(
+                    error.errno, f"{self.name} to {server}: {error.strerror}"
+                ) from error
             if isinstance(error, TimeoutError):
-                raise TimeoutError(f"{self.name} to {server}: no answer in {timeout_ns / 1e9:g} s") from error
+                raise TimeoutError(
+                    f"{self.name} to {server}: no answer in {timeout_ns / 1e9:g} s"
+                ) from error
             raise
         except BaseException:
             raw.close()
             raise
         return stream
 
-    def _bind(self, raw: socket.socket, server: Endpoint, source: Address | None, source_port: int | None) -> None:
+    def _bind(
+        self, raw: socket.socket, server: Endpoint, source: Address | None, source_port: int | None
+    ) -> None:
         # What goes to 127.0.0.1 comes from there too, unless the caller says otherwise.
         chosen = source or (None if server.address.is_loopback else self._address)
         if chosen is None and source_port is None:
@@ -181,7 +197,8 @@ class KernelHost:
             raw.bind(local)
         except OSError as error:
             raise OSError(
-                error.errno, f"{self.name}: cannot connect from {local[0]}:{local[1]}: {error.strerror}"
+                error.errno,
+                f"{self.name}: cannot connect from {local[0]}:{local[1]}: {error.strerror}",
             ) from error
 
     def _stream(self) -> TcpStream:
@@ -217,12 +234,15 @@ class KernelHost:
                 raw.bind(("" if address is None else str(address), port))
             except OSError as error:
                 raise OSError(
-                    error.errno, f"{self.name}: cannot listen on {address or '*'}:{port}: {error.strerror}"
+                    error.errno,
+                    f"{self.name}: cannot listen on {address or '*'}:{port}: {error.strerror}",
                 ) from error
             if accept_from is not None:
                 accept_filter.attach(raw, accept_from)
             server = await asyncio.get_running_loop().create_server(
-                lambda: TcpStream(opened=opened, lost=machine.streams.discard), sock=raw, backlog=_BACKLOG
+                lambda: TcpStream(opened=opened, lost=machine.streams.discard),
+                sock=raw,
+                backlog=_BACKLOG,
             )
         except BaseException:
             raw.close()

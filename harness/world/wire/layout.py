@@ -52,8 +52,15 @@ def _check_attachment(host: str, attachment: Attachment, segments: tuple[str, ..
         problems.append(f"{place}: no address; give at least one")
     for address in attachment.addresses:
         if not isinstance(address, IPv4Address):
-            problems.append(f"{place}: {address} is IPv6; the kernel wire carries IPv4 hosts for now")
-        elif address.is_loopback or address.is_multicast or address.is_unspecified or address == NOBODY:
+            problems.append(
+                f"{place}: {address} is IPv6; the kernel wire carries IPv4 hosts for now"
+            )
+        elif (
+            address.is_loopback
+            or address.is_multicast
+            or address.is_unspecified
+            or address == NOBODY
+        ):
             problems.append(f"{place}: {address} cannot be a host's address; use a unicast one")
     return problems
 
@@ -64,7 +71,11 @@ def check_plan(plan: Plan) -> None:
     Raises:
         ValueError: every problem at once, one a line.
     """
-    problems = [f"segment {s!r}: longer than {_NAME_SIZE} characters" for s in plan.segments if len(s) > _NAME_SIZE]
+    problems = [
+        f"segment {s!r}: longer than {_NAME_SIZE} characters"
+        for s in plan.segments
+        if len(s) > _NAME_SIZE
+    ]
     owners: dict[Address, str] = {}
     names: set[str] = set()
     for host in plan.hosts:
@@ -75,7 +86,9 @@ def check_plan(plan: Plan) -> None:
             problems.append(f"host {host.name!r}: attached to nothing; give it a segment")
         segments = [a.segment for a in host.attachments]
         if len(set(segments)) != len(segments):
-            problems.append(f"host {host.name!r}: attached twice to one segment: {', '.join(segments)}")
+            problems.append(
+                f"host {host.name!r}: attached twice to one segment: {', '.join(segments)}"
+            )
         for attachment in host.attachments:
             problems += _check_attachment(host.name, attachment, plan.segments)
             for address in attachment.addresses:
@@ -102,7 +115,9 @@ class _Reach:
 
     def routes(self, taken: frozenset[IPv4Address]) -> list[RoutePlan]:
         """The way to all addresses that are not reached over another segment already."""
-        straight = [] if self.first in taken else [RoutePlan(network=IPv4Network(self.first), via=None)]
+        straight = (
+            [] if self.first in taken else [RoutePlan(network=IPv4Network(self.first), via=None)]
+        )
         further = self.further
         if not taken.isdisjoint(self.addresses):
             further = _fold(self.addresses - taken - {self.first})

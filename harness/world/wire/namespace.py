@@ -81,7 +81,9 @@ def _raise_ambient_capabilities() -> None:
     if _libc.capget(header, data) != 0:
         raise OSError(ctypes.get_errno(), "capget: " + os.strerror(ctypes.get_errno()))
     effective, permitted, _, effective_high, permitted_high, _ = struct.unpack("=6I", data.raw[:24])
-    wanted = struct.pack("=6I", effective, permitted, permitted, effective_high, permitted_high, permitted_high)
+    wanted = struct.pack(
+        "=6I", effective, permitted, permitted, effective_high, permitted_high, permitted_high
+    )
     if _libc.capset(header, ctypes.create_string_buffer(wanted)) != 0:
         raise OSError(ctypes.get_errno(), "capset: " + os.strerror(ctypes.get_errno()))
     for capability in _AMBIENT:
@@ -132,7 +134,9 @@ def enter_private() -> Mode:
 
 
 def _refused(error: OSError) -> WireError:
-    return WireError(f"no private network namespace: {error}; `harness doctor` says what to change", error.errno)
+    return WireError(
+        f"no private network namespace: {error}; `harness doctor` says what to change", error.errno
+    )
 
 
 def set_sysctl(name: str, value: str) -> None:

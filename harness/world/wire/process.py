@@ -18,7 +18,11 @@ from typing import Any, Literal
 
 from harness.world.wire.namespace import enter_private
 
-PRELOAD = ("harness.world.recorder.sniffer", "harness.world.recorder.recorder", "harness.world.wire.kernel")
+PRELOAD = (
+    "harness.world.recorder.sniffer",
+    "harness.world.recorder.recorder",
+    "harness.world.wire.kernel",
+)
 """What the fork server imports before the first child: scapy takes 0.3 to 0.8 s."""
 _GRACE_SECONDS = 5.0
 """How long an interrupted child may take to write down what it has."""
@@ -29,7 +33,10 @@ class ChildError(Exception):
 
 
 def run_private(
-    function: Callable[..., Any], *arguments: Any, timeout_ns: int, preload: tuple[str, ...] = PRELOAD
+    function: Callable[..., Any],
+    *arguments: Any,
+    timeout_ns: int,
+    preload: tuple[str, ...] = PRELOAD,
 ) -> Any:
     """Call `function(mode, *arguments)` in a child that has entered a private namespace; give back what it returns.
 
@@ -46,7 +53,9 @@ def run_private(
         ChildError: it died.
         Exception: what `function` raised, with the child's traceback as a note.
     """
-    return run_in_child(_enter_and_call, function, *arguments, timeout_ns=timeout_ns, preload=preload)
+    return run_in_child(
+        _enter_and_call, function, *arguments, timeout_ns=timeout_ns, preload=preload
+    )
 
 
 def _enter_and_call(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -69,18 +78,24 @@ def run_in_child(
     else:
         context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=_answer, args=(sender, function, arguments), name="world", daemon=False)
+    child = context.Process(
+        target=_answer, args=(sender, function, arguments), name="world", daemon=False
+    )
     with receiver:
         with sender:
             child.start()
         try:
             if not receiver.poll(timeout_ns / 1_000_000_000):
-                raise TimeoutError(f"{function.__qualname__} did not end within {timeout_ns / 1e9:g} s; killed")
+                raise TimeoutError(
+                    f"{function.__qualname__} did not end within {timeout_ns / 1e9:g} s; killed"
+                )
             answer = receiver.recv()
             child.join(_GRACE_SECONDS)
         except EOFError:
             child.join(_GRACE_SECONDS)
-            raise ChildError(f"{function.__qualname__}: the child died, exit code {child.exitcode}") from None
+            raise ChildError(
+                f"{function.__qualname__}: the child died, exit code {child.exitcode}"
+            ) from None
         except KeyboardInterrupt:
             # The terminal interrupts the child too; let it finish what it is writing.
             child.join(_GRACE_SECONDS)
@@ -89,7 +104,7 @@ def run_in_child(
             child.kill()
             child.join()
             child.close()
-    return _open_answer(*answer)
+    return _open_answer(answer)
 
 
 def _answer(sender: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
@@ -112,7 +127,8 @@ def _pickled(error: BaseException) -> bytes | None:
     return data
 
 
-def _open_answer(succeeded: bool, value: Any, text: str) -> Any:
+def _open_answer(answer: tuple[bool, Any, str]) -> Any:
+    succeeded, value, text = answer
     if succeeded:
         return value
     if value is None:

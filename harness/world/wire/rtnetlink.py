@@ -82,21 +82,29 @@ def _interface(index: int = 0, *, up: bool = False) -> bytes:
 
 def bridge(name: str, mac: bytes) -> Request:
     """A bridge without spanning tree and without multicast snooping (both talk by themselves)."""
-    data = _attribute(_IFLA_BR_STP_STATE, struct.pack("=I", 0)) + _attribute(_IFLA_BR_MCAST_SNOOPING, b"\0")
+    data = _attribute(_IFLA_BR_STP_STATE, struct.pack("=I", 0)) + _attribute(
+        _IFLA_BR_MCAST_SNOOPING, b"\0"
+    )
     info = _text(_INFO_KIND, "bridge") + _attribute(_INFO_DATA | _NEST, data)
     body = _interface(up=True) + _text(_IFLA_IFNAME, name) + _attribute(_IFLA_ADDRESS, mac)
     return Request(_RTM_NEWLINK, body + _attribute(_IFLA_LINKINFO | _NEST, info), f"bridge {name}")
 
 
-def veth(port: str, *, master: int | None, peer: str, peer_namespace: Namespace, peer_mac: bytes) -> Request:
+def veth(
+    port: str, *, master: int | None, peer: str, peer_namespace: Namespace, peer_mac: bytes
+) -> Request:
     """A veth pair: `port` here (as a port of bridge `master`, if given), `peer` in the other namespace."""
     far = _interface() + _text(_IFLA_IFNAME, peer) + _attribute(_IFLA_ADDRESS, peer_mac)
     far += _number(_IFLA_NET_NS_FD, peer_namespace.fd)
-    info = _text(_INFO_KIND, "veth") + _attribute(_INFO_DATA | _NEST, _attribute(_VETH_INFO_PEER | _NEST, far))
+    info = _text(_INFO_KIND, "veth") + _attribute(
+        _INFO_DATA | _NEST, _attribute(_VETH_INFO_PEER | _NEST, far)
+    )
     body = _interface(up=True) + _text(_IFLA_IFNAME, port)
     if master is not None:
         body += _number(_IFLA_MASTER, master)
-    return Request(_RTM_NEWLINK, body + _attribute(_IFLA_LINKINFO | _NEST, info), f"veth {port} - {peer}")
+    return Request(
+        _RTM_NEWLINK, body + _attribute(_IFLA_LINKINFO | _NEST, info), f"veth {port} - {peer}"
+    )
 
 
 def link_up(index: int, *, mtu: int | None = None) -> Request:
@@ -112,15 +120,21 @@ def address(index: int, value: IPv4Address, *, prefix: int = 32) -> Request:
     return Request(_RTM_NEWADDR, body, f"address {value}")
 
 
-def _route(network: IPv4Network, kind: int, table: int, scope: int, flags: int, attributes: bytes) -> Request:
+def _route(
+    network: IPv4Network, kind: int, table: int, scope: int, flags: int, attributes: bytes
+) -> Request:
     header = struct.pack(
         "=8BI", socket.AF_INET, network.prefixlen, 0, 0, table, _PROTOCOL_STATIC, scope, kind, flags
     )
-    destination = _attribute(1, network.network_address.packed) if network.prefixlen else b""  # RTA_DST
+    destination = (
+        _attribute(1, network.network_address.packed) if network.prefixlen else b""
+    )  # RTA_DST
     return Request(_RTM_NEWROUTE, header + destination + attributes, f"route {network}")
 
 
-def route(network: IPv4Network, index: int, *, source: IPv4Address, via: IPv4Address | None = None) -> Request:
+def route(
+    network: IPv4Network, index: int, *, source: IPv4Address, via: IPv4Address | None = None
+) -> Request:
     """A route out of an interface, straight to the address or `via` another one that is on the link."""
     attributes = _number(4, index) + _attribute(7, source.packed)  # RTA_OIF, RTA_PREFSRC
     if via is None:
@@ -206,7 +220,9 @@ class Rtnetlink:
             flags = _NLM_F_REQUEST | _NLM_F_ACK | _NLM_F_CREATE_EXCL
             if request.kind == _RTM_NEWLINK and struct.unpack_from("=4xi", request.body)[0]:
                 flags = _NLM_F_REQUEST | _NLM_F_ACK
-            packed += struct.pack("=IHHII", 16 + len(request.body), request.kind, flags, self._seq, 0)
+            packed += struct.pack(
+                "=IHHII", 16 + len(request.body), request.kind, flags, self._seq, 0
+            )
             packed += request.body
         self._socket.send(packed)
         waiting = len(batch)
@@ -218,7 +234,9 @@ class Rtnetlink:
                 waiting -= 1
                 code = -struct.unpack_from("=i", body)[0]
                 if code and refused is None:
-                    refused = WireError(f"{batch[seq - first].subject}: {_reason(code, flags, body)}", code)
+                    refused = WireError(
+                        f"{batch[seq - first].subject}: {_reason(code, flags, body)}", code
+                    )
         if refused is not None:
             raise refused
 
@@ -227,7 +245,9 @@ class Rtnetlink:
         self._seq += 1
         body = _interface()
         flags = _NLM_F_REQUEST | _NLM_F_DUMP
-        self._socket.send(struct.pack("=IHHII", 16 + len(body), _RTM_GETLINK, flags, self._seq, 0) + body)
+        self._socket.send(
+            struct.pack("=IHHII", 16 + len(body), _RTM_GETLINK, flags, self._seq, 0) + body
+        )
         found: dict[str, Link] = {}
         while True:
             for kind, _, seq, message in self._receive():

@@ -30,7 +30,9 @@ def endpoint_of(name: tuple[str, int]) -> Endpoint:
 class TcpStream(asyncio.Protocol):
     """One end of a connection; made by asyncio around a connected socket."""
 
-    def __init__(self, *, opened: Callable[[TcpStream], None], lost: Callable[[TcpStream], None]) -> None:
+    def __init__(
+        self, *, opened: Callable[[TcpStream], None], lost: Callable[[TcpStream], None]
+    ) -> None:
         """Args: `opened` is called once the stream can be used, `lost` when its socket is closed."""
         self._opened, self._lost = opened, lost
         self._buffer = bytearray()
@@ -81,7 +83,9 @@ class TcpStream(asyncio.Protocol):
             self._error = exc
         elif self._error is None:
             why = "closed at this end" if exc is None else str(exc)
-            self._error = ConnectionResetError(errno.ECONNRESET, f"connection to {self._peer}: {why}")
+            self._error = ConnectionResetError(
+                errno.ECONNRESET, f"connection to {self._peer}: {why}"
+            )
         if not self._closed.done():
             self._closed.set_result(None)
         self._wake()
@@ -134,7 +138,9 @@ class TcpStream(asyncio.Protocol):
         if self._error is not None:
             raise self._error
         if self._transport.is_closing():
-            raise BrokenPipeError(errno.EPIPE, f"{os.strerror(errno.EPIPE)}: to {self._peer}, closed at this end")
+            raise BrokenPipeError(
+                errno.EPIPE, f"{os.strerror(errno.EPIPE)}: to {self._peer}, closed at this end"
+            )
         self._transport.write(data)
         while self._full and self._error is None:
             await self._change()
