@@ -136,11 +136,12 @@ def _devices(scenario: Scenario) -> Iterator[Problem]:
             )
         for index, rule in enumerate(device.tunnel or ()):
             at = (*path, "tunnel", index)
-            if not is_host_name(rule.host.removeprefix("*.")) and not _is_address(rule.host):
+            is_name = rule.host == "*" or is_host_name(rule.host.removeprefix("*."))
+            if not is_name and not _is_address(rule.host):
                 yield Problem(
                     path=(*at, "host"),
                     found=show(rule.host),
-                    expected="a host name, or *.example.com for every host below example.com",
+                    expected="a host name, *.example.com for every host below example.com, or *",
                 )
             if rule.proxy is not None:
                 yield from _target((*at, "proxy"), rule.proxy, hosts, needs_port=True)

@@ -15,7 +15,7 @@ class TunnelRule(Model):
     """One device traffic rule of the Tunnel app; the first that matches decides."""
 
     host: str
-    """Destination host name; `*.example.com` matches any one label or more."""
+    """Destination host name; `*.example.com` matches any one label or more before it, `*` every host."""
     action: Literal["proxy", "bypass"] = "proxy"
     """`proxy`: CONNECT through the HTTPS proxy; `bypass`: straight to the host."""
     proxy: str | None = None

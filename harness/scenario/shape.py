@@ -61,8 +61,9 @@ def shape(data: object, model: type[M], guide: Guide) -> Shaped[M]:
                 problems.setdefault(told.path, told)
             if made is not None:
                 break
+            before = tuple(renames)
             for right in _repair(data, errors, guide, renames):
-                problems.pop(right, None)
+                problems.pop(_restore_path(right, before), None)
     return Shaped(model=made, problems=tuple(problems.values()), renames=tuple(renames))
 
 
@@ -78,10 +79,14 @@ def _merge(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 def _restore(problem: Problem, renames: Sequence[tuple[Path, Path]]) -> Problem:
     """The problem with the keys of the file."""
+    return replace(problem, path=_restore_path(problem.path, renames))
+
+
+def _restore_path(path: Path, renames: Sequence[tuple[Path, Path]]) -> Path:
     for ours, theirs in reversed(renames):
-        if problem.path[: len(ours)] == ours:
-            problem = replace(problem, path=(*theirs, *problem.path[len(ours) :]))
-    return problem
+        if path[: len(ours)] == ours:
+            path = (*theirs, *path[len(ours) :])
+    return path
 
 
 def _touches(one: Path, other: Path) -> bool:
