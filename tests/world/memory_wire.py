@@ -180,7 +180,7 @@ class MemoryWire:
             self._failures.append(error)
         finally:
             await stream.close()
-            self._tasks.discard(asyncio.current_task())  # type: ignore[arg-type]
+            self._tasks.discard(asyncio.current_task())
 
     async def close(self) -> None:
         """Wait for every connection; what a `serve` raised is raised here."""

@@ -99,6 +99,9 @@ class HttpServer:
             return None
         self._is_head = head.method == b"HEAD"
         headers = _headers(head)
+        # h11 applies its limit only to a head that is still incomplete.
+        if len(head.target) + sum(len(name) + len(value) for name, value in headers) > HEAD_LIMIT:
+            raise HttpError(f"a head over {HEAD_LIMIT} bytes", status=431)
         names = {name.lower() for name, _ in headers}
         if {b"content-length", b"transfer-encoding"} <= names:
             # RFC 9112 section 6.1: two readers could see two different ends of this request.

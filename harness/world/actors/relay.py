@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from harness.world.host import Stream
-from harness.world.tls.endpoint import TlsError
+from harness.world.tls.alert import TlsError
 
 
 async def relay(one: Stream, other: Stream, *, idle_ns: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from harness.site.site import Port
 from harness.world.actors.setting import Setting
 from harness.world.tls.identity import Identity, Verify
@@ -9,16 +11,18 @@ from harness.world.tls.identity import Identity, Verify
 
 def public_identity(setting: Setting) -> Identity:
     """The publicly trusted certificate: the FQDN, and the balancers by name and address."""
-    balancers = setting.site.balancers
-    addresses = (balancer.address for balancer in balancers.values())
-    return setting.pki.public_identity(setting.site.fqdn, *balancers, *addresses)
+    site, pki = setting.site, setting.pki
+    addresses = (balancer.address for balancer in site.balancers.values())
+    return _issue(
+        setting, "public", lambda: pki.public_identity(site.fqdn, *site.balancers, *addresses)
+    )
 
 
 def service_identity(setting: Setting, node: str) -> Identity:
     """What an Access service shows: the appliance's own certificate where a balancer ends the public one."""
     if setting.site.terminating:
-        return setting.pki.appliance_identity(node)
-    return setting.pki.node_identity(node)
+        return _issue(setting, f"appliance {node}", lambda: setting.pki.appliance_identity(node))
+    return _node_identity(setting, node)
 
 
 def service_verify(setting: Setting, node: str) -> Verify:
@@ -32,7 +36,7 @@ def port_identity(setting: Setting, node: str, port: Port) -> Identity:
         return service_identity(setting, node)
     if _is_public(setting, port):
         return public_identity(setting)
-    return setting.pki.node_identity(node)
+    return _node_identity(setting, node)
 
 
 def callback_port(setting: Setting) -> Port:
@@ -56,3 +60,13 @@ def _is_public(setting: Setting, port: Port) -> bool:
     """Whether a custom certificate is the balancer's: no public CA names nodes, so call-backs need another port."""
     site = setting.site
     return bool(site.terminating and site.admin_ports) and not port.admin_port
+
+
+def _node_identity(setting: Setting, node: str) -> Identity:
+    return _issue(setting, f"node {node}", lambda: setting.pki.node_identity(node))
+
+
+def _issue(setting: Setting, name: str, issue: Callable[[], Identity]) -> Identity:
+    if name not in setting.issued:
+        setting.issued[name] = issue()
+    return setting.issued[name]

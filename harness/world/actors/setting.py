@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from harness.net.address import Address
 from harness.site.site import Site
 from harness.world.pki.pki import Pki
-from harness.world.tls.identity import KeyTap
+from harness.world.tls.identity import Identity, KeyTap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,9 @@ class Setting:
     """The certificate-proxy key that Access services and cert proxies share."""
     timeout_ns: int
     """The longest wait of a device; machines behind it wait less, so that its answer is theirs."""
+
+    issued: dict[str, Identity] = field(default_factory=dict, repr=False)
+    """Server certificates issued so far, so that the ports that share one show the same."""
 
     @property
     def upstream_timeout_ns(self) -> int:
