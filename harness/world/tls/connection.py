@@ -10,8 +10,8 @@ import errno
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tlslite.constants import AlertLevel, ContentType, ExtensionType, HandshakeType  # type: ignore[import-untyped]
-from tlslite.messages import (  # type: ignore[import-untyped]
+from tlslite.constants import AlertLevel, ContentType, ExtensionType, HandshakeType
+from tlslite.messages import (
     Alert,
     ApplicationData,
     Certificate,
@@ -19,7 +19,7 @@ from tlslite.messages import (  # type: ignore[import-untyped]
     ClientHello,
     KeyUpdate,
 )
-from tlslite.tlsconnection import TLSConnection  # type: ignore[import-untyped]
+from tlslite.tlsconnection import TLSConnection
 
 from harness.world.tls import key_tap
 from harness.world.tls.alert import AlertDescription
@@ -104,7 +104,8 @@ class Connection(TLSConnection):  # type: ignore[misc]
 
     def receive(self) -> Iterator[int | bytes]:
         """Yield 0 while bytes are missing, then the data of one record, or b"" at the peer's close_notify."""
-        allowed, handshakes = (ContentType.application_data,), None
+        allowed: tuple[int, ...] = (ContentType.application_data,)
+        handshakes = None
         if self.version > TLS12:
             allowed += (ContentType.handshake,)
             handshakes = (HandshakeType.new_session_ticket, HandshakeType.key_update)

@@ -14,18 +14,20 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, Literal
 
-from tlslite.errors import (  # type: ignore[import-untyped]
+from tlslite.constants import ECPointFormat
+from tlslite.errors import (
     TLSAbruptCloseError,
     TLSLocalAlert,
     TLSRemoteAlert,
 )
-from tlslite.handshakesettings import HandshakeSettings  # type: ignore[import-untyped]
-from tlslite.utils.keyfactory import parsePEMKey  # type: ignore[import-untyped]
-from tlslite.x509 import X509  # type: ignore[import-untyped]
-from tlslite.x509certchain import X509CertChain  # type: ignore[import-untyped]
+from tlslite.handshakesettings import HandshakeSettings
+from tlslite.utils.keyfactory import parsePEMKey
+from tlslite.x509 import X509
+from tlslite.x509certchain import X509CertChain
 
 from harness.net.address import Endpoint
 from harness.world.host import Stream
+from harness.world.tls import acceleration
 from harness.world.tls.alert import TlsError, name_alert
 from harness.world.tls.connection import TLS12, TLS13, Connection
 from harness.world.tls.identity import Identity, KeyTap, Verify
@@ -253,6 +255,7 @@ async def open_client(stream: Stream, settings: ClientSettings, *, keys: KeyTap,
         shape_hello=shape,
         sink=_sink(stream, keys),
     )
+    acceleration.install()
     chain, key = _load(settings.identity) if settings.identity else (None, None)
     tls = TlsStream(stream, connection)
     handshake = connection.handshakeClientCert(
@@ -275,6 +278,7 @@ async def open_server(stream: Stream, settings: ServerSettings, *, keys: KeyTap,
         shape_hello=None,
         sink=_sink(stream, keys),
     )
+    acceleration.install()
     chain, key = _load(settings.identity)
     tls = TlsStream(stream, connection)
     handshake = connection.handshakeServerAsync(
@@ -326,6 +330,7 @@ def _handshake_settings(version: Version) -> Any:
     settings.keyExchangeNames = ["ecdhe_ecdsa", "ecdhe_rsa"]
     settings.eccCurves = ["x25519", "secp256r1", "secp384r1", "secp521r1"]
     settings.keyShares = ["x25519"]
+    settings.ec_point_formats = [ECPointFormat.uncompressed]
     settings.dhGroups = []
     settings.dsaSigHashes = []
     settings.useEncryptThenMAC = False

@@ -1,0 +1,221 @@
+"""The certification authorities of one run, the identities they issue, and the verifiers that trust them.
+
+Three authorities (deployment.md section 3): a public one for what devices see, an appliance one ("self-signed") for 443 and 5263
+behind a terminating balancer, and the user CA that issues device certificates. Each has a double with the same name and another
+key, whose certificates look right and must be refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from ipaddress import IPv4Address, IPv6Address
+from typing import Literal
+
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from harness.net.address import Address
+from harness.world.pki import verification
+from harness.world.pki.subject import encode_upn, user_of
+from harness.world.tls.identity import Identity, Verify
+
+Ca = Literal["trusted", "other"]
+Roots = Literal["public", "appliance", "both"]
+
+_LIFETIME = timedelta(days=30)
+_BACKDATE = timedelta(hours=1)
+"""Certificates start a little before the run: the clocks of hosts may differ by less."""
+
+
+class _Authority:
+    """One CA and its untrusted double."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.trusted = self._make()
+
+    def _make(self) -> trustme.CA:
+        return trustme.CA(organization_name="certproxy-harness", organization_unit_name=self.name)
+
+    @cached_property
+    def other(self) -> trustme.CA:
+        """Same name, another key."""
+        return self._make()
+
+    def select(self, ca: Ca) -> trustme.CA:
+        return self.trusted if ca == "trusted" else self.other
+
+    @cached_property
+    def root(self) -> x509.Certificate:
+        return x509.load_pem_x509_certificate(self.trusted.cert_pem.bytes())
+
+
+class Pki:
+    """Everything about certificates in one run; all keys are P-256 and made for this run alone."""
+
+    def __init__(self, *, fqdn: str, nodes: Mapping[str, Address], now_ns: int) -> None:
+        """Make the authorities.
+
+        Args:
+            fqdn: the name users reach the site by.
+            nodes: the cert-proxy nodes and their addresses.
+            now_ns: nanoseconds since the epoch; certificates are issued, and judged, at this instant.
+        """
+        self._fqdn = fqdn
+        self._nodes = dict(nodes)
+        self._now = datetime.fromtimestamp(now_ns // 1_000_000_000, UTC)
+        self._public = _Authority("Public CA")
+        self._appliance = _Authority("Appliance CA")
+        self._users = _Authority("User CA")
+
+    def public_identity(
+        self,
+        *names: str | Address,
+        ca: Ca = "trusted",
+        not_before: datetime | None = None,
+        not_after: datetime | None = None,
+    ) -> Identity:
+        """Issue a public certificate for these names and addresses (a balancer, the VIP, 5262); the first is its CN."""
+        return self._server_identity(self._public.select(ca), names, not_before, not_after)
+
+    def node_identity(self, node: str) -> Identity:
+        """Issue a node's public certificate where no balancer ends TLS: the FQDN and every node of the cluster (1.8)."""
+        self._address_of(node)
+        return self.public_identity(self._fqdn, *self._nodes, *self._nodes.values())
+
+    def appliance_identity(
+        self, node: str, *, ca: Ca = "trusted", not_before: datetime | None = None, not_after: datetime | None = None
+    ) -> Identity:
+        """Issue a node's "self-signed" certificate (443 and 5263 behind a terminating balancer): its name and address."""
+        address = self._address_of(node)
+        return self._server_identity(self._appliance.select(ca), (node, address), not_before, not_after)
+
+    def device_identity(
+        self,
+        user: str,
+        *,
+        upn: str | None = "",
+        email: str | None = "",
+        ca: Ca = "trusted",
+        not_before: datetime | None = None,
+        not_after: datetime | None = None,
+    ) -> Identity:
+        """Issue a device certificate with a new key.
+
+        Args:
+            user: `alice@example.com`; the CN.
+            upn: the userPrincipalName; "" for `user`, None for no such name.
+            email: the email address; "" for `user`, None for no such name.
+            ca: "other" signs with an authority of the same name that nobody trusts.
+            not_before: start of its life.
+            not_after: end of its life.
+        """
+        names: list[x509.GeneralName] = []
+        if upn is not None:
+            names.append(encode_upn(upn or user))
+        if email is not None:
+            names.append(x509.RFC822Name(email or user))
+        authority = self._users.select(ca)
+        issuer = x509.load_pem_x509_certificate(authority.cert_pem.bytes())
+        key = ec.generate_private_key(ec.SECP256R1())
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, user)]))
+            .issuer_name(issuer.subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(not_before or self._now - _BACKDATE)
+            .not_valid_after(not_after or self._now + _LIFETIME)
+        )
+        signer = load_pem_private_key(authority.private_key_pem.bytes(), password=None)
+        if not isinstance(signer, ec.EllipticCurvePrivateKey):
+            raise AssertionError(f"the user CA's key is {type(signer).__name__}; expected P-256")
+        builder = _with_extensions(builder, key=key, issuer=issuer, names=names)
+        certificate = builder.sign(signer, SHA256())
+        return Identity(
+            chain_pem=(certificate.public_bytes(Encoding.PEM).decode("ascii"),),
+            key_pem=key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii"),
+        )
+
+    def server_verifier(self, server_name: str | Address, *, roots: Roots) -> Verify:
+        """Make the judge of a server's chain: chain, dates, host name or address, EKU serverAuth."""
+        trusted = {
+            "public": (self._public.root,),
+            "appliance": (self._appliance.root,),
+            "both": (self._public.root, self._appliance.root),
+        }[roots]
+        return verification.server_verifier(trusted, server_name=server_name, at=self._now)
+
+    def user_verifier(self) -> Verify:
+        """Make the judge of a device's chain: chain to the user CA, dates, EKU clientAuth."""
+        return verification.client_verifier((self._users.root,), at=self._now)
+
+    def user_of(self, chain: tuple[bytes, ...]) -> str:
+        """Name the user of a device's chain: its UPN, else its email address.
+
+        Raises:
+            VerificationError: neither is there.
+        """
+        return user_of(chain)
+
+    def _address_of(self, node: str) -> Address:
+        if node not in self._nodes:
+            raise ValueError(f"node {node!r} is not of this site; expected one of {', '.join(self._nodes)}")
+        return self._nodes[node]
+
+    def _server_identity(
+        self,
+        authority: trustme.CA,
+        names: tuple[str | Address, ...],
+        not_before: datetime | None,
+        not_after: datetime | None,
+    ) -> Identity:
+        if not names:
+            raise ValueError("a server certificate needs at least one name")
+        leaf = authority.issue_cert(
+            *(str(name) for name in names),
+            common_name=str(names[0]),
+            organization_name="certproxy-harness",
+            organization_unit_name="server",
+            not_before=not_before or self._now - _BACKDATE,
+            not_after=not_after or self._now + _LIFETIME,
+        )
+        return Identity(
+            chain_pem=tuple(blob.bytes().decode("ascii") for blob in leaf.cert_chain_pems),
+            key_pem=leaf.private_key_pem.bytes().decode("ascii"),
+        )
+
+
+def _with_extensions(
+    builder: x509.CertificateBuilder,
+    *,
+    key: ec.EllipticCurvePrivateKey,
+    issuer: x509.Certificate,
+    names: list[x509.GeneralName],
+) -> x509.CertificateBuilder:
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    issuer_id = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    builder = (
+        builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_id), critical=False)
+    )
+    return builder.add_extension(x509.SubjectAlternativeName(names), critical=False) if names else builder
