@@ -1,0 +1,152 @@
+"""The commands `run`, `replay` and `show`, as far as no network is needed; end_to_end/ has the rest."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from harness.cli.main import main
+from tests.cli.scenario_text import SINGLE_NODE
+from tests.cli.tiny_capture import tiny_pcap
+
+
+@pytest.fixture
+def dump(tmp_path: Path) -> Path:
+    """Somebody's tcpdump."""
+    file = tmp_path / "dump.pcap"
+    file.write_bytes(tiny_pcap())
+    return file
+
+
+def test_replay_without_a_site_is_unknown(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing can be said without a site: exit 3, and the reason tells what to give."""
+    code = main(["replay", str(dump)])
+
+    assert code == 3
+    assert "--site" in capsys.readouterr().out
+
+
+def test_replay_json_is_one_line(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The JSON has sorted keys, and nothing else stands on stdout."""
+    main(["replay", str(dump), "--json"])
+    lines = capsys.readouterr().out.splitlines()
+    verdict = json.loads(lines[0])
+
+    assert len(lines) == 1
+    assert (verdict["verdict"], verdict["mode"]) == ("unknown", "foreign")
+    assert list(verdict) == sorted(verdict)
+
+
+def test_replay_of_a_folder_has_a_table(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Several captures: progress on stderr, a table on stdout, gzip among them."""
+    (dump.parent / "packed.pcap.gz").write_bytes(gzip.compress(tiny_pcap()))
+
+    code = main(["replay", str(dump.parent)])
+    told = capsys.readouterr()
+
+    assert code == 3
+    assert told.out.splitlines()[-1] == "2 runs, 0 as expected, 2 not: dump, packed"
+    assert [line.split("]")[0] for line in told.err.splitlines()] == ["[1/2", "[2/2"]
+
+
+def test_replay_with_a_site(dump: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a site the checks are asked; a dump that proves no completeness stays unknown."""
+    (tmp_path / "one.yaml").write_text(SINGLE_NODE)
+
+    code = main(["replay", str(dump), "--site", str(tmp_path / "one.yaml"), "--json"])
+    verdict = json.loads(capsys.readouterr().out)
+
+    assert code == 3
+    assert "no site description" not in json.dumps(verdict)
+
+
+@pytest.mark.parametrize("keep", [0, 3, 24, 40, 100])
+def test_replay_of_a_cut_file(
+    dump: Path, keep: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file cut anywhere, even to nothing, is unknown; never a crash, never a pass."""
+    dump.write_bytes(tiny_pcap()[:keep])
+
+    assert main(["replay", str(dump), "--json"]) == 3
+    assert json.loads(capsys.readouterr().out)["verdict"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["replay", "gone.pcapng"], "gone.pcapng: no such file or folder", id="no capture"),
+        pytest.param(["replay", "dump.pcap", "--site", "gone.yaml"], "gone.yaml: cannot be read", id="no site"),
+        pytest.param(["replay", "dump.pcap", "--keylog", "gone.log"], "gone.log: cannot be read", id="no keys"),
+        pytest.param(["run", "gone.yaml"], "gone.yaml: no such file or folder", id="no scenario"),
+        pytest.param(["run", "."], "holds no file that ends in .yaml", id="folder without scenarios"),
+        pytest.param(["show", "gone.pcapng", "1"], "gone.pcapng: cannot be read", id="nothing to show"),
+        pytest.param(["show", "dump.pcap", "4"], "got packet 4; expected numbers from 1 to 3", id="beyond"),
+        pytest.param(["show", "dump.pcap", "2-4"], "got packet 2-4; expected", id="range beyond"),
+        pytest.param(["show", "dump.pcap", "0"], "got '0'; expected a packet number", id="no packet 0"),
+        pytest.param(["show", "dump.pcap", "x"], "got 'x'; expected a packet number", id="no number"),
+        pytest.param(["show", "dump.pcap", "3-1"], "expected the smaller number first", id="backwards"),
+        pytest.param(["show", "dump.pcap", "1-999999999"], "at most 10000 packets", id="mistyped range"),
+    ],
+)
+def test_bad_input(
+    dump: Path,
+    arguments: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Exit 2, and stderr names the place, the value and what was expected."""
+    monkeypatch.chdir(dump.parent)
+
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_unreadable_capture(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A capture that may not be read is bad input, with the system's reason."""
+    dump.chmod(0)
+
+    assert main(["replay", str(dump)]) == 2
+    assert "Permission denied" in capsys.readouterr().err
+
+
+def test_folder_named_as_capture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`show` wants a file."""
+    assert main(["show", str(tmp_path), "1"]) == 2
+    assert "Is a directory" in capsys.readouterr().err
+
+
+def test_no_scenario_is_run_when_one_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All files are read before the first is run: problems come at once, and nothing is recorded."""
+    (tmp_path / "good.yaml").write_text(SINGLE_NODE)
+    (tmp_path / "wrong.yaml").write_text(SINGLE_NODE.replace("sign_in:", "signin:"))
+    output = tmp_path / "runs"
+
+    code = main(["run", str(tmp_path), "--output", str(output)])
+
+    assert code == 2
+    assert "wrong.yaml:9:" in capsys.readouterr().err
+    assert not output.exists()
+
+
+def test_show(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Packets and ranges, each once, in the order asked for."""
+    code = main(["show", str(dump), "3", "1-2", "1"])
+    lines = capsys.readouterr().out.splitlines()
+
+    assert code == 0
+    assert [line.split()[0] for line in lines] == ["3", "1", "2"]
+    assert "203.0.113.10:40001 > 10.20.1.1:443  TCP  SYN  0 bytes  connection 1" in lines[1]
+
+
+def test_show_of_no_packets(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file without a readable packet says why there is nothing to show."""
+    dump.write_bytes(b"GIF89a")
+
+    assert main(["show", str(dump), "1"]) == 2
+    assert "no packet could be read" in capsys.readouterr().err
