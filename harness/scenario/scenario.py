@@ -19,7 +19,7 @@ class TunnelRule(Model):
     action: Literal["proxy", "bypass"] = "proxy"
     """`proxy`: CONNECT through the HTTPS proxy; `bypass`: straight to the host."""
     proxy: str | None = None
-    """`HOST:PORT` of the HTTPS proxy; None: the FQDN and the first proxy port."""
+    """`HOST:PORT` of the HTTPS proxy; not given: the FQDN and the first proxy port."""
 
 
 class Device(Model):
@@ -34,11 +34,11 @@ class Device(Model):
     certificate: Literal["own", "none"] = "own"
     """`own`: its user's certificate; `none`: it shows none to the cert proxy."""
     address: WrittenAddress | None = None
-    """None: the next free one of 203.0.113.0/24 (or 100.64.0.0/10 for more than 200)."""
+    """Not given: the next free one of 203.0.113.0/24 (or 100.64.0.0/10 for more than 200)."""
     count: Annotated[int, Field(ge=1, le=5000)] | None = None
-    """None: one device; a number: so many, named NAME-1, NAME-2 and so on."""
+    """So many devices, named NAME-1, NAME-2 and so on. Not given: one."""
     tunnel: tuple[TunnelRule, ...] | None = None
-    """None: one rule, the FQDN through the proxy; everything else goes directly."""
+    """Not given: one rule, the FQDN through the proxy; everything else goes directly."""
 
 
 class Attacker(Model):
@@ -151,7 +151,7 @@ class Expect(Model):
     findings: tuple[str, ...] = ()
     """Ids of the checks that must fail, no more and no fewer."""
     signed_in: dict[str, str] | None = None
-    """Device to user, exactly; a fleet's name with `{n}` in the user stands for all of it. None: not stated."""
+    """Device to user, exactly; a fleet's name with `{n}` in the user stands for all of it. Not given: anything goes."""
 
 
 class Scenario(Model):
