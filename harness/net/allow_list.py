@@ -198,7 +198,7 @@ def _parse_subnet(entry: str) -> tuple[Address, int]:
     if "\t" in entry or len(tokens) != 1:
         raise ValueError("one address, spaces, one mask; a semicolon between entries")
     address = _parse_ip(left)
-    if isinstance(address, IPv6Address):
+    if ":" in left:
         raise ValueError("an IPv6 network with a slash, such as 2001:db8::/32")
     prefix = _mask_size(tokens[0])
     if prefix is None:
