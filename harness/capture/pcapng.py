@@ -225,6 +225,8 @@ class _Reader:
     def _interface(self, index: int) -> Interface:
         if index >= len(self._here):
             raise _Bad(f"interface {index} is not described; the section has {len(self._here)}")
+        if self._here[index].link_type < 0:
+            raise _Bad(f"the description of interface {index} is damaged")
         return self._here[index]
 
     def _time(self, interface: Interface, high: int, low: int) -> int:

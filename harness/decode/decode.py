@@ -1,0 +1,203 @@
+"""decode: a capture file to a Trace, in two passes. The first finds the secrets, wherever they stand in the file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from io import BytesIO
+from types import MappingProxyType
+from typing import BinaryIO
+
+from harness.capture import block as blocks
+from harness.capture.annotation import decode_annotations
+from harness.capture.keylog import Secrets
+from harness.capture.ledger import ETHER_TYPE as SENTINEL
+from harness.capture.ledger import find_freezes, parse_sentinel
+from harness.capture.pcapng import read_blocks
+from harness.decode.frame import TCP, FrameDecoder
+from harness.decode.layers import LayerStack
+from harness.decode.reassembly import Reassembler, TcpConnection
+from harness.net.address import Address
+from harness.trace.connection import Connection
+from harness.trace.packet import Packet, PacketNumber
+from harness.trace.trace import Damage, Tap, Trace
+
+
+def decode(stream: BinaryIO, *, key_log: bytes = b"") -> Trace:
+    """Everything that a pcapng or pcap file shows, read from the stream's present position.
+
+    Bad bytes do not raise: what could not be used is in `damage` and `skipped`. Secrets in the file come first,
+    then those of `key_log`.
+    """
+    if not stream.seekable():
+        stream = BytesIO(stream.read())
+    start = stream.tell()
+    secrets = Secrets()
+    for block in read_blocks(stream):
+        if isinstance(block, blocks.Keys) and block.kind == blocks.TLS_KEY_LOG:
+            secrets.add(block.data)
+    secrets.add(key_log)
+    stream.seek(start)
+    decoder = _Decoder(secrets)
+    for block in read_blocks(stream):
+        decoder.handle(block)
+    return decoder.finish()
+
+
+@dataclass(slots=True)
+class _TapDraft:
+    """One interface while the file is read."""
+
+    name: str
+    link_type: int
+    packet_count: int = 0
+    statistics: blocks.Statistics | None = None
+    started: PacketNumber | None = None
+    stopped: PacketNumber | None = None
+
+
+class _Decoder:
+    """Puts a trace together, block by block."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._frames = FrameDecoder()
+        self._reassembler = Reassembler(lambda: LayerStack(secrets))
+        self._packets: list[Packet] = []
+        self._taps: dict[int, _TapDraft] = {}
+        self._names: dict[Address, list[str]] = {}
+        self._comments: list[str] = []
+        self._damage: list[Damage] = []
+        self._skipped: Counter[str] = Counter()
+
+    def handle(self, block: blocks.Block) -> None:
+        """Take in the next block."""
+        match block:
+            case blocks.Capture():
+                self._handle_capture(block)
+            case blocks.Uncaptured():
+                note = f"block type {block.kind} without a frame"
+                number = PacketNumber(block.number)
+                self._packets.append(
+                    Packet(number=number, time_ns=0, tap="", size=0, ether_type=None, note=note)
+                )
+                self._skipped[note] += 1
+            case blocks.Interface():
+                self._taps[block.index] = _TapDraft(self._name(block), block.link_type)
+            case blocks.Section():
+                self._comments.extend(block.comments)
+            case blocks.Names():
+                for address, names in block.names:
+                    known = self._names.setdefault(address, [])
+                    known.extend(name for name in names if name not in known)
+            case blocks.Statistics():
+                self._taps[block.interface].statistics = block
+            case blocks.Damage():
+                then = "nothing after it was read"
+                if block.resumed is not None:
+                    then = f"reading went on at {block.resumed}"
+                self._damage.append(Damage(offset=block.offset, message=f"{block.message}; {then}"))
+            case blocks.Keys():
+                pass
+
+    def _name(self, interface: blocks.Interface) -> str:
+        """The interface's own name; numbered where it has none, or has that of another of its section."""
+        name = interface.name or f"interface {interface.index}"
+        taken = {tap.name for tap in self._taps.values()}
+        return name if name not in taken else f"{name} ({interface.index})"
+
+    def _handle_capture(self, block: blocks.Capture) -> None:
+        tap = self._taps[block.interface]
+        tap.packet_count += 1
+        packet, segment = self._frames.decode(
+            tap.link_type,
+            block.data,
+            number=block.number,
+            time_ns=block.time_ns,
+            tap=tap.name,
+            size=block.size,
+        )
+        self._packets.append(packet)
+        if segment is not None:
+            self._reassembler.feed(tap.name, segment)
+        elif packet.ether_type == SENTINEL and self._is_sentinel(tap, packet, block.data):
+            return
+        else:
+            self._skipped[_reason(packet)] += 1
+
+    def _is_sentinel(self, tap: _TapDraft, packet: Packet, data: bytes) -> bool:
+        found = parse_sentinel(data)
+        if found is None:
+            return False
+        kind, name = found
+        if name == tap.name:
+            if kind == "start" and tap.started is None:
+                tap.started = packet.number
+            elif kind == "stop":
+                tap.stopped = packet.number
+        return True
+
+    def finish(self) -> Trace:
+        """The trace; nothing may be handled after it."""
+        annotations = decode_annotations(self._comments)
+        problems = (Damage(offset=0, message=problem) for problem in annotations.problems)
+        connections = tuple(
+            _build_connection(number, tap, tcp)
+            for number, (tap, tcp) in enumerate(self._reassembler.finish(), 1)
+        )
+        return Trace(
+            packets=tuple(self._packets),
+            connections=connections,
+            taps=tuple(_build_tap(tap) for tap in self._taps.values()),
+            host_names=MappingProxyType({address: tuple(names) for address, names in self._names.items()}),
+            annotations=annotations.texts,
+            damage=(*self._damage, *problems),
+            skipped=MappingProxyType(dict(self._skipped)),
+        )
+
+
+def _reason(packet: Packet) -> str:
+    """Why a packet was not followed."""
+    if packet.note is not None:
+        return packet.note
+    if packet.flow is None:
+        return f"ether type 0x{packet.ether_type or 0:04x}"
+    if packet.flow.protocol == TCP:
+        return "TCP"
+    return f"IP protocol {packet.flow.protocol}"
+
+
+def _build_tap(draft: _TapDraft) -> Tap:
+    statistics = draft.statistics
+    return Tap(
+        name=draft.name,
+        link_type=draft.link_type,
+        packet_count=draft.packet_count,
+        received=statistics.received if statistics else None,
+        dropped=statistics.dropped if statistics else None,
+        freezes=find_freezes(statistics.comments) if statistics else None,
+        started=draft.started,
+        stopped=draft.stopped,
+    )
+
+
+def _build_connection(number: int, tap: str, tcp: TcpConnection[LayerStack]) -> Connection:
+    client, server = tcp.direction("client"), tcp.direction("server")
+    layers = tcp.receiver.finish(client_closed=client.fin is not None, server_closed=server.fin is not None)
+    layers["malformed"] = (*tcp.malformed(), *layers["malformed"])
+    return Connection(
+        number=number,
+        tap=tap,
+        client=tcp.client,
+        server=tcp.server,
+        opened_ns=tcp.opened_ns,
+        closed_ns=tcp.closed_ns,
+        closed=tcp.closed,
+        from_start=tcp.from_start,
+        syn=tuple(tcp.syn),
+        syn_ack=tuple(tcp.syn_ack),
+        established=tcp.established,
+        packets=tuple(tcp.packets),
+        client_stream=client.build_stream(),
+        server_stream=server.build_stream(),
+        **layers,
+    )

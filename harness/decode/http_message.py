@@ -1,0 +1,88 @@
+"""Draft: an HTTP message while its bytes come in."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from harness.decode.http_head import RequestLine, StatusLine
+from harness.decode.http_lane import Span
+from harness.trace.http import Header, Request, Response
+
+MAX_BODY_KEPT = 64 << 10
+"""Bytes of a body that a Message keeps; size and hash are of all."""
+
+
+@dataclass(slots=True)
+class Body:
+    """Content without its transfer coding."""
+
+    kept: bytearray = field(default_factory=bytearray)
+    size: int = 0
+    whole: bool = True
+    """No byte is missing."""
+    _hash: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    def add(self, data: bytes) -> None:
+        """Take in the next bytes."""
+        self._hash.update(data)
+        self.size += len(data)
+        if len(self.kept) < MAX_BODY_KEPT:
+            self.kept += data[: MAX_BODY_KEPT - len(self.kept)]
+
+    def miss(self, size: int) -> None:
+        """Count bytes that were not seen; what is kept ends before them."""
+        self.size += size
+        self.whole = False
+
+    def sha256(self) -> str:
+        """Hex, or nothing where bytes are missing."""
+        return self._hash.hexdigest() if self.whole else ""
+
+
+@dataclass(slots=True)
+class Draft:
+    """One message from its first byte on."""
+
+    begin: int
+    """Offset of its first byte in the lane."""
+    line: RequestLine | StatusLine
+    headers: tuple[Header, ...]
+    trailers: tuple[Header, ...] = ()
+    body: Body = field(default_factory=Body)
+
+    def build_request(self, span: Span, *, complete: bool) -> Request:
+        """The observation; the line must be a request line."""
+        assert isinstance(self.line, RequestLine)
+        return Request(
+            method=self.line.method,
+            target=self.line.target,
+            version=self.line.version,
+            headers=self.headers,
+            trailers=self.trailers,
+            body=bytes(self.body.kept),
+            body_size=self.body.size,
+            body_sha256=self.body.sha256(),
+            complete=complete and self.body.whole,
+            first_ns=span.first_ns,
+            last_ns=span.last_ns,
+            packets=span.packets,
+        )
+
+    def build_response(self, span: Span, *, complete: bool) -> Response:
+        """The observation; the line must be a status line."""
+        assert isinstance(self.line, StatusLine)
+        return Response(
+            status=self.line.status,
+            reason=self.line.reason,
+            version=self.line.version,
+            headers=self.headers,
+            trailers=self.trailers,
+            body=bytes(self.body.kept),
+            body_size=self.body.size,
+            body_sha256=self.body.sha256(),
+            complete=complete and self.body.whole,
+            first_ns=span.first_ns,
+            last_ns=span.last_ns,
+            packets=span.packets,
+        )

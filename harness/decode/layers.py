@@ -1,0 +1,215 @@
+"""LayerStack: what the bytes of a connection carry. TLS, HTTP, and through CONNECT the same once more.
+
+The protocol is sniffed from the first bytes of the client; where those are missing, from the server's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypedDict
+
+from harness.capture.keylog import Secrets
+from harness.decode.http1 import HttpDecoder, TunnelBytes
+from harness.decode.plaintext import Plaintext
+from harness.decode.sniff import Protocol, find_proxy_header, sniff_client, sniff_server
+from harness.decode.tls_session import TlsDecoder
+from harness.trace.connection import Tunnel
+from harness.trace.http import Exchange, Malformed
+from harness.trace.packet import PacketNumber
+from harness.trace.tls import Seen, Side, TlsSession
+
+MAX_DEPTH = 3
+"""Tunnels inside one another; further ones are named and not opened."""
+_MAX_UNDECIDED = 64 << 10
+"""Bytes that wait for the protocol to be known."""
+
+
+class LayerFields(TypedDict):
+    """The arguments that Connection and Tunnel have in common (trace.connection.Layers)."""
+
+    tls: TlsSession | None
+    exchanges: tuple[Exchange, ...]
+    malformed: tuple[Malformed, ...]
+    tunnel: Tunnel | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """Bytes of one side; or, without data, a gap."""
+
+    side: Side
+    data: bytes
+    seen: Seen
+    gap_size: int | None = 0
+
+
+class _Undecided:
+    """What has come before the protocol is known."""
+
+    def __init__(self, *, may_be_tls: bool) -> None:
+        self._may_be_tls = may_be_tls
+        self._items: list[_Item] = []
+        self._first: dict[Side, bytes] = {"client": b"", "server": b""}
+        self._cut: set[Side] = set()
+        self._size = 0
+
+    def add(self, item: _Item) -> Protocol | None:
+        """Keep one item; gives the protocol as soon as it is known."""
+        self._items.append(item)
+        self._size += len(item.data)
+        if item.data:
+            # After a gap each run of bytes is tried for itself.
+            before = b"" if item.side in self._cut else self._first[item.side]
+            self._first[item.side] = before + item.data
+        else:
+            self._cut.add(item.side)
+        found = self._decide()
+        if found == "tls" and not self._may_be_tls:
+            found = "other"
+        if found == "other" and self._cut and self._size <= _MAX_UNDECIDED:
+            return None
+        return found or ("other" if self._size > _MAX_UNDECIDED else None)
+
+    def _decide(self) -> Protocol | None:
+        client, server = self._first["client"], self._first["server"]
+        skip = find_proxy_header(client)
+        if skip is None:
+            return None
+        if client and skip < len(client):
+            return sniff_client(client[skip:])
+        return sniff_server(server) if server and not client else None
+
+    def take(self) -> Iterable[_Item]:
+        """All items, without the PROXY header; they are gone then."""
+        items, self._items = self._items, []
+        skip = 0 if "client" in self._cut else find_proxy_header(self._first["client"]) or 0
+        for item in items:
+            if item.side == "client" and skip and item.data:
+                rest = item.data[skip:]
+                skip -= len(item.data) - len(rest)
+                if rest:
+                    yield _Item("client", rest, item.seen)
+            else:
+                yield item
+
+
+class LayerStack:
+    """One level: the bytes of a connection, or of a tunnel. It is the Receiver of one TcpConnection."""
+
+    def __init__(self, secrets: Secrets, *, depth: int = 0) -> None:
+        """Begin before the first byte, `depth` tunnels deep."""
+        self._secrets = secrets
+        self._depth = depth
+        self._undecided: _Undecided | None = _Undecided(may_be_tls=True)
+        self._inside: _Undecided | None = _Undecided(may_be_tls=False)
+        """The same for what TLS carries."""
+        self._tls: TlsDecoder | None = None
+        self._http: HttpDecoder | None = None
+        self._tunnel: LayerStack | None = None
+
+    def feed(self, side: Side, data: bytes, number: PacketNumber, time_ns: int) -> None:
+        """Take in the next bytes of one side."""
+        if data:
+            self._take_in(_Item(side, data, Seen(time_ns=time_ns, packets=(number,))))
+
+    def gap(self, side: Side, size: int | None, number: PacketNumber, time_ns: int) -> None:
+        """Bytes of one side are missing; None: it is not known how many."""
+        self._take_in(_Item(side, b"", Seen(time_ns=time_ns, packets=(number,)), size))
+
+    def _take_in(self, item: _Item) -> None:
+        if self._undecided is None:
+            self._pass_on(item)
+            return
+        protocol = self._undecided.add(item)
+        if protocol is None:
+            return
+        waiting, self._undecided = self._undecided.take(), None
+        if protocol == "tls":
+            self._tls = TlsDecoder(self._secrets)
+        elif protocol == "http":
+            self._http = HttpDecoder()
+        for early in waiting:
+            self._pass_on(early)
+
+    def _pass_on(self, item: _Item) -> None:
+        if self._tls is not None:
+            number, time_ns = item.seen.packets[-1], item.seen.time_ns
+            if item.data:
+                pieces = self._tls.feed(item.side, item.data, number, time_ns)
+            else:
+                pieces = self._tls.gap(item.side, item.gap_size or 0, number, time_ns)
+            for piece in pieces:
+                self._take_plaintext(piece)
+        elif self._http is not None:
+            self._take_http(item)
+
+    def _take_plaintext(self, piece: Plaintext) -> None:
+        items: list[_Item] = []
+        if piece.follows_gap:
+            items.append(_Item(piece.side, b"", piece.seen, None))
+        if piece.data:
+            items.append(_Item(piece.side, piece.data, piece.seen))
+        for item in items:
+            if self._inside is None:
+                self._take_http(item)
+                continue
+            protocol = self._inside.add(item)
+            if protocol is None:
+                continue
+            waiting, self._inside = self._inside.take(), None
+            if protocol == "http":
+                self._http = HttpDecoder()
+                for early in waiting:
+                    self._take_http(early)
+
+    def _take_http(self, item: _Item) -> None:
+        if self._http is None:
+            return
+        if item.data:
+            out = self._http.feed(item.side, item.data, item.seen)
+        else:
+            out = self._http.gap(item.side, item.gap_size, item.seen)
+        for piece in out:
+            self._take_tunnel(piece)
+
+    def _take_tunnel(self, piece: TunnelBytes) -> None:
+        if self._depth >= MAX_DEPTH:
+            return
+        if self._tunnel is None:
+            self._tunnel = LayerStack(self._secrets, depth=self._depth + 1)
+        if piece.data:
+            self._tunnel.feed(piece.side, piece.data, piece.seen.packets[-1], piece.seen.time_ns)
+        else:
+            self._tunnel.gap(piece.side, piece.gap_size, piece.seen.packets[-1], piece.seen.time_ns)
+
+    def finish(self, *, client_closed: bool, server_closed: bool) -> LayerFields:
+        """No more bytes; say which side ended its stream with FIN."""
+        session: TlsSession | None = None
+        malformed: list[Malformed] = []
+        if self._tls is not None:
+            session, found = self._tls.finish()
+            malformed.extend(found)
+            notified = {alert.sender for alert in session.alerts if alert.description == 0}
+            client_closed |= "client" in notified
+            server_closed |= "server" in notified
+        tunnel: Tunnel | None = None
+        if self._http is not None:
+            self._http.end(client_closed=client_closed, server_closed=server_closed)
+            malformed.extend(self._http.malformed())
+            tunnel = self._build_tunnel(client_closed=client_closed, server_closed=server_closed)
+        return LayerFields(
+            tls=session,
+            exchanges=self._http.exchanges() if self._http is not None else (),
+            malformed=tuple(malformed),
+            tunnel=tunnel,
+        )
+
+    def _build_tunnel(self, *, client_closed: bool, server_closed: bool) -> Tunnel | None:
+        if self._http is None or self._http.tunnel is None:
+            return None
+        target, opened = self._http.tunnel
+        if self._tunnel is None:
+            return Tunnel(target=target, opened=opened)
+        inner = self._tunnel.finish(client_closed=client_closed, server_closed=server_closed)
+        return Tunnel(target=target, opened=opened, **inner)

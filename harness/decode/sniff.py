@@ -1,0 +1,81 @@
+"""Sniff: which protocol a connection carries, from the first bytes of a side; None means that more bytes are needed."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+Protocol = Literal["tls", "http", "other"]
+
+_METHODS = tuple(
+    method + b" "
+    for method in (
+        b"GET",
+        b"HEAD",
+        b"POST",
+        b"PUT",
+        b"DELETE",
+        b"CONNECT",
+        b"OPTIONS",
+        b"TRACE",
+        b"PATCH",
+        b"PROPFIND",
+    )
+)
+_REQUEST = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+[ \t].*[ \t]HTTP/[01]\.[0-9][ \t]*\r?\n", re.DOTALL)
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_MAX_LINE_SIZE = 8192
+"""Bytes of a first line that are waited for."""
+_PROXY_V1 = b"PROXY "
+_PROXY_V2 = b"\r\n\r\n\x00\r\nQUIT\n"
+_MAX_PROXY_V1_SIZE = 107
+
+
+def sniff_client(data: bytes) -> Protocol | None:
+    """What a client begins to say."""
+    if not data:
+        return None
+    found = _sniff_tls(data)
+    if found != "other":
+        return found
+    text = data.lstrip(b"\r\n")
+    if not text or any(method.startswith(text) for method in _METHODS):
+        return None
+    if text.startswith(_METHODS):
+        return "http"
+    line, end, _ = text.partition(b"\n")
+    if end:
+        return "http" if _REQUEST.fullmatch(line + end) else "other"
+    return "other" if _NO_TEXT.search(text) or len(text) > _MAX_LINE_SIZE else None
+
+
+def sniff_server(data: bytes) -> Protocol | None:
+    """What a server begins to say, where nothing of the client was seen."""
+    if not data:
+        return None
+    found = _sniff_tls(data)
+    if found != "other":
+        return found
+    if len(data) < 7:
+        return None if b"HTTP/1.".startswith(data) else "other"
+    return "http" if data.startswith(b"HTTP/1.") else "other"
+
+
+def _sniff_tls(data: bytes) -> Protocol | None:
+    """A record header: type 20 to 23, version 3.0 to 3.4 (RFC 8446 section 5.1)."""
+    if not 20 <= data[0] <= 23 or (len(data) > 1 and data[1] != 3) or (len(data) > 2 and data[2] > 4):
+        return "other"
+    return "tls" if len(data) > 2 else None
+
+
+def find_proxy_header(data: bytes) -> int | None:
+    """Size of the PROXY protocol header (version 1 or 2) that a balancer put before the client's bytes; 0: none."""
+    if data.startswith(_PROXY_V2):
+        return 16 + int.from_bytes(data[14:16], "big") if len(data) >= 16 else None
+    if data.startswith(_PROXY_V1):
+        end = data.find(b"\r\n", 0, _MAX_PROXY_V1_SIZE)
+        if end >= 0:
+            return end + 2
+        return None if len(data) < _MAX_PROXY_V1_SIZE else 0
+    # Four bytes tell version 2 from the empty lines before a request.
+    return None if data and (_PROXY_V2[:5].startswith(data) or _PROXY_V1.startswith(data)) else 0
