@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,6 +20,8 @@ from harness.trace.packet import PacketNumber
 from harness.trace.tls import Side, TlsSession
 
 Chunk = tuple[Side, bytes]
+Part = tuple[Side, bytes | int]
+"""Bytes of one side, or how many of its bytes are missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +92,11 @@ class Peers:
                 ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
             )
             for context in (client, server):
-                # DEPRECATED versions below 1.2 need security level 0.
-                context.set_ciphers(self.ciphers or "ALL:@SECLEVEL=0")
-                context.minimum_version = context.maximum_version = self.version
+                # TLS 1.0 and 1.1 need security level 0, and the ssl module warns about them.
+                context.set_ciphers(f"{self.ciphers or 'ALL'}:@SECLEVEL=0")
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    context.minimum_version = context.maximum_version = self.version
                 made.ca.configure_trust(context)
                 if self.alpn:
                     context.set_alpn_protocols(list(self.alpn))
@@ -198,11 +203,22 @@ def converse_resumable(
     return talk, None if error else client.tls.session
 
 
-def decode(chunks: Sequence[Chunk], secrets: Secrets) -> Decoded:
-    """Feed chunks as packets 1, 2, 3, ... at 1000 ns each; bytes are a chunk, an integer would be a hole."""
+def decode(parts: Sequence[Part], secrets: Secrets) -> Decoded:
+    """Feed parts as packets 1, 2, 3, ... at 1000 ns each."""
     decoder = TlsDecoder(secrets)
     plaintexts: list[Plaintext] = []
-    for index, (side, data) in enumerate(chunks):
-        plaintexts += decoder.feed(side, data, PacketNumber(index + 1), (index + 1) * 1000)
+    for index, (side, part) in enumerate(parts):
+        number, time_ns = PacketNumber(index + 1), (index + 1) * 1000
+        if isinstance(part, int):
+            plaintexts += decoder.gap(side, part, number, time_ns)
+        else:
+            plaintexts += decoder.feed(side, part, number, time_ns)
     session, malformed = decoder.finish()
     return Decoded(session=session, malformed=malformed, plaintexts=tuple(plaintexts))
+
+
+def split(chunks: Sequence[Chunk], size: int) -> tuple[Chunk, ...]:
+    """The same bytes in pieces of at most `size`."""
+    return tuple(
+        (side, data[i : i + size]) for side, data in chunks for i in range(0, len(data), size)
+    )

@@ -12,7 +12,8 @@ HEADER_SIZE = 4
 MESSAGE_LIMIT = 1 << 18
 """Bytes: twice what OpenSSL takes by default for a chain; more is refused, to bound memory."""
 
-_KNOWN = frozenset(HandshakeType)
+# A HelloRequest is four zeros: too easily found where there is none.
+_KNOWN = frozenset(HandshakeType) - {HandshakeType.hello_request}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

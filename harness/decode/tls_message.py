@@ -134,21 +134,37 @@ class Reader:
         return self.take(self.number(size))
 
 
-def parse_client_hello(body: bytes) -> ClientHello:
-    """Read a ClientHello; raises MessageError."""
+def decode_client_hello(body: bytes) -> tuple[ClientHello | None, str | None]:
+    """Read a ClientHello; never raises: what could be read (None without a whole random), and what was wrong."""
     reader = Reader(body)
-    version, random, session_id = reader.number(2), reader.take(32), reader.vector(1)
-    reader.vector(2)
-    reader.vector(1)
-    extensions = _parse_extensions(reader.vector(2)) if reader else {}
-    return ClientHello(
+    session_id, problem = b"", None
+    extensions: dict[int, bytes] = {}
+    sni: str | None = None
+    alpn: tuple[str, ...] = ()
+    try:
+        version, random = reader.number(2), reader.take(32)
+    except MessageError as error:
+        return None, str(error)
+    try:
+        session_id = reader.vector(1)
+        reader.vector(2)
+        reader.vector(1)
+        _fill_extensions(extensions, reader.vector(2) if reader else b"")
+        sni = _parse_server_name(extensions)
+        alpn = _parse_alpn(extensions)
+        if reader:
+            problem = "bytes follow the extensions"
+    except MessageError as error:
+        problem = str(error)
+    hello = ClientHello(
         version=version,
         random=random,
         session_id=session_id,
-        sni=_parse_server_name(extensions),
-        alpn=_parse_alpn(extensions),
+        sni=sni,
+        alpn=alpn,
         offers_early_data=ExtensionType.early_data in extensions,
     )
+    return hello, problem
 
 
 def parse_server_hello(body: bytes) -> ServerHello:
@@ -222,13 +238,17 @@ def parse_compressed_certificate(body: bytes, *, limit: int) -> bytes:
 
 
 def _parse_extensions(data: bytes) -> Mapping[int, bytes]:
+    extensions: dict[int, bytes] = {}
+    _fill_extensions(extensions, data)
+    return extensions
+
+
+def _fill_extensions(extensions: dict[int, bytes], data: bytes) -> None:
     """RFC 8446 section 4.2; of a repeated type the first one is kept."""
     reader = Reader(data)
-    extensions: dict[int, bytes] = {}
     while reader:
         kind = reader.number(2)
         extensions.setdefault(kind, reader.vector(2))
-    return extensions
 
 
 def _parse_server_name(extensions: Mapping[int, bytes]) -> str | None:

@@ -21,8 +21,8 @@ from harness.decode.tls_handshake import MESSAGE_LIMIT, Message
 from harness.decode.tls_message import (
     HandshakeType,
     MessageError,
+    decode_client_hello,
     parse_certificate_list,
-    parse_client_hello,
     parse_compressed_certificate,
     parse_encrypted_extensions,
     parse_server_hello,
@@ -378,9 +378,12 @@ class TlsDecoder:
     def _handle_client_message(self, flow: Flow, message: Message) -> None:
         facts, hellos = self._facts, self._hellos
         if message.kind == HandshakeType.client_hello:
-            client_hello = parse_client_hello(message.body)
-            hellos.add_client_hello(client_hello)
-            facts.see_client_hello(client_hello, message.seen)
+            client_hello, problem = decode_client_hello(message.body)
+            if client_hello is not None:
+                hellos.add_client_hello(client_hello)
+                facts.see_client_hello(client_hello, message.seen)
+            if problem is not None:
+                raise MessageError(problem)
         elif message.kind == HandshakeType.certificate_verify:
             facts.certificate_verify = facts.certificate_verify or message.seen
         elif message.kind == HandshakeType.end_of_early_data:
