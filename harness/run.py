@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 from harness.replay import replay
@@ -14,8 +10,8 @@ from harness.scenario.scenario import Scenario
 from harness.verdict.verdict import Verdict
 from harness.world.job import Job, WorldError
 
-STOP_TIMEOUT_S = 20.0
-"""How long a world that was told to stop may take to write what it has."""
+BUILD_TIMEOUT_NS = 120_000_000_000
+"""What a world may take beside its steps: to be built, to come to rest, and to write its file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,58 +57,29 @@ def run(scenario: Scenario, *, text: str, file: Path, seed: int | None = None) -
 
 
 def _in_world(job: Job) -> None:
-    """Record a job in a process of its own, forked from a clean single-threaded server."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["harness.world.world"])
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_world, args=(job, theirs), name="harness-world")
-    process.start()
-    theirs.close()
-    interrupted = False
-    try:
-        kind, message = _receive(ours)
-    except KeyboardInterrupt:
-        # The terminal sends SIGINT to the whole group, but `kill -INT` reaches this process alone.
-        interrupted = True
-        process.terminate()
-        kind, message = _receive(ours) if ours.poll(STOP_TIMEOUT_S) else ("bug", "did not stop")
-    finally:
-        process.join(STOP_TIMEOUT_S)
-        if process.is_alive():
-            process.kill()
-            process.join()
-        ours.close()
-    if kind == "world":
-        raise WorldError(message)
-    if kind == "bug":
-        raise RuntimeError(f"the world process failed:\n{message}")
-    if interrupted or kind == "interrupted":
-        raise Interrupted(job.file if kind == "done" else None)
-
-
-def _receive(pipe: Connection) -> tuple[str, str]:
-    try:
-        kind, message = pipe.recv()
-    except EOFError:
-        return "bug", "it ended without a word (killed, or out of memory)"
-    return kind, message
-
-
-def _world(job: Job, pipe: Connection) -> None:
-    """The child: record, and say how it went in one message."""
+    """Record a job in a process of its own, inside a private network namespace."""
+    from harness.world.wire.namespace import WireError
+    from harness.world.wire.process import PRELOAD, run_private
     from harness.world.world import record
 
-    _tell(pipe, lambda: record(job))
-
-
-def _tell(pipe: Connection, act: Callable[[], None]) -> None:
+    older = _written_ns(job.file)
+    steps_ns = job.step_timeout_ns * (len(job.scenario.steps) + 1)
     try:
-        act()
-    except WorldError as error:
-        pipe.send(("world", str(error)))
+        run_private(
+            record,
+            job,
+            timeout_ns=steps_ns + BUILD_TIMEOUT_NS,
+            preload=(*PRELOAD, "harness.world.world"),
+        )
+    except WireError as error:
+        raise WorldError(str(error)) from error
     except KeyboardInterrupt:
-        pipe.send(("interrupted", "before anything was recorded"))
-    except BaseException:  # noqa: BLE001 - the child's only way to tell its parent about our own bug
-        pipe.send(("bug", traceback.format_exc()))
-    else:
-        pipe.send(("done", ""))
+        is_kept = _written_ns(job.file) != older
+        raise Interrupted(job.file if is_kept else None) from None
+
+
+def _written_ns(file: Path) -> int | None:
+    try:
+        return file.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None

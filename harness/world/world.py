@@ -18,33 +18,35 @@ from harness.capture.ledger import build_sentinel
 from harness.world.actors.setting import Setting
 from harness.world.capture_file import CaptureFile
 from harness.world.crew import Crew
-from harness.world.job import Job, WorldError
+from harness.world.job import Job
 from harness.world.key_log import KeyLog
 from harness.world.layout import Layout, lay_out
 from harness.world.pki.pki import Pki
 from harness.world.recorder.recorder import Recorder
 from harness.world.tls import acceleration
 from harness.world.wire.kernel import KernelWire
+from harness.world.wire.namespace import Mode
 
 ACTOR_TIMEOUT_NS = 5_000_000_000
 """How long an actor waits for another one."""
 
 
-def record(job: Job) -> None:
+async def record(mode: Mode, job: Job) -> None:
     """Build the world of a job, play its steps, and write the capture.
 
     An interrupt (SIGINT, SIGTERM) or a step that lasts too long ends the steps; what was recorded until then is
     still written, marked as incomplete.
 
+    Args:
+        mode: how this process became private.
+        job: what to record.
+
     Raises:
-        WorldError: the environment refuses something, or the file cannot be written.
+        WireError: the kernel refuses a part of the wire.
+        WorldError: the file cannot be written.
     """
     acceleration.install()
     acceleration.check_live()
-    asyncio.run(_record(job))
-
-
-async def _record(job: Job) -> None:
     layout = lay_out(job.scenario)
     wire = await KernelWire.build(layout.plan)
     try:
@@ -63,7 +65,7 @@ async def _record(job: Job) -> None:
             await recorder.drain()
             recording = recorder.stop()
             CaptureFile(
-                annotations=_annotations(job, layout, mode=wire.mode, complete=complete),
+                annotations=_annotations(job, layout, mode=mode, complete=complete),
                 host_names=layout.host_names,
                 sessions=tuple(keys),
             ).write(recording, job.file)
@@ -114,11 +116,11 @@ async def _steps(job: Job, crew: Crew) -> bool:
     return True
 
 
-def _annotations(job: Job, layout: Layout, *, mode: str, complete: bool) -> tuple[str, ...]:
+def _annotations(job: Job, layout: Layout, *, mode: Mode, complete: bool) -> tuple[str, ...]:
     """What the judge is told beside the packets."""
     expect = job.scenario.expect
     run = {
-        "mode": mode,
+        "mode": mode.value,
         "seed": job.scenario.seed,
         "canary": True,
         "complete": complete,
@@ -137,6 +139,3 @@ def _annotations(job: Job, layout: Layout, *, mode: str, complete: bool) -> tupl
         "run/1": json.dumps(run, sort_keys=True),
     }
     return tuple(comment for tag, text in texts.items() for comment in build_annotations(tag, text))
-
-
-__all__ = ["WorldError", "record"]
