@@ -175,7 +175,13 @@ class _FrontIndex:
             target = request.target[:80].decode("latin-1")
             reason = f"{len(fitting)} requests to the balancer could be the one for {target!r}"
             return Ambiguous(reason=reason, packets=tuple(packets))
-        return self._front(*fitting[0]) if fitting else None
+        return self._follow(*fitting[0]) if fitting else None
+
+    def _follow(self, connection: Connection, exchange: Exchange) -> Front | Ambiguous | None:
+        """On through a further balancer, if one stands before this one (it asked before, so this ends)."""
+        if connection.client.address not in self.machines.balancers or exchange.request is None:
+            return self._front(connection, exchange)
+        return self.find(connection, exchange, exchange.request)
 
     def _front(self, connection: Connection, exchange: Exchange | None) -> Front:
         client = self.machines.client(connection)

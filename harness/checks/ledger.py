@@ -69,7 +69,7 @@ def read_ledger(trace: Trace, *, site: Site | None, note: RunNote | None) -> Led
     if note is not None and not note.complete:
         problems.append("the run was interrupted: the file says that it is not complete")
     problems += (f"the file is damaged at byte {d.offset}: {d.message}" for d in trace.damage)
-    problems += (f"{count} packets were not followed: {why}" for why, count in sorted(trace.skipped.items()) if count)
+    problems += _unread(trace)
     problems += _missing_taps(trace, site)
     problems += (problem for tap in trace.taps for problem in _tap_problems(tap))
     problems += _strays(trace)
@@ -90,6 +90,15 @@ def tell_packets(numbers: Iterable[PacketNumber]) -> str:
     shown = ", ".join(str(number) for number in listed[:SHOWN])
     more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
     return f"packet{'s' if len(listed) != 1 else ''} {shown}{more}"
+
+
+def _unread(trace: Trace) -> list[str]:
+    """Frames that are in the file but not wholly understood: cut ones, fragments, odd headers."""
+    found: dict[str, list[PacketNumber]] = defaultdict(list)
+    for packet in trace.packets:
+        if packet.note is not None:
+            found[packet.note].append(packet.number)
+    return [f"{tell_packets(numbers)} could not be followed: {note}" for note, numbers in sorted(found.items())]
 
 
 def _missing_taps(trace: Trace, site: Site | None) -> list[str]:
