@@ -142,7 +142,11 @@ class Direction:
         self.data_seen = True
         if not self.pieces or piece.offset >= self.pieces[-1].end:
             self._insert(piece)
-            return
+        else:
+            self._add_between(piece)
+
+    def _add_between(self, piece: Piece) -> None:
+        """Insert what no waiting piece covers, and compare the rest."""
         at = max(bisect_right(self.pieces, piece.offset, key=_offset) - 1, 0)
         here = piece.offset
         overlapped: list[Piece] = []

@@ -67,22 +67,28 @@ class _Undecided:
         found = self._decide()
         if found == "tls" and not self._may_be_tls:
             found = "other"
-        if found == "other" and self._cut and self._size <= _MAX_UNDECIDED:
-            return None
         return found or ("other" if self._size > _MAX_UNDECIDED else None)
 
     def _decide(self) -> Protocol | None:
         client, server = self._first["client"], self._first["server"]
         skip = find_proxy_header(client)
-        if skip is None:
+        if client and (skip is None or skip >= len(client)):
             return None
-        if client and skip < len(client):
-            return sniff_client(client[skip:])
-        return sniff_server(server) if server and not client else None
+        found = sniff_client(client[skip:])
+        if found in ("tls", "http") or (found is None and client):
+            return found
+        # What the client says is unknown, or was not seen: an answer tells what the server took it for.
+        answer = sniff_server(server)
+        if answer != "other":
+            return answer
+        return "other" if client and not self._cut else None
 
     def take(self) -> Iterable[_Item]:
         """All items, without the PROXY header; they are gone then."""
         items, self._items = self._items, []
+        if items[0].side == "server" and items[0].data and not items[0].data.startswith(b"HTTP/"):
+            # It speaks first, so this is the middle of an answer.
+            yield _Item("server", b"", items[0].seen, None)
         skip = 0 if "client" in self._cut else find_proxy_header(self._first["client"]) or 0
         for item in items:
             if item.side == "client" and skip and item.data:
@@ -107,6 +113,8 @@ class LayerStack:
         self._tls: TlsDecoder | None = None
         self._http: HttpDecoder | None = None
         self._tunnel: LayerStack | None = None
+        self._begun: set[Side] = set()
+        """Sides of which TLS has got something."""
 
     def feed(self, side: Side, data: bytes, number: PacketNumber, time_ns: int) -> None:
         """Take in the next bytes of one side."""
@@ -134,6 +142,10 @@ class LayerStack:
 
     def _pass_on(self, item: _Item) -> None:
         if self._tls is not None:
+            if item.gap_size is None and item.side not in self._begun:
+                # The capture began later than the connection; the record header that was sniffed is a good beginning.
+                return
+            self._begun.add(item.side)
             number, time_ns = item.seen.packets[-1], item.seen.time_ns
             if item.data:
                 pieces = self._tls.feed(item.side, item.data, number, time_ns)

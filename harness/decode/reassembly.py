@@ -35,8 +35,8 @@ class Receiver(Protocol):
     def feed(self, side: Side, data: bytes, number: PacketNumber, time_ns: int) -> None:
         """Bytes in order; the number is that of the packet that brought them."""
 
-    def gap(self, side: Side, size: int, number: PacketNumber, time_ns: int) -> None:
-        """So many bytes are missing here."""
+    def gap(self, side: Side, size: int | None, number: PacketNumber, time_ns: int) -> None:
+        """So many bytes are missing here; None: the capture began after the connection, so nobody knows."""
 
 
 R = TypeVar("R", bound=Receiver)
@@ -217,7 +217,8 @@ class TcpConnection(Generic[R]):
             mine.begin(segment.seq, from_start=False)
         place = mine.place(segment.seq)
         mine.add(Piece(place, len(segment.data), segment.data, 0, segment.number, segment.time_ns))
-        message = f"{len(segment.data)} bytes in a RST: one reader takes them for data, another drops them; they are kept"
+        size = len(segment.data)
+        message = f"{size} bytes in a RST: one reader takes them for data, another drops them; they are kept"
         mine.malformed.append(Malformed(sender=side, layer="tcp", message=message, packets=(segment.number,)))
         self._deliver()
 
@@ -238,7 +239,10 @@ class TcpConnection(Generic[R]):
             self._hand_on(min(self._client, self._server, key=lambda d: d.pieces[0].number))
 
     def _hand_on(self, direction: Direction) -> None:
+        first = direction.next == 0
         piece = direction.take()
+        if first and not direction.from_start:
+            self.receiver.gap(direction.side, None, piece.number, direction.time_ns)
         if piece.data is None:
             self.receiver.gap(direction.side, piece.size, piece.number, direction.time_ns)
         else:
