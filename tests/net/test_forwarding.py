@@ -134,7 +134,7 @@ def test_refuses_a_bad_element_right_of_the_pick() -> None:
 @pytest.mark.parametrize("values", [(), (b"10.0.0.1",)])
 def test_refuses_too_few_elements(values: tuple[bytes, ...]) -> None:
     """A list shorter than the number of balancers has no pick."""
-    with pytest.raises(ForwardingError, match="expected .* or more"):
+    with pytest.raises(ForwardingError, match=r"expected .* or more"):
         pick_forwarded_for(values, from_right=2)
 
 
