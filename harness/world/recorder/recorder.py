@@ -16,6 +16,8 @@ DEFAULT_LIMIT_BYTES = 512 * 1024 * 1024
 """Some 300,000 sign-ins; a world that sends more has gone wild."""
 DEFAULT_RING_BYTES = 8 * 1024 * 1024
 """For each tap: 80 ms at the fastest that one core can send."""
+DRAIN_TIMEOUT_NS = 2_000_000_000
+"""A ring hands over every 10 ms; the rest is for a machine that is busy."""
 _POLL_SECONDS = 0.002
 
 
@@ -81,18 +83,19 @@ class Recorder:
         self._blocks.append((tap, block))
         self._written[tap] += frames
 
-    def inject(self, tap: str, frame: bytes) -> None:
+    def inject(self, tap: TapPoint | str, frame: bytes) -> None:
         """Send a frame that this very tap records, once.
 
         Args:
-            tap: its name.
+            tap: itself or its name.
             frame: a whole Ethernet frame, without check sequence.
 
         Raises:
             KeyError: no tap has that name.
             OSError: the interface is down.
         """
-        {r.tap.name: r for r in self._rings}[tap].inject(frame)
+        name = tap if isinstance(tap, str) else tap.name
+        {r.tap.name: r for r in self._rings}[name].inject(frame)
 
     def _is_drained(self) -> bool:
         for one in self._rings:
@@ -100,7 +103,7 @@ class Recorder:
         taken = [w + p for w, p in zip(self._written, self._passed_over, strict=True)]
         return taken == [r.received - r.dropped for r in self._rings]
 
-    async def drain(self, timeout_ns: int) -> bool:
+    async def drain(self, timeout_ns: int = DRAIN_TIMEOUT_NS) -> bool:
         """Wait until everything that the kernel counted has been taken out of the rings; False: not in that time.
 
         It settles only when nobody sends any more.

@@ -16,7 +16,7 @@ from harness.net.address import Address
 from harness.world.wire import offload, rtnetlink
 from harness.world.wire.kernel_host import KernelHost, Machine
 from harness.world.wire.layout import InterfacePlan, check_plan, lay_out, mac_of
-from harness.world.wire.namespace import Namespace, WireError, set_sysctl
+from harness.world.wire.namespace import Namespace, WireError, current_mode, set_sysctl
 from harness.world.wire.plan import HostPlan, Plan
 from harness.world.wire.rtnetlink import LOOPBACK, Link, Request, Rtnetlink
 from harness.world.wire.tap import TapPoint
@@ -95,6 +95,7 @@ class KernelWire:
         """For `build` only."""
         self._plan, self._switch, self._machines = plan, switch, machines
         self.taps = taps
+        self.mode = current_mode()
 
     @classmethod
     async def build(cls, plan: Plan) -> Self:

@@ -139,6 +139,12 @@ def _refused(error: OSError) -> WireError:
     )
 
 
+def current_mode() -> Mode:
+    """The mode this process has entered, read from the kernel: only an own user namespace maps one id alone."""
+    mapped = Path("/proc/self/uid_map").read_text(encoding="ascii").split()
+    return Mode.NAMESPACES if len(mapped) == 3 and mapped[2] == "1" else Mode.ROOT_NAMESPACES
+
+
 def set_sysctl(name: str, value: str) -> None:
     """Set one value below /proc/sys/net, in the namespace the calling thread is in.
 
