@@ -97,7 +97,9 @@ class MemoryStream:
         self._wake()
 
 
-def connect_memory(*, client: Endpoint = CLIENT, server: Endpoint = SERVER) -> tuple[MemoryStream, MemoryStream]:
+def connect_memory(
+    *, client: Endpoint = CLIENT, server: Endpoint = SERVER
+) -> tuple[MemoryStream, MemoryStream]:
     """Return the client's and the server's end of a new connection."""
     near, far = MemoryStream(client, server), MemoryStream(server, client)
     near._other, far._other = far, near

@@ -1,8 +1,8 @@
 """The certification authorities of one run, the identities they issue, and the verifiers that trust them.
 
-Three authorities (deployment.md section 3): a public one for what devices see, an appliance one ("self-signed") for 443 and 5263
-behind a terminating balancer, and the user CA that issues device certificates. Each has a double with the same name and another
-key, whose certificates look right and must be refused.
+Three authorities: a public one for what devices see, an appliance one ("self-signed") for 443 and
+5263 behind a terminating balancer, and the user CA that issues device certificates. Each has a
+double with the same name and another key, whose certificates look right and must be refused.
 """
 
 from __future__ import annotations
@@ -10,14 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from ipaddress import IPv4Address, IPv6Address
 from typing import Literal
 
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from harness.net.address import Address
@@ -85,16 +89,23 @@ class Pki:
         return self._server_identity(self._public.select(ca), names, not_before, not_after)
 
     def node_identity(self, node: str) -> Identity:
-        """Issue a node's public certificate where no balancer ends TLS: the FQDN and every node of the cluster (1.8)."""
+        """Issue a node's public certificate where no balancer ends TLS: the FQDN and every node."""
         self._address_of(node)
         return self.public_identity(self._fqdn, *self._nodes, *self._nodes.values())
 
     def appliance_identity(
-        self, node: str, *, ca: Ca = "trusted", not_before: datetime | None = None, not_after: datetime | None = None
+        self,
+        node: str,
+        *,
+        ca: Ca = "trusted",
+        not_before: datetime | None = None,
+        not_after: datetime | None = None,
     ) -> Identity:
-        """Issue a node's "self-signed" certificate (443 and 5263 behind a terminating balancer): its name and address."""
+        """Issue a node's "self-signed" certificate, for 443 and 5263 behind a terminating balancer."""
         address = self._address_of(node)
-        return self._server_identity(self._appliance.select(ca), (node, address), not_before, not_after)
+        return self._server_identity(
+            self._appliance.select(ca), (node, address), not_before, not_after
+        )
 
     def device_identity(
         self,
@@ -140,7 +151,9 @@ class Pki:
         certificate = builder.sign(signer, SHA256())
         return Identity(
             chain_pem=(certificate.public_bytes(Encoding.PEM).decode("ascii"),),
-            key_pem=key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii"),
+            key_pem=key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(
+                "ascii"
+            ),
         )
 
     def server_verifier(self, server_name: str | Address, *, roots: Roots) -> Verify:
@@ -166,7 +179,9 @@ class Pki:
 
     def _address_of(self, node: str) -> Address:
         if node not in self._nodes:
-            raise ValueError(f"node {node!r} is not of this site; expected one of {', '.join(self._nodes)}")
+            raise ValueError(
+                f"node {node!r} is not of this site; expected one of {', '.join(self._nodes)}"
+            )
         return self._nodes[node]
 
     def _server_identity(
@@ -216,6 +231,13 @@ def _with_extensions(
         .add_extension(usage, critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_id), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_id),
+            critical=False,
+        )
     )
-    return builder.add_extension(x509.SubjectAlternativeName(names), critical=False) if names else builder
+    return (
+        builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        if names
+        else builder
+    )

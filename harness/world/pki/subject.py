@@ -1,4 +1,4 @@
-"""Whom a device certificate names: UPN first, then email (deployment.md section 3)."""
+"""Whom a device certificate names: UPN first, then email (the order of the vendor's user id attribute)."""
 
 from __future__ import annotations
 
@@ -37,12 +37,20 @@ def user_of(chain: tuple[bytes, ...]) -> str:
     try:
         extensions = x509.load_der_x509_certificate(chain[0]).extensions
         names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        upns = [_decode_upn(each.value) for each in names.get_values_for_type(x509.OtherName) if each.type_id == UPN]
+        upns = [
+            _decode_upn(each.value)
+            for each in names.get_values_for_type(x509.OtherName)
+            if each.type_id == UPN
+        ]
         emails = names.get_values_for_type(x509.RFC822Name)
     except x509.ExtensionNotFound:
-        raise VerificationError("the certificate has no subjectAltName: nobody is named", alert=_BAD_CERTIFICATE) from None
+        raise VerificationError(
+            "no subjectAltName: nobody is named", alert=_BAD_CERTIFICATE
+        ) from None
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
-        raise VerificationError(f"the certificate cannot be read: {error}", alert=_BAD_CERTIFICATE) from error
+        raise VerificationError(
+            f"the certificate cannot be read: {error}", alert=_BAD_CERTIFICATE
+        ) from error
     found = upns or emails
     if len(found) != 1:
         raise VerificationError(

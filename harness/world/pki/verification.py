@@ -1,6 +1,7 @@
 """Judges of certificate chains: path, dates, purpose and name; tlslite-ng checks none of these.
 
-RFC 5280 section 6 and RFC 9525, by cryptography's verifier; what it refuses is given the TLS alert that RFC 8446 section 6.2 names.
+RFC 5280 section 6 and RFC 9525, by cryptography's verifier; what it refuses is given the TLS alert
+that RFC 8446 section 6.2 names.
 """
 
 from __future__ import annotations
@@ -11,7 +12,13 @@ from ipaddress import ip_address
 from cryptography import x509
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, Store
+from cryptography.x509.verification import (
+    Criticality,
+    ExtensionPolicy,
+    Policy,
+    PolicyBuilder,
+    Store,
+)
 
 from harness.net.address import Address
 from harness.world.tls.identity import VerificationError, Verify
@@ -26,7 +33,9 @@ def server_verifier(
     roots: tuple[x509.Certificate, ...], *, server_name: str | Address, at: datetime
 ) -> Verify:
     """Judge chains of a server that must bear this name or address (also in its written form), at this instant."""
-    verifier = _policies(roots, at, ExtendedKeyUsageOID.SERVER_AUTH).build_server_verifier(_subject(server_name))
+    verifier = _policies(roots, at, ExtendedKeyUsageOID.SERVER_AUTH).build_server_verifier(
+        _subject(server_name)
+    )
     return _make(verifier, at, f"a server named {server_name}")
 
 
@@ -46,7 +55,9 @@ def _subject(server_name: str | Address) -> x509.DNSName | x509.IPAddress:
 def _policies(
     roots: tuple[x509.Certificate, ...], at: datetime, purpose: x509.ObjectIdentifier
 ) -> PolicyBuilder:
-    def check_purpose(_policy: Policy, _certificate: x509.Certificate, usage: x509.ExtendedKeyUsage) -> None:
+    def check_purpose(
+        _policy: Policy, _certificate: x509.Certificate, usage: x509.ExtendedKeyUsage
+    ) -> None:
         if purpose not in usage:
             raise ValueError(f"extended key usage lacks {purpose.dotted_string}")
 
@@ -65,12 +76,16 @@ def _policies(
     )
 
 
-def _make(verifier: verification.ServerVerifier | verification.ClientVerifier, at: datetime, role: str) -> Verify:
+def _make(
+    verifier: verification.ServerVerifier | verification.ClientVerifier, at: datetime, role: str
+) -> Verify:
     def verify(chain: tuple[bytes, ...]) -> None:
         try:
             leaf, *others = (x509.load_der_x509_certificate(der) for der in chain)
         except ValueError as error:
-            raise VerificationError(f"a certificate cannot be read: {error}", alert=_BAD_CERTIFICATE) from error
+            raise VerificationError(
+                f"a certificate cannot be read: {error}", alert=_BAD_CERTIFICATE
+            ) from error
         subject = leaf.subject.rfc4514_string()
         if not leaf.not_valid_before_utc <= at <= leaf.not_valid_after_utc:
             raise VerificationError(
@@ -82,6 +97,8 @@ def _make(verifier: verification.ServerVerifier | verification.ClientVerifier, a
         except verification.VerificationError as error:
             text = str(error)
             alert = _UNKNOWN_CA if "candidates exhausted" in text else _CERTIFICATE_UNKNOWN
-            raise VerificationError(f"{subject} does not hold for {role}: {text}", alert=alert) from error
+            raise VerificationError(
+                f"{subject} does not hold for {role}: {text}", alert=alert
+            ) from error
 
     return verify

@@ -1,7 +1,8 @@
 """tlslite-ng's slow leaf functions, done by pyca/cryptography instead: eight times as many mutual handshakes a second.
 
-Only what computes is replaced (AEAD, key agreement, signatures); every byte on the wire is still put together by tlslite-ng. The
-names replaced are private to tlslite-ng, so exactly one version is accepted, and `check_live` proves that each path is in use.
+Only what computes is replaced (AEAD, key agreement, signatures); every byte on the wire is still put
+together by tlslite-ng. The names replaced are private to it, so exactly one version is accepted, and
+`check_live` proves that each path is in use.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from tlslite.utils.python_ecdsakey import Python_ECDSAKey
 from tlslite.utils.python_eddsakey import Python_EdDSAKey
 from tlslite.utils.python_rsakey import Python_RSAKey
 
+from harness.world.tls.self_test import check_paths
+
 SUPPORTED_VERSION = "0.8.2"
 IMPLEMENTATION = "cryptography"
 """What `TLSConnection.getCipherImplementation()` answers for an accelerated cipher."""
@@ -40,7 +43,7 @@ _KEY_CURVES: Mapping[str, ec.EllipticCurve] = {
     "NIST521p": ec.SECP521R1(),
 }
 _HASHES: Mapping[str, hashes.HashAlgorithm] = {
-    "sha1": hashes.SHA1(),  # noqa: S303 (old peers ask for it)
+    "sha1": hashes.SHA1(),
     "sha224": hashes.SHA224(),
     "sha256": hashes.SHA256(),
     "sha384": hashes.SHA384(),
@@ -62,10 +65,10 @@ _slow_rsa_sign, _slow_rsa_verify = Python_RSAKey.sign, Python_RSAKey.verify
 class _Aead:
     """Looks like tlslite-ng's AESGCM and CHACHA20_POLY1305."""
 
-    isBlockCipher = False  # noqa: N815 (their names)
-    isAEAD = True  # noqa: N815
-    nonceLength = 12  # noqa: N815
-    tagLength = 16  # noqa: N815
+    isBlockCipher = False
+    isAEAD = True
+    nonceLength = 12
+    tagLength = 16
     implementation = IMPLEMENTATION
 
     def __init__(self, cipher: AESGCM | ChaCha20Poly1305, name: str) -> None:
@@ -105,12 +108,18 @@ def _public_value(self: Any, private: Any, point_format: str = "uncompressed") -
         case x25519.X25519PrivateKey():
             return bytearray(private.public_key().public_bytes_raw())
         case ec.EllipticCurvePrivateKey():
-            form = PublicFormat.CompressedPoint if point_format == "compressed" else PublicFormat.UncompressedPoint
+            form = (
+                PublicFormat.CompressedPoint
+                if point_format == "compressed"
+                else PublicFormat.UncompressedPoint
+            )
             return bytearray(private.public_key().public_bytes(Encoding.X962, form))
     return _slow_public_value(self, private, point_format)
 
 
-def _shared_key(self: Any, private: Any, peer_share: bytes, valid_point_formats: Any = ("uncompressed",)) -> Any:
+def _shared_key(
+    self: Any, private: Any, peer_share: bytes, valid_point_formats: Any = ("uncompressed",)
+) -> Any:
     share = bytes(peer_share)
     try:
         match private:
@@ -131,7 +140,9 @@ def _ecdsa_private(key: Any) -> ec.EllipticCurvePrivateKey | None:
     if curve is None:
         return None
     if not hasattr(key, "_fast_private"):
-        key._fast_private = ec.derive_private_key(int(key.private_key.privkey.secret_multiplier), curve)
+        key._fast_private = ec.derive_private_key(
+            int(key.private_key.privkey.secret_multiplier), curve
+        )
     private: ec.EllipticCurvePrivateKey = key._fast_private
     return private
 
@@ -152,8 +163,14 @@ def _ecdsa_verify(self: Any, signature: bytes, digest: bytes) -> Any:
     _calls["ecdsa verify"] += 1
     if not hasattr(self, "_fast_public"):
         point = self.public_key.pubkey.point
-        self._fast_public = ec.EllipticCurvePublicNumbers(int(point.x()), int(point.y()), curve).public_key()
-    return _holds(lambda: self._fast_public.verify(bytes(signature), bytes(digest), ec.ECDSA(Prehashed(algorithm))))
+        self._fast_public = ec.EllipticCurvePublicNumbers(
+            int(point.x()), int(point.y()), curve
+        ).public_key()
+    return _holds(
+        lambda: self._fast_public.verify(
+            bytes(signature), bytes(digest), ec.ECDSA(Prehashed(algorithm))
+        )
+    )
 
 
 def _eddsa_sign(self: Any, data: bytes) -> bytes:
@@ -175,7 +192,9 @@ def _rsa_scheme(
     """Say in cryptography's words how tlslite-ng wants to sign; None when only tlslite-ng knows."""
     if pad.lower() == "pkcs1":
         # Without a hash name, the DigestInfo is already in front of the digest.
-        return padding.PKCS1v15(), NoDigestInfo() if hash_name is None else Prehashed(_HASHES[hash_name])
+        return padding.PKCS1v15(), NoDigestInfo() if hash_name is None else Prehashed(
+            _HASHES[hash_name]
+        )
     if pad.lower() == "pss" and hash_name is not None and salt_bytes is not None:
         algorithm = _HASHES[hash_name]
         return padding.PSS(padding.MGF1(algorithm), salt_bytes), Prehashed(algorithm)
@@ -183,7 +202,11 @@ def _rsa_scheme(
 
 
 def _rsa_sign(
-    self: Any, data: bytes, padding: str = "pkcs1", hashAlg: str | None = None, saltLen: int | None = None  # noqa: N803
+    self: Any,
+    data: bytes,
+    padding: str = "pkcs1",
+    hashAlg: str | None = None,
+    saltLen: int | None = None,
 ) -> Any:
     scheme = _rsa_scheme(padding, hashAlg, saltLen)
     if scheme is None or not self.p:
@@ -209,8 +232,8 @@ def _rsa_verify(
     signature: bytes,
     data: bytes,
     padding: str = "pkcs1",
-    hashAlg: str | None = None,  # noqa: N803
-    saltLen: int | None = None,  # noqa: N803
+    hashAlg: str | None = None,
+    saltLen: int | None = None,
 ) -> Any:
     scheme = _rsa_scheme(padding, hashAlg, saltLen)
     # SHA-1 has a second encoding, and a key for PSS alone has rules, that tlslite-ng takes care of.
@@ -249,21 +272,33 @@ _PATCHES: tuple[tuple[Any, str, Any], ...] = (
 )
 
 
+def _lost() -> list[str]:
+    return [
+        f"{owner.__name__}.{name}"
+        for owner, name, new in _PATCHES
+        if getattr(owner, name, None) is not new
+    ]
+
+
 def install() -> None:
     """Replace the slow functions, for the whole process; doing it again changes nothing.
 
     Raises:
         RuntimeError: another version of tlslite-ng is installed.
     """
+    if not _lost():
+        return
     installed = version("tlslite-ng")
     if installed != SUPPORTED_VERSION:
         raise RuntimeError(
-            f"tlslite-ng {installed} is installed; the acceleration knows the private names of {SUPPORTED_VERSION} only:"
-            f" pip install tlslite-ng=={SUPPORTED_VERSION}"
+            f"tlslite-ng {installed} is installed; the acceleration knows the private names of"
+            f" {SUPPORTED_VERSION} only: pip install tlslite-ng=={SUPPORTED_VERSION}"
         )
     for owner, name, replacement in _PATCHES:
         if not hasattr(owner, name):
-            raise RuntimeError(f"tlslite-ng has no {owner.__name__}.{name} to replace; reinstall {SUPPORTED_VERSION}")
+            raise RuntimeError(
+                f"tlslite-ng has no {owner.__name__}.{name} to replace; reinstall {SUPPORTED_VERSION}"
+            )
         setattr(owner, name, replacement)
 
 
@@ -278,10 +313,8 @@ def check_live() -> None:
     Raises:
         RuntimeError: one does not; the text names it.
     """
-    from harness.world.tls.self_test import check_paths  # noqa: PLC0415 (it makes keys; nobody else needs it)
-
-    replaced = {f"{owner.__name__}.{name}": getattr(owner, name) is new for owner, name, new in _PATCHES}
-    lost = [name for name, is_live in replaced.items() if not is_live]
-    if lost:
-        raise RuntimeError(f"not accelerated: {', '.join(lost)}; call install() and let nothing replace them after it")
+    if lost := _lost():
+        raise RuntimeError(
+            f"not accelerated: {', '.join(lost)}; call install() and let nothing replace them after it"
+        )
     check_paths(calls)

@@ -1,7 +1,7 @@
 """One tlslite-ng connection on a memory socket: certificates judged as they arrive, half-close, secrets tapped.
 
-Sans-I/O: bytes go in through `MemorySocket.incoming` and come out of `MemorySocket.outgoing`. Its methods are tlslite-ng's
-generators, which yield 0 when they need more bytes.
+Sans-I/O: bytes go in through `MemorySocket.incoming` and come out of `MemorySocket.outgoing`. Its
+methods are tlslite-ng's generators, which yield 0 when they need more bytes.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from harness.world.tls import key_tap
 from harness.world.tls.alert import AlertDescription
 from harness.world.tls.identity import VerificationError, Verify
 
+TLS10 = (3, 1)
 TLS12 = (3, 3)
 TLS13 = (3, 4)
 
@@ -73,7 +74,7 @@ class _CloseNotifyError(Exception):
 
 
 class Connection(TLSConnection):  # type: ignore[misc]
-    """A TLSConnection that judges certificates when they arrive and keeps its write side after the peer's close_notify."""
+    """A TLSConnection that judges certificates on arrival and still writes after a close_notify."""
 
     def __init__(
         self,
@@ -136,7 +137,9 @@ class Connection(TLSConnection):  # type: ignore[misc]
                 raise _CloseNotifyError
             yield result
 
-    def _getMsg(self, expectedType: Any, secondaryType: Any = None, constructorType: Any = None) -> Iterator[Any]:  # noqa: N803 (their names)
+    def _getMsg(
+        self, expectedType: Any, secondaryType: Any = None, constructorType: Any = None
+    ) -> Iterator[Any]:
         for result in super()._getMsg(expectedType, secondaryType, constructorType):
             if isinstance(result, ClientHello):
                 self.client_random = bytes(result.random)
@@ -146,12 +149,18 @@ class Connection(TLSConnection):  # type: ignore[misc]
 
     def _judge(self, message: Any) -> Iterator[int]:
         chain = message.cert_chain
-        self.peer_chain = tuple(bytes(certificate.bytes) for certificate in chain.x509List) if chain else ()
+        self.peer_chain = (
+            tuple(bytes(certificate.bytes) for certificate in chain.x509List) if chain else ()
+        )
         if not self.peer_chain:
             if self._is_certificate_required:
                 # RFC 8446 section 4.4.2.4; RFC 5246 section 7.4.6.
                 is_new = self.version > TLS12
-                alert = AlertDescription.CERTIFICATE_REQUIRED if is_new else AlertDescription.HANDSHAKE_FAILURE
+                alert = (
+                    AlertDescription.CERTIFICATE_REQUIRED
+                    if is_new
+                    else AlertDescription.HANDSHAKE_FAILURE
+                )
                 yield from self._sendError(alert, "the client sent no certificate")
             return
         if self._verify is None:
@@ -160,27 +169,43 @@ class Connection(TLSConnection):  # type: ignore[misc]
             self._verify(self.peer_chain)
         except VerificationError as error:
             if self._client and self.version > TLS12:
-                # From the ServerHello on, a client's alerts are protected (RFC 8446 section 6); tlslite-ng switches later.
+                # RFC 8446 section 6: alerts are protected as soon as keys exist; tlslite-ng
+                # would switch to them later.
                 self._changeWriteState()
             yield from self._sendError(error.alert, str(error))
         except Exception as error:
             self.callback_failure = error
             raise
 
-    def _sendMsg(self, msg: Any, randomizeFirstBlock: bool = True, update_hashes: bool = True) -> Iterator[int]:  # noqa: FBT001, FBT002, N803
+    def _sendMsg(self, msg: Any, *details: Any, **named: Any) -> Iterator[int]:
         if isinstance(msg, ClientHello) and not self.client_random:
             self.client_random = bytes(msg.random)
             if self._shape_hello is not None:
                 self._shape_hello(msg)
-        yield from super()._sendMsg(msg, randomizeFirstBlock, update_hashes)
+                # RFC 8446 section 5.1, and what BoringSSL does for 1.2 too: the first record names TLS 1.0.
+                self.version, newest = TLS10, self.version
+                yield from super()._sendMsg(msg, *details, **named)
+                self.version = newest
+                return
+        yield from super()._sendMsg(msg, *details, **named)
 
     def _queue_message(self, msg: Any) -> None:
         if isinstance(msg, CertificateRequest):
-            # With compression off, tlslite-ng 0.8.2 still names it with an empty list, which RFC 8879 section 3 forbids.
-            msg.extensions = [each for each in msg.extensions if each.extType != ExtensionType.compress_certificate]
+            # With compression off, tlslite-ng 0.8.2 still names it, with an empty list, which
+            # RFC 8879 section 3 forbids.
+            msg.extensions = [
+                each
+                for each in msg.extensions
+                if each.extType != ExtensionType.compress_certificate
+            ]
         super()._queue_message(msg)
 
 
 def _is_close_notify(result: Any) -> bool:
     header, parser = result
-    return header.type == ContentType.alert and len(parser.bytes) == 2 and parser.bytes[1] == AlertDescription.CLOSE_NOTIFY
+    body = parser.bytes
+    return (
+        header.type == ContentType.alert
+        and len(body) == 2
+        and body[1] == AlertDescription.CLOSE_NOTIFY
+    )

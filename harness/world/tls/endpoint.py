@@ -1,7 +1,8 @@
 """One TLS endpoint over a byte stream.
 
-It works over any Stream, so TLS inside a TLS tunnel is `open_client(outer, ...)`. In TLS 1.3 a client has finished its handshake
-before the server has judged its certificate: the server's refusal is then the TlsError of the client's first `read`.
+It works over any Stream, so TLS inside a TLS tunnel is `open_client(outer, ...)`. In TLS 1.3 a client
+has finished its handshake before the server has judged its certificate: the server's refusal is then
+the TlsError of the client's first `read`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import ip_address
 from typing import Any, Literal
 
@@ -29,10 +30,18 @@ from harness.net.address import Endpoint
 from harness.world.host import Stream
 from harness.world.tls import acceleration
 from harness.world.tls.alert import TlsError, name_alert
+from harness.world.tls.android import profile_of, shape
 from harness.world.tls.connection import TLS12, TLS13, Connection
 from harness.world.tls.identity import Identity, KeyTap, Verify
 
-__all__ = ["ClientSettings", "ServerSettings", "TlsError", "TlsStream", "open_client", "open_server"]
+__all__ = [
+    "ClientSettings",
+    "ServerSettings",
+    "TlsError",
+    "TlsStream",
+    "open_client",
+    "open_server",
+]
 
 Version = Literal["1.2", "1.3"]
 
@@ -40,7 +49,6 @@ _CLOSE_TIMEOUT_S = 1
 _RECORD_BYTES = 1 << 14
 _READ_BYTES = 1 << 16
 _CODES = {"1.2": TLS12, "1.3": TLS13}
-_NAMES: dict[tuple[int, int], Version] = {TLS12: "1.2", TLS13: "1.3"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +186,7 @@ class TlsStream:
         except ConnectionError:
             await self._carrier.close()
             raise
-        self._version = _NAMES[tuple(self._connection.version)]
+        self._version = "1.3" if self._connection.version > TLS12 else "1.2"
 
     async def _drive(self, steps: Iterator[Any]) -> Any:
         """Run one of the connection's generators, moving bytes between it and the carrier."""
@@ -227,18 +235,26 @@ class TlsStream:
             case TLSLocalAlert():
                 reason = f": {error.message}" if error.message else ""
                 alert = int(error.description)
-                return TlsError(f"TLS of {ends}: sent alert {name_alert(alert)}{reason}", alert=alert)
+                return TlsError(
+                    f"TLS of {ends}: sent alert {name_alert(alert)}{reason}", alert=alert
+                )
             case TLSRemoteAlert():
                 alert = int(error.description)
-                return TlsError(f"TLS of {ends}: received alert {name_alert(alert)}", alert=alert, received=True)
+                return TlsError(
+                    f"TLS of {ends}: received alert {name_alert(alert)}", alert=alert, received=True
+                )
             case TLSAbruptCloseError():
-                return TlsError(f"TLS of {ends}: the peer ended the connection without close_notify")
+                return TlsError(
+                    f"TLS of {ends}: the peer ended the connection without close_notify"
+                )
             case ConnectionError():
                 return error
         return TlsError(f"TLS of {ends}: {type(error).__name__}: {error}")
 
 
-async def open_client(stream: Stream, settings: ClientSettings, *, keys: KeyTap, timeout_ns: int) -> TlsStream:
+async def open_client(
+    stream: Stream, settings: ClientSettings, *, keys: KeyTap, timeout_ns: int
+) -> TlsStream:
     """Do the client's handshake over a stream.
 
     Whatever fails, the stream is closed: in order after an alert, with RST after a time-out.
@@ -248,11 +264,12 @@ async def open_client(stream: Stream, settings: ClientSettings, *, keys: KeyTap,
         TimeoutError: it did not finish in time.
         ConnectionError: the stream broke.
     """
-    shape = None
+    profile = profile_of(settings.android) if settings.android is not None else None
+    version: Version = settings.version if profile is None or profile.has_tls13 else "1.2"
     connection = Connection(
         verify=settings.verify,
         is_certificate_required=False,
-        shape_hello=shape,
+        shape_hello=None if profile is None else partial(shape, profile=profile),
         sink=_sink(stream, keys),
     )
     acceleration.install()
@@ -261,7 +278,7 @@ async def open_client(stream: Stream, settings: ClientSettings, *, keys: KeyTap,
     handshake = connection.handshakeClientCert(
         chain,
         key,
-        settings=_handshake_settings(settings.version),
+        settings=_handshake_settings(version),
         serverName=_host_name(settings.server_name),
         alpn=_protocols(settings.alpn),
         async_=True,
@@ -270,7 +287,9 @@ async def open_client(stream: Stream, settings: ClientSettings, *, keys: KeyTap,
     return tls
 
 
-async def open_server(stream: Stream, settings: ServerSettings, *, keys: KeyTap, timeout_ns: int) -> TlsStream:
+async def open_server(
+    stream: Stream, settings: ServerSettings, *, keys: KeyTap, timeout_ns: int
+) -> TlsStream:
     """Do the server's handshake over a stream; errors and closing as in `open_client`."""
     connection = Connection(
         verify=settings.verify,
@@ -294,7 +313,13 @@ async def open_server(stream: Stream, settings: ServerSettings, *, keys: KeyTap,
 
 def _sink(stream: Stream, keys: KeyTap) -> Any:
     def sink(client_random: bytes, label: str, secret: bytes) -> None:
-        keys.secret(local=stream.local, peer=stream.peer, client_random=client_random, label=label, secret=secret)
+        keys.secret(
+            local=stream.local,
+            peer=stream.peer,
+            client_random=client_random,
+            label=label,
+            secret=secret,
+        )
 
     return sink
 

@@ -35,6 +35,8 @@ class VerificationError(Exception):
 class KeyTap(Protocol):
     """Receives every secret as soon as an endpoint knows it."""
 
-    def secret(self, *, local: Endpoint, peer: Endpoint, client_random: bytes, label: str, secret: bytes) -> None:
+    def secret(
+        self, *, local: Endpoint, peer: Endpoint, client_random: bytes, label: str, secret: bytes
+    ) -> None:
         """One NSS key log line of the connection with these ends (of the carrier, for TLS in a tunnel)."""
         ...

@@ -1,8 +1,8 @@
 """Every secret of a tlslite-ng connection, reported the moment it is known.
 
-Two record-layer methods see all of them: `calcPendingStates` (TLS 1.2) and `calcTLS1_3PendingState` (TLS 1.3, called with the
-handshake traffic secrets first and the application traffic secrets second). The handshake secrets exist nowhere else, and without
-them the certificates of TLS 1.3 stay unread.
+Two record-layer methods see all of them: `calcPendingStates` (TLS 1.2) and `calcTLS1_3PendingState`
+(TLS 1.3, called with the handshake traffic secrets first and the application traffic secrets second).
+The handshake secrets exist nowhere else, and without them the certificates of TLS 1.3 stay unread.
 """
 
 from __future__ import annotations
@@ -33,7 +33,11 @@ def attach(record_layer: Any, *, client_random: Callable[[], bytes], sink: Sink)
     reported: list[str] = []
 
     def pending_states(
-        cipher_suite: int, master_secret: bytes, client: bytes, server: bytes, implementations: list[str]
+        cipher_suite: int,
+        master_secret: bytes,
+        client: bytes,
+        server: bytes,
+        implementations: list[str],
     ) -> None:
         if "CLIENT_RANDOM" not in reported:
             reported.append("CLIENT_RANDOM")
@@ -45,7 +49,9 @@ def attach(record_layer: Any, *, client_random: Callable[[], bytes], sink: Sink)
     ) -> None:
         labels = next(remaining, None)
         if labels is None:
-            raise AssertionError("tlslite-ng installed a third pair of TLS 1.3 secrets; the key tap knows two")
+            raise AssertionError(
+                "tlslite-ng installed a third pair of TLS 1.3 secrets; the key tap knows two"
+            )
         for label, secret in zip(labels, (client_secret, server_secret), strict=True):
             sink(client_random(), label, bytes(secret))
         tls13(cipher_suite, client_secret, server_secret, implementations)

@@ -38,7 +38,9 @@ def check_paths(calls: Callable[[], Mapping[str, int]]) -> None:
     for operation, count in expected.items():
         counted = after.get(operation, 0) - before.get(operation, 0)
         if counted < count:
-            raise RuntimeError(f"acceleration not in use: {operation} ran {counted} times; expected {count} or more")
+            raise RuntimeError(
+                f"acceleration not in use: {operation} ran {counted} times; expected {count} or more"
+            )
 
 
 def _operations() -> Iterator[tuple[str, bool]]:
@@ -46,17 +48,27 @@ def _operations() -> Iterator[tuple[str, bool]]:
         key_bytes, _, create = RecordLayer._getCipherSettings(suite)
         cipher = create(bytearray(key_bytes), ["python"])
         sealed = cipher.seal(bytearray(12), bytearray(b"plain"), bytearray(b"header"))
-        yield f"seal, open: {cipher.name}", cipher.open(bytearray(12), sealed, bytearray(b"header")) == b"plain"
+        yield (
+            f"seal, open: {cipher.name}",
+            cipher.open(bytearray(12), sealed, bytearray(b"header")) == b"plain",
+        )
         sealed[0] ^= 1
-        yield f"open: {cipher.name}, altered", cipher.open(bytearray(12), sealed, bytearray(b"header")) is None
+        yield (
+            f"open: {cipher.name}, altered",
+            cipher.open(bytearray(12), sealed, bytearray(b"header")) is None,
+        )
     for group in (GroupName.x25519, GroupName.secp256r1, GroupName.secp384r1, GroupName.secp521r1):
         yield f"agree: {GroupName.toStr(group)}", _agrees(group)
     digest = secureHash(bytearray(b"message"), "sha256")
     p256 = _key(ec.generate_private_key(ec.SECP256R1()))
     yield from _signatures("ecdsa", p256.sign, p256.verify, digest, (None, "sha256", None))
     edwards = _key(ed25519.Ed25519PrivateKey.generate())
-    yield from _signatures("eddsa", edwards.hashAndSign, edwards.hashAndVerify, digest, (None, "intrinsic", None))
-    rsa_key = _key(rsa.generate_private_key(65537, 1024))  # short, for speed: it signs two test messages
+    yield from _signatures(
+        "eddsa", edwards.hashAndSign, edwards.hashAndVerify, digest, (None, "intrinsic", None)
+    )
+    rsa_key = _key(
+        rsa.generate_private_key(65537, 1024)
+    )  # short, for speed: it signs two test messages
     yield from _signatures("rsa", rsa_key.sign, rsa_key.verify, digest, ("pss", "sha256", 32))
     yield from _signatures("rsa", rsa_key.sign, rsa_key.verify, digest, ("pkcs1", "sha256", 0))
 
@@ -68,7 +80,9 @@ def _agrees(group: int) -> bool:
     return bool(shared == far.calc_shared_key(theirs, near.calc_public_value(ours)))
 
 
-def _signatures(kind: str, sign: Any, verify: Any, digest: bytes, scheme: tuple[Any, ...]) -> Iterator[tuple[str, bool]]:
+def _signatures(
+    kind: str, sign: Any, verify: Any, digest: bytes, scheme: tuple[Any, ...]
+) -> Iterator[tuple[str, bool]]:
     signature = sign(digest, *scheme)
     yield f"{kind} sign, {kind} verify: {scheme}", bool(verify(signature, digest, *scheme))
     altered = bytearray(digest)
