@@ -3,11 +3,11 @@
 Each is a whole, orderly conversation in few packets, one after the other, so that the judge can be certain of all:
 
     destination  NODE sends a SYN to FORBIDDEN (V15)
-    header       DEVICE asks BALANCER, which tells NODE an untrue RemotePort and OTHER_NODE's address (V07);
+    header       NODE asks BALANCER, which tells NODE an untrue RemotePort and OTHER_NODE's address (V07);
                  BALANCER sends NODE two RemotePort lines (V08)
-    call-back    NODE asks BALANCER, which truly tells NODE so; NODE asks OTHER_NODE for the certificate (V05)
+    call-back    so NODE asks OTHER_NODE for a certificate, while its own connection is behind the request (V05)
     admin port   DEVICE reaches NODE's admin port (V09)
-    handshake    NODE opens a tunnel to DEVICE without asking for a certificate (V11)
+    handshake    NODE opens a tunnel for DEVICE without asking for a certificate (V11)
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ from harness.world.tls.endpoint import (
 )
 
 _NAME = "canary.invalid"
-_UNTRUE = "untrue"
 _ASTRAY = "astray"
 _TWICE = "twice"
 """Applications that the canary's requests name: which violation they are."""
@@ -90,7 +89,6 @@ class Canary:
 
     async def _converse(self) -> None:
         service = Endpoint(canary.BALANCER, SERVICE_PORT)
-        await self._exchange(self._device, service, self._build_sign_in(_UNTRUE))
         await self._exchange(self._node, service, self._build_sign_in(_ASTRAY))
         twice = ((REMOTE_PORT.encode(), str(_KEY).encode()),) * 2
         headers = ((FORWARDED_FOR.encode(), str(canary.NODE).encode()), *twice)
@@ -123,13 +121,11 @@ class Canary:
 
     async def _serve_balancer(self, stream: Stream) -> None:
         async def respond(request: Request) -> Response:
-            client = stream.peer
-            if sign_in.find_app(request.target) == _UNTRUE:
-                client = Endpoint(canary.OTHER_NODE, client.port ^ 1)
+            untrue = Endpoint(canary.OTHER_NODE, stream.peer.port ^ 1)
             headers = (
                 *request.headers,
-                (FORWARDED_FOR.encode(), str(client.address).encode()),
-                (REMOTE_PORT.encode(), str(client.port).encode()),
+                (FORWARDED_FOR.encode(), str(untrue.address).encode()),
+                (REMOTE_PORT.encode(), str(untrue.port).encode()),
             )
             forwarded = Request(method=request.method, target=request.target, headers=headers)
             answer = await self._exchange(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
@@ -23,6 +23,7 @@ from harness.world.actors.http1 import Response
 from harness.world.actors.setting import Setting
 from harness.world.pki.pki import Pki
 from tests.world.memory_wire import MemoryClock, MemoryWire
+from tests.world.wiretap import requests
 
 FQDN = "access.example.com"
 NODES = {"node1": "10.20.1.1", "node2": "10.20.1.2", "node3": "10.20.1.3"}
@@ -80,13 +81,19 @@ def single_node(**page: Any) -> Site:
     )
 
 
-def make_setting(site: Site, defects: Iterable[str] = (), *, timeout_ns: int = LONG_NS) -> Setting:
+def make_setting(
+    site: Site,
+    defects: Iterable[str] = (),
+    *,
+    timeout_ns: int = LONG_NS,
+    keys: MemoryKeys | None = None,
+) -> Setting:
     """A setting with certificates of its own."""
     return Setting(
         site=site,
         pki=Pki(fqdn=site.fqdn, nodes=site.nodes, now_ns=MemoryClock().now_ns()),
         defects=frozenset(defects),
-        keys=MemoryKeys(),
+        keys=keys or MemoryKeys(),
         proxy_key=b"k" * 32,
         timeout_ns=timeout_ns,
     )
@@ -97,10 +104,14 @@ class Stage:
     """A running deployment."""
 
     wire: MemoryWire
+    keys: MemoryKeys
     setting: Setting
     device: Android
     attacker: Attacker
-    others: dict[str, Android] = field(default_factory=dict)
+
+    def requests(self, server: str) -> tuple[tuple[str, ...], ...]:
+        """The lines of each request that a server (`ADDRESS:PORT`) got."""
+        return requests(self.wire, self.keys.sessions, server)
 
     async def sign_in(self, **step: Any) -> tuple[Response, ...]:
         """What the device is answered."""
@@ -134,7 +145,8 @@ async def stage(
     """Every actor of a site, started; stopped at the end, when nothing may be left and no serve may have raised."""
     names = {name: site.resolve(name) for name in (site.fqdn, *site.names)}
     wire = MemoryWire(names)
-    setting = make_setting(site, defects, timeout_ns=timeout_ns)
+    keys = MemoryKeys()
+    setting = make_setting(site, defects, timeout_ns=timeout_ns, keys=keys)
     servers: list[Any] = []
     for name, address in site.nodes.items():
         host = wire.host(name, address)
@@ -149,7 +161,7 @@ async def stage(
     pixel = Android(wire.host("pixel", DEVICE), "pixel", plan, setting)
     attacker = Attacker(wire.host("mallory", ATTACKER), setting)
     try:
-        yield Stage(wire, setting, pixel, attacker)
+        yield Stage(wire, keys, setting, pixel, attacker)
     finally:
         for server in reversed(servers):
             await server.stop()
