@@ -73,13 +73,19 @@ class Source:
 
     def look(self, size: int, *, skip: int = 0) -> bytes:
         """The next `size` bytes after `skip` bytes, without taking them; fewer at the end of the file."""
-        self.has(skip + size)
-        begin = self._position + skip
-        return bytes(self._buffer[begin : begin + size])
+        end = self._position + skip + size
+        if end > len(self._buffer):
+            self.has(skip + size)
+            end = self._position + skip + size
+        return bytes(self._buffer[end - size : end])
+
+    def skip(self, size: int) -> None:
+        """Take bytes that were looked at."""
+        self._position += size
+        self.offset += size
 
     def take(self, size: int) -> bytes:
         """The next `size` bytes; fewer at the end of the file."""
         data = self.look(size)
-        self._position += len(data)
-        self.offset += len(data)
+        self.skip(len(data))
         return data

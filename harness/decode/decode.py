@@ -13,7 +13,7 @@ from harness.capture.annotation import decode_annotations
 from harness.capture.keylog import Secrets
 from harness.capture.ledger import ETHER_TYPE as SENTINEL
 from harness.capture.ledger import find_freezes, parse_sentinel
-from harness.capture.pcapng import read_blocks
+from harness.capture.pcapng import read_blocks, read_keys
 from harness.decode.frame import TCP, FrameDecoder
 from harness.decode.layers import LayerStack
 from harness.decode.reassembly import Reassembler, TcpConnection
@@ -33,9 +33,9 @@ def decode(stream: BinaryIO, *, key_log: bytes = b"") -> Trace:
         stream = BytesIO(stream.read())
     start = stream.tell()
     secrets = Secrets()
-    for block in read_blocks(stream):
-        if isinstance(block, blocks.Keys) and block.kind == blocks.TLS_KEY_LOG:
-            secrets.add(block.data)
+    for keys in read_keys(stream):
+        if keys.kind == blocks.TLS_KEY_LOG:
+            secrets.add(keys.data)
     secrets.add(key_log)
     stream.seek(start)
     decoder = _Decoder(secrets)

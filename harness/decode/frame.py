@@ -33,7 +33,7 @@ _AUTHENTICATION = 51
 _MAX_EXTENSIONS = 16
 
 _IPV4 = struct.Struct(">BxHHHxB2x4s4s")
-_TCP = struct.Struct(">HHIIHH")
+_TCP = struct.Struct(">HHIIH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,12 @@ class Segment:
     number: PacketNumber
     time_ns: int
     flow: Flow
+    source: bytes
+    """Address and port of the sender, as in the packet: cheaper to compare than an Endpoint."""
+    destination: bytes
     seq: int
     ack: int
     flags: int
-    window: int
     data: bytes
     """What was captured of the payload."""
     size: int
@@ -57,8 +59,8 @@ class Segment:
 class _Datagram:
     """The IP header, read."""
 
-    src: Address
-    dst: Address
+    src: bytes
+    dst: bytes
     protocol: int
     offset: int
     """Where the transport header begins."""
@@ -73,7 +75,7 @@ class FrameDecoder:
     def __init__(self) -> None:
         """Begin with nothing met."""
         self._addresses: dict[bytes, Address] = {}
-        self._flows: dict[tuple[Address, Address, int, int, int], Flow] = {}
+        self._flows: dict[tuple[bytes, bytes, int, int, int], Flow] = {}
 
     def decode(
         self, link_type: int, data: bytes, *, number: int, time_ns: int, tap: str, size: int
@@ -129,7 +131,7 @@ class FrameDecoder:
             if len(have) >= 4:
                 flow = self._flow(ip.src, ip.dst, TCP, *struct.unpack_from(">HH", have))
             return _packet(bare, flow, note=_short("TCP", have, sent)), None
-        src_port, dst_port, seq, ack, bits, window = _TCP.unpack_from(have)
+        src_port, dst_port, seq, ack, bits = _TCP.unpack_from(have)
         flow = self._flow(ip.src, ip.dst, TCP, src_port, dst_port)
         header = (bits >> 12) * 4
         flags = bits & 0x1FF
@@ -139,7 +141,10 @@ class FrameDecoder:
         size = sent - header
         note = "cut by snaplen" if len(payload) < size else None
         packet = _packet(bare, flow, flags=flags, payload_size=size, note=note)
-        return packet, Segment(bare.number, bare.time_ns, flow, seq, ack, flags, window, payload, size)
+        source, destination = ip.src + have[:2], ip.dst + have[2:4]
+        return packet, Segment(
+            bare.number, bare.time_ns, flow, source, destination, seq, ack, flags, payload, size
+        )
 
     def _decode_ip(self, ether_type: int, data: bytes, offset: int, limit: int) -> _Datagram | str:
         """The IP header at `offset`; no datagram reaches beyond `limit`, the size of its frame on the wire."""
@@ -163,7 +168,7 @@ class FrameDecoder:
             return f"bad IPv4 length {length}"
         note = "fragment" if fragment & 0x3FFF else None
         end = min(offset + size, max(limit, len(data)))
-        return _Datagram(self._address(src), self._address(dst), protocol, offset + header, end, note)
+        return _Datagram(src, dst, protocol, offset + header, end, note)
 
     def _decode_ipv6(self, data: bytes, offset: int, limit: int) -> _Datagram | str:
         # RFC 8200 section 3
@@ -172,8 +177,8 @@ class FrameDecoder:
         if data[offset] >> 4 != 6:
             return f"bad IPv6 version {data[offset] >> 4}"
         length, protocol = struct.unpack_from(">HB", data, offset + 4)
-        src = self._address(data[offset + 8 : offset + 24])
-        dst = self._address(data[offset + 24 : offset + 40])
+        src = data[offset + 8 : offset + 24]
+        dst = data[offset + 24 : offset + 40]
         # A length of 0 is a jumbogram (RFC 2675), or offload; both fill the frame.
         end = min(offset + 40 + length, max(limit, len(data))) if length else len(data)
         here = offset + 40
@@ -214,11 +219,18 @@ class FrameDecoder:
             self._addresses[raw] = address
         return address
 
-    def _flow(self, src: Address, dst: Address, protocol: int, src_port: int, dst_port: int) -> Flow:
+    def _flow(self, src: bytes, dst: bytes, protocol: int, src_port: int, dst_port: int) -> Flow:
+        # Keyed by bytes: hashing an address object costs more than decoding its packet.
         key = (src, dst, protocol, src_port, dst_port)
         flow = self._flows.get(key)
         if flow is None:
-            flow = Flow(src=src, dst=dst, protocol=protocol, src_port=src_port, dst_port=dst_port)
+            flow = Flow(
+                src=self._address(src),
+                dst=self._address(dst),
+                protocol=protocol,
+                src_port=src_port,
+                dst_port=dst_port,
+            )
             self._flows[key] = flow
         return flow
 

@@ -29,6 +29,8 @@ MAX_HEAD_SIZE = 256 << 10
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;.*)?", re.DOTALL)
 _REQUEST_START = re.compile(rb"[A-Z]{3,16} [^\s]+ HTTP/1\.[01]\r?\n")
 _RESPONSE_START = re.compile(rb"HTTP/1\.[01] [0-9]{3}")
+_REQUEST_PREFIX = re.compile(rb"[A-Z]{1,16}(?: [^\s]*(?: [HTP/1.0]{0,8}\r?)?)?")
+_RESPONSE_PREFIX = re.compile(rb"H(?:T(?:T(?:P(?:/(?:1(?:\.(?:[01](?: [0-9]{0,2})?)?)?)?)?)?)?)?")
 
 
 class State(Enum):
@@ -240,12 +242,12 @@ class Reader:
 
     def _step_seek(self) -> bool:
         """After a gap a message is only believed where a segment or record begins with one."""
+        client = self.side == "client"
         start = self.lane.look(MAX_HEAD_SIZE)
-        pattern = _REQUEST_START if self.side == "client" else _RESPONSE_START
-        if pattern.match(start):
+        if (_REQUEST_START if client else _RESPONSE_START).match(start):
             self.state = State.START
             return True
-        if b"\n" in start or len(start) >= MAX_HEAD_SIZE:
+        if not (_REQUEST_PREFIX if client else _RESPONSE_PREFIX).fullmatch(start):
             self.lane.take(len(self.lane))
         return False
 

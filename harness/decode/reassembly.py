@@ -14,9 +14,8 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 from harness.decode.direction import MAX_AHEAD, Direction, Piece
 from harness.decode.frame import ACK, FIN, RST, SYN, Segment
-from harness.net.address import Endpoint
 from harness.trace.http import Malformed
-from harness.trace.packet import Flow, PacketNumber
+from harness.trace.packet import PacketNumber
 from harness.trace.tls import Side
 
 _PATIENCE = 256
@@ -53,10 +52,12 @@ class _Waiting:
 class TcpConnection(Generic[R]):
     """One four-tuple from its first packet to its end; made and fed by the Reassembler."""
 
-    def __init__(self, client: Endpoint, server: Endpoint, receiver: R) -> None:
-        """Begin before the first packet."""
-        self.client = client
-        self.server = server
+    def __init__(self, first: Segment, receiver: R) -> None:
+        """Begin before the first packet, which tells who is the client."""
+        from_client = _is_from_client(first)
+        self.client = first.flow.source if from_client else first.flow.destination
+        self.server = first.flow.destination if from_client else first.flow.source
+        self._client_key = first.source if from_client else first.destination
         self.receiver = receiver
         self.packets: list[PacketNumber] = []
         self.opened_ns = 0
@@ -96,15 +97,14 @@ class TcpConnection(Generic[R]):
         """Conflicting copies and impossible places, of both directions."""
         return (*self._client.malformed, *self._server.malformed)
 
-    def side_of(self, flow: Flow) -> Side:
-        """Who sent a packet of this flow."""
-        return "client" if flow.source == self.client else "server"
+    def _side_of(self, segment: Segment) -> Side:
+        return "client" if segment.source == self._client_key else "server"
 
     def is_new_connection(self, segment: Segment) -> bool:
         """Whether this packet opens another connection on the same four-tuple."""
         if not segment.flags & SYN or segment.flags & RST:
             return False
-        side = self.side_of(segment.flow)
+        side = self._side_of(segment)
         mine, other = self._both(side)
         if segment.flags & ACK:
             return self.closed != "open" and mine.isn not in (None, segment.seq)
@@ -121,7 +121,7 @@ class TcpConnection(Generic[R]):
 
     def handle(self, segment: Segment) -> None:
         """Take in the next packet."""
-        side = self.side_of(segment.flow)
+        side = self._side_of(segment)
         mine, other = self._both(side)
         if not self.packets:
             self.opened_ns = segment.time_ns
@@ -288,17 +288,16 @@ class Reassembler(Generic[R]):
     def __init__(self, make_receiver: Callable[[], R]) -> None:
         """Make one receiver for each connection."""
         self._make_receiver = make_receiver
-        self._present: dict[tuple[str, Endpoint, Endpoint], TcpConnection[R]] = {}
+        self._present: dict[tuple[str, bytes, bytes], TcpConnection[R]] = {}
         self._all: list[tuple[str, TcpConnection[R]]] = []
 
     def feed(self, tap: str, segment: Segment) -> None:
         """Take in the next segment of any connection."""
-        source, destination = segment.flow.source, segment.flow.destination
+        source, destination = segment.source, segment.destination
         key = (tap, source, destination) if source <= destination else (tap, destination, source)
         connection = self._present.get(key)
         if connection is None or connection.is_new_connection(segment):
-            client, server = _guess_client(segment)
-            connection = TcpConnection(client, server, self._make_receiver())
+            connection = TcpConnection(segment, self._make_receiver())
             self._present[key] = connection
             self._all.append((tap, connection))
         connection.handle(segment)
@@ -310,9 +309,8 @@ class Reassembler(Generic[R]):
             yield tap, connection
 
 
-def _guess_client(segment: Segment) -> tuple[Endpoint, Endpoint]:
-    """Client and server by the first packet: who sent the SYN, or else has the higher port."""
-    source, destination = segment.flow.source, segment.flow.destination
+def _is_from_client(segment: Segment) -> bool:
+    """Who sent the first packet of a connection: the client sends the SYN, or else has the higher port."""
     if segment.flags & SYN:
-        return (destination, source) if segment.flags & ACK else (source, destination)
-    return (source, destination) if source.port >= destination.port else (destination, source)
+        return not segment.flags & ACK
+    return segment.flow.src_port >= segment.flow.dst_port
