@@ -15,7 +15,7 @@ BASE: Mapping[str, Any] = {
     "nodes": {"node1": "10.20.1.1", "node2": "10.20.1.2"},
     "balancers": {"vip": {"address": "10.20.0.10"}},
     "cert_proxy": {
-        "destination": "vip",
+        "destination": "10.20.0.10",
         "allow_remote_port_header": True,
         "accept_remote_port_from": "10.20.0.10",
     },
