@@ -126,5 +126,6 @@ async def finish(recorder: Recorder) -> Recording:
     """Drain and stop; nothing may be missing."""
     assert await recorder.drain(2 * SECOND)
     recording = recorder.stop()
-    assert all(t.received == t.written and not t.dropped and not t.freezes for t in recording.taps)
+    for tap in recording.taps:
+        assert (tap.received, tap.dropped, tap.freezes) == (tap.written, 0, 0), str(tap)
     return recording

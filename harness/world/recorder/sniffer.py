@@ -20,13 +20,13 @@ _THREAD_SECONDS = 10
 """A thread that has not started or ended by then never will."""
 
 
-class _Block:
-    """What scapy passes around in place of a packet."""
+class _Blocks:
+    """What scapy passes around in place of a packet: all blocks that one ring had ready."""
 
-    __slots__ = ("data", "sniffed_on", "tap")
+    __slots__ = ("blocks", "sniffed_on", "tap")
 
-    def __init__(self, tap: int, data: bytes) -> None:
-        self.tap, self.data = tap, data
+    def __init__(self, tap: int, blocks: tuple[bytes, ...]) -> None:
+        self.tap, self.blocks = tap, blocks
         self.sniffed_on: Any = None
 
 
@@ -51,8 +51,9 @@ class _RingSocket(SuperSocket):  # type: ignore[misc] # scapy is not typed
         return [by_fd[fd] for fd, _ in poll.poll(None if remain is None else remain * 1000)]
 
     def recv(self, x: int = 0, **_: Any) -> Any:
-        data = self._ring.take_block()
-        return None if data is None else _Block(self._tap, data)
+        # All that are ready: a busy loop in another thread lets this one run only every 5 ms.
+        blocks = tuple(iter(self._ring.take_block, None))
+        return _Blocks(self._tap, blocks) if blocks else None
 
     def close(self) -> None:
         """The recorder owns the ring: its counters are read after the sniffer has ended."""
@@ -66,8 +67,9 @@ class Sniffer:
         """Args: `take` gets the ring's index and a block, in the sniffer's thread; it must not raise."""
         sockets = [_RingSocket(index, ring) for index, ring in enumerate(rings)]
 
-        def deliver(block: Any) -> None:
-            take(block.tap, block.data)
+        def deliver(taken: Any) -> None:
+            for block in taken.blocks:
+                take(taken.tap, block)
 
         self._started = threading.Event()
         self._sniffer: Any = AsyncSniffer(

@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import cast
 
@@ -78,7 +79,9 @@ class TcpStream(asyncio.Protocol):
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """asyncio: the socket is closed."""
+        """asyncio: the socket is about to be closed."""
+        if exc is not None:
+            self._save_unread()
         if isinstance(exc, ConnectionError):
             self._error = exc
         elif self._error is None:
@@ -90,6 +93,13 @@ class TcpStream(asyncio.Protocol):
             self._closed.set_result(None)
         self._wake()
         self._lost(self)
+
+    def _save_unread(self) -> None:
+        """A write that meets an RST ends the transport; what the kernel still holds came before that RST."""
+        fd = self._transport.get_extra_info("socket").fileno()
+        with suppress(OSError):
+            while data := os.read(fd, 65536):
+                self._buffer += data
 
     def _wake(self) -> None:
         waiters, self._waiters = self._waiters, []

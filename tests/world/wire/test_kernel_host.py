@@ -136,7 +136,7 @@ async def _same_port(_: Mode) -> list[Endpoint]:
     server = Endpoint(VIP, 443)
     one = await wire.host("node1").connect(server, source_port=40000, timeout_ns=SECOND)
     two = await wire.host("node2").connect(server, source_port=40000, timeout_ns=SECOND)
-    with pytest.raises(OSError, match="Cannot assign requested address|in use"):
+    with pytest.raises(OSError, match=r"Cannot assign requested address|in use"):
         await wire.host("node1").connect(server, source_port=40000, timeout_ns=SECOND)
     found = [one.local, two.local]
     await wire.close()

@@ -17,6 +17,8 @@ from tests.world.private_world import FIN, NODE1, RST, SECOND, Live, finish, seg
 
 SIZE = 4 * 1024 * 1024
 CHUNK = bytes(range(256)) * 256
+PUSHED = 512
+"""32 MiB: more than both ends' socket buffers may grow to."""
 
 
 class Line:
@@ -214,13 +216,13 @@ async def _push_back(_: Mode) -> tuple[bool, int, int]:
 
         async def push() -> None:
             nonlocal written
-            for _chunk in range(1024):
+            for _chunk in range(PUSHED):
                 await stream.write(CHUNK)
                 written += len(CHUNK)
             await stream.write_eof()
 
         pushing = asyncio.create_task(push())
-        done, _ = await asyncio.wait((pushing,), timeout=0.5)
+        done, _waiting = await asyncio.wait((pushing,), timeout=0.5)
         stuck_at = written
         reading.set()
         await pushing
@@ -233,5 +235,5 @@ def test_writing_waits_for_the_reader(live: Live) -> None:
     waited, stuck_at, total = live(_push_back)
 
     assert waited
-    assert stuck_at < 1024 * len(CHUNK) // 2
-    assert total == 1024 * len(CHUNK)
+    assert stuck_at < PUSHED * len(CHUNK) // 2
+    assert total == PUSHED * len(CHUNK)

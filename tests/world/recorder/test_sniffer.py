@@ -1,0 +1,68 @@
+"""The sniffer: scapy's thread over rings."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from harness.world.recorder.ring import Ring, parse_block
+from harness.world.recorder.sniffer import Sniffer
+from harness.world.wire.kernel import KernelWire
+from harness.world.wire.namespace import Mode
+from tests.world.private_world import SECOND, Live, exchange, site_plan
+
+
+async def _sniff(_: Mode) -> tuple[set[str], int, int, bool]:
+    wire = await KernelWire.build(site_plan())
+    rings = tuple(Ring(tap, size_bytes=1 << 20) for tap in wire.taps)
+    frames = 0
+    threads: set[str] = set()
+    taken = threading.Event()
+
+    def take(tap: int, block: bytes) -> None:
+        nonlocal frames
+        threads.add(threading.current_thread().name)
+        frames += sum(1 for _ in parse_block(block, tap))
+        taken.set()
+
+    sniffer = Sniffer(rings, take)
+    sniffer.start()
+    # The loop's thread steps into namespaces here, while the sniffer's stays where it is.
+    await exchange(wire, "phones", "vip")
+    taken.wait(2)
+    before = time.monotonic()
+    sniffer.stop()
+    quick = time.monotonic() - before < 2
+    names = {t.name for t in threading.enumerate()}
+    for ring in rings:
+        ring.count()
+        ring.close()
+    await wire.close()
+    return threads, frames, sum(r.dropped for r in rings), quick and names == {"MainThread"}
+
+
+def test_blocks_come_from_scapys_thread(live: Live) -> None:
+    """Frames are taken in scapy's own thread, which starts before the traffic and ends when told."""
+    threads, frames, dropped, ended = live(_sniff)
+
+    assert threads == {"AsyncSniffer"}
+    assert frames >= 8
+    assert (dropped, ended) == (0, True)
+
+
+async def _stop_at_once(_: Mode) -> float:
+    wire = await KernelWire.build(site_plan())
+    ring = Ring(wire.taps[0], size_bytes=1 << 20)
+    sniffer = Sniffer((ring,), lambda *_: None)
+    before = time.monotonic_ns()
+    sniffer.start()
+    sniffer.stop()
+    took = time.monotonic_ns() - before
+    ring.close()
+    await wire.close()
+    return took
+
+
+def test_a_sniffer_can_be_stopped_at_once(live: Live) -> None:
+    """Stopping right after starting ends the thread: no race with its first steps."""
+    assert live(_stop_at_once) < 2 * SECOND

@@ -1,0 +1,100 @@
+"""Children: results, errors, time-outs and deaths."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import NoReturn
+
+import pytest
+
+from harness.world.wire.namespace import Mode
+from harness.world.wire.process import ChildError, run_in_child
+from tests.world.private_world import SECOND, Live
+
+
+def _pid_and(*arguments: object) -> tuple[int, tuple[object, ...]]:
+    return os.getpid(), arguments
+
+
+def _fail() -> NoReturn:
+    raise LookupError("no such thing")
+
+
+def _fail_unpicklable() -> NoReturn:
+    raise LookupError(lambda: None)
+
+
+def _return_unpicklable() -> Callable[[], None]:
+    return lambda: None
+
+
+def _die() -> NoReturn:
+    os._exit(3)
+
+
+def _crash() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _hang() -> None:
+    signal.pause()
+
+
+def test_a_child_is_another_process() -> None:
+    """Arguments go there, the result comes back, and the child is gone."""
+    pid, arguments = run_in_child(_pid_and, 1, "two", timeout_ns=10 * SECOND)
+
+    assert pid != os.getpid()
+    assert arguments == (1, "two")
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_an_error_comes_back_with_its_traceback() -> None:
+    """The same exception is raised here; a note has the child's traceback."""
+    with pytest.raises(LookupError, match="no such thing") as failed:
+        run_in_child(_fail, timeout_ns=10 * SECOND)
+
+    assert "in _fail" in failed.value.__notes__[0]
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        pytest.param(_fail_unpicklable, "LookupError", id="an error that cannot travel"),
+        pytest.param(_return_unpicklable, "pickle", id="a result that cannot travel"),
+        pytest.param(_die, "_die: the child died, exit code 3", id="an exit"),
+        pytest.param(_crash, "_crash: the child died, exit code -9", id="a crash"),
+    ],
+)
+def test_what_cannot_come_back_is_told(function: Callable[[], object], words: str) -> None:
+    """There is always an answer: the traceback as text, or the exit code."""
+    with pytest.raises((ChildError, AttributeError), match=words):
+        run_in_child(function, timeout_ns=10 * SECOND)
+
+
+def test_a_hanging_child_is_killed() -> None:
+    """The time-out holds, and names the function and the time."""
+    before = time.monotonic()
+
+    with pytest.raises(TimeoutError, match=r"_hang did not end within 0\.2 s; killed"):
+        run_in_child(_hang, timeout_ns=SECOND // 5)
+
+    assert time.monotonic() - before < 5
+
+
+def _plain(mode: Mode, word: str) -> tuple[str, str]:
+    return mode, word
+
+
+async def _coroutine(mode: Mode, word: str) -> tuple[str, str]:
+    return mode, word
+
+
+@pytest.mark.parametrize("function", [_plain, _coroutine])
+def test_a_private_child_knows_its_mode(live: Live, function: Callable[..., object]) -> None:
+    """Functions and coroutine functions get the mode first."""
+    assert live(function, "word") in [(mode, "word") for mode in Mode]
