@@ -31,6 +31,24 @@ class MemoryStream:
         self._is_reset = False
         self._is_eof_sent = False
         self._changed = asyncio.Event()
+        self._is_next_altered = False
+        self._held_size: int | None = None
+        self._held = bytearray()
+
+    def alter_next_write(self) -> None:
+        """Flip the last bit of the next bytes on their way."""
+        self._is_next_altered = True
+
+    def hold_back(self, size: int) -> None:
+        """Deliver only so many of the bytes to come, until `let_go`."""
+        self._held_size = size
+
+    def let_go(self) -> None:
+        """Deliver what was held back."""
+        self._held_size = None
+        self._other._buffer += self._held
+        self._held.clear()
+        self._other._wake()
 
     def _wake(self) -> None:
         self._changed.set()
@@ -66,9 +84,20 @@ class MemoryStream:
                 await self._wait()
                 continue
             self.sent += view[:room]
-            self._other._buffer += view[:room]
+            self._deliver(bytearray(view[:room]))
             view = view[room:]
             self._other._wake()
+
+    def _deliver(self, data: bytearray) -> None:
+        if self._is_next_altered:
+            self._is_next_altered = False
+            data[-1] ^= 1
+        if self._held_size is not None:
+            passed, kept = data[: self._held_size], data[self._held_size :]
+            self._held_size -= len(passed)
+            self._held += kept
+            data = passed
+        self._other._buffer += data
 
     async def write_eof(self) -> None:
         """Send FIN."""

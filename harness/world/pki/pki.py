@@ -177,6 +177,13 @@ class Pki:
         """
         return user_of(chain)
 
+    def root_pem(self, authority: Literal["public", "appliance", "user"]) -> str:
+        """Give a trusted root's certificate, for a peer that is not ours."""
+        chosen = {"public": self._public, "appliance": self._appliance, "user": self._users}[
+            authority
+        ]
+        return chosen.trusted.cert_pem.bytes().decode("ascii")
+
     def _address_of(self, node: str) -> Address:
         if node not in self._nodes:
             raise ValueError(

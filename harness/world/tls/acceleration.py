@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 from typing import Any
 
+import tlslite
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa, x25519
@@ -286,9 +286,7 @@ def install() -> None:
     Raises:
         RuntimeError: another version of tlslite-ng is installed.
     """
-    if not _lost():
-        return
-    installed = version("tlslite-ng")
+    installed = tlslite.__version__
     if installed != SUPPORTED_VERSION:
         raise RuntimeError(
             f"tlslite-ng {installed} is installed; the acceleration knows the private names of"
