@@ -225,7 +225,10 @@ def _sign_in(path: Path, step: SignIn, scenario: Scenario) -> Iterator[Problem]:
                 (*path, "device") if isinstance(step.device, str) else (*path, "device", index)
             )
             yield Problem(
-                path=at, found=show(name), expected=f"a device: {choose(scenario.devices, name)}"
+                path=at,
+                found=show(name),
+                expected=f"a device: {choose(scenario.devices, name)}",
+                looked_in=("devices",),
             )
     if not asked:
         yield Problem(path=(*path, "device"), found="[]", expected="at least one device")
@@ -254,6 +257,7 @@ def _attacker(path: Path, name: str, scenario: Scenario) -> Iterator[Problem]:
             path=(*path, "attacker"),
             found=show(name),
             expected=f"an attacker: {choose(scenario.attackers, name)}",
+            looked_in=("attackers",),
         )
 
 
@@ -308,5 +312,6 @@ def _expect(scenario: Scenario) -> Iterator[Problem]:
                 path=("expect", "signed_in", name),
                 found=show(name),
                 expected=f"a device: {choose(scenario.devices, name)}",
+                looked_in=("devices",),
                 at_key=True,
             )

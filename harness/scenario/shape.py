@@ -40,7 +40,11 @@ class Shaped(Generic[M]):
         """Problems that the model has besides; not those of a place that is known to be wrong, mere consequences."""
         bad = [problem.path for problem in self.problems if not problem.at_key]
         found = (_restore(problem, self.renames) for problem in further)
-        return tuple(p for p in found if not any(_touches(p.path, path) for path in bad))
+        return tuple(
+            p
+            for p in found
+            if p.looked_in not in bad and not any(_touches(p.path, path) for path in bad)
+        )
 
 
 def shape(data: object, model: type[M], guide: Guide) -> Shaped[M]:

@@ -22,6 +22,8 @@ class Problem:
     """What would be right, and a remedy where there is one."""
     at_key: bool = False
     """The key is wrong, not its value."""
+    looked_in: Path | None = None
+    """The table in which a name was not found; if that cannot be read, nothing is wrong with the name."""
 
     def __str__(self) -> str:
         """`$.site.nodes.node2: got "10.20.1"; expected an IPv4 address such as 10.20.1.2`."""
@@ -42,7 +44,8 @@ def show(value: object) -> str:
 def choose(known: Iterable[str], got: str) -> str:
     """The names near to what was typed, or all of them: `one of a, b`."""
     names = sorted(known)
-    near = difflib.get_close_matches(got, names, n=2, cutoff=0.6)
+    near = difflib.get_close_matches(got, names, n=1, cutoff=0.85)
+    near = near or difflib.get_close_matches(got, names, n=2, cutoff=0.6)
     if near:
         return f"{' or '.join(near)} (did you mean that?)"
     return f"one of {', '.join(names)}" if names else "none is defined here"

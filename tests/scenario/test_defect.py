@@ -1,0 +1,69 @@
+"""The seeded defects, and the scenarios that show each of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.scenario.consistency import CHECKS
+from harness.scenario.defect import DEFECTS, Defect
+from harness.scenario.scenario import Scenario
+from harness.scenario.yaml import load_scenario
+
+FOLDER = Path(__file__).parents[2] / "scenarios"
+SCENARIOS = tuple(
+    load_scenario(file.read_text(encoding="utf-8"), name=file.name)
+    for file in sorted(FOLDER.rglob("*.yaml"))
+)
+
+
+def _situation(scenario: Scenario) -> str:
+    """Everything but what is said about it."""
+    return scenario.model_dump_json(exclude={"scenario", "rows", "defects", "expect"})
+
+
+def _showing(defect: Defect) -> list[Scenario]:
+    return [scenario for scenario in SCENARIOS if scenario.defects == (defect.id,)]
+
+
+def test_ids_are_unique() -> None:
+    """A name means one fault."""
+    assert len({defect.id for defect in DEFECTS}) == len(DEFECTS)
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.id)
+def test_is_caught_by_known_checks(defect: Defect) -> None:
+    """Each fault has a check that must find it."""
+    assert defect.caught_by
+    assert set(defect.caught_by) <= set(CHECKS)
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.id)
+def test_has_a_scenario_that_expects_exactly_its_checks(defect: Defect) -> None:
+    """The fault alone, and what must fail."""
+    shown = _showing(defect)
+
+    assert [scenario.expect.verdict for scenario in shown] == ["fail"]
+    assert set(shown[0].expect.findings) == set(defect.caught_by)
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.id)
+def test_has_the_same_situation_without_it(defect: Defect) -> None:
+    """The default actors withstand what the fault lets through."""
+    (shown,) = _showing(defect)
+    twins = [
+        scenario.expect.verdict
+        for scenario in SCENARIOS
+        if not scenario.defects and _situation(scenario) == _situation(shown)
+    ]
+
+    assert twins == ["pass"]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_every_check_is_expected_somewhere(check: str) -> None:
+    """A check that no scenario makes fail could be blind; V01 has no fault of its own among these."""
+    expected = {finding for scenario in SCENARIOS for finding in scenario.expect.findings}
+
+    assert check in expected | {"V01"}
