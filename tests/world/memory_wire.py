@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Literal
 
 from harness.net.address import Address, Endpoint
-from harness.world.host import Serve
+from harness.world.host import Clock, Serve
 from tests.world.memory_stream import MemoryStream, connect_memory
 
 LOOPBACK = ip_address("127.0.0.1")
@@ -27,6 +27,13 @@ class Attempt:
     client: Endpoint
     server: Endpoint
     outcome: Literal["connected", "refused", "silence"]
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Let everybody else run until something is so; five seconds at most."""
+    async with asyncio.timeout(5):
+        while not is_so():
+            await asyncio.sleep(0.001)
 
 
 class MemoryClock:
@@ -64,7 +71,7 @@ class MemoryHost:
     def __init__(self, wire: MemoryWire, name: str, addresses: tuple[Address, ...]) -> None:
         self.name = name
         self.addresses = addresses
-        self.clock = MemoryClock()
+        self.clock: Clock = MemoryClock()
         self.listeners: dict[int, MemoryListener] = {}
         self.next_port = FIRST_EPHEMERAL_PORT
         self.resolved: list[str] = []

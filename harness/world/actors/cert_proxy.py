@@ -134,11 +134,23 @@ class CertProxy:
         except (ConnectionError, PortTakenError):
             await http.answer(Response(status=502), last=True)
         else:
-            try:
-                await join(await http.accept_tunnel(), upstream, idle_ns=self._setting.timeout_ns)
-            finally:
-                self._store.release(upstream.local.port)
-                await upstream.close()
+            await self._relay(http, upstream)
+
+    async def _relay(self, http: HttpServer, upstream: Stream) -> None:
+        """Open the tunnel; what is stored for it goes when it ends (F08), read or not."""
+        port = upstream.local.port
+        try:
+            tunnel = await http.accept_tunnel()
+            await join(
+                tunnel,
+                upstream,
+                idle_ns=self._setting.timeout_ns,
+                ended=lambda: self._store.release(port),
+            )
+        except BaseException:
+            self._store.release(port)
+            upstream.abort()
+            raise
 
     async def _dial(self, destination: Endpoint, chain: tuple[bytes, ...]) -> Stream:
         """Connect, and store the certificate under the local port before anybody can ask for it (F06)."""

@@ -105,7 +105,8 @@ class CertificateDesk:
         )
         if not all(fields):
             return _refuse(403, "no proof")
-        if not 1 <= port <= 65535 or not _is_well_formed(fields):
+        is_plain = callback.build_target(port).encode() == request.target
+        if not is_plain or not 1 <= port <= 65535 or not _is_well_formed(fields):
             return _refuse(400, "the call-back is not well-formed")
         if not self._is_proven(fields, port):
             return _refuse(403, "the proof does not hold")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from harness.world.host import Stream
 from harness.world.tls.alert import TlsError
@@ -39,8 +40,13 @@ async def relay(one: Stream, other: Stream, *, idle_ns: int) -> None:
             await asyncio.gather(*copies, return_exceptions=True)
 
 
-async def join(one: Stream, other: Stream, *, idle_ns: int) -> None:
-    """Relay, then end both streams: in order, but with RST where one was reset or both fell silent."""
+async def join(
+    one: Stream, other: Stream, *, idle_ns: int, ended: Callable[[], None] = lambda: None
+) -> None:
+    """Relay, then end both streams: in order, but with RST where one was reset or both fell silent.
+
+    `ended` is called as soon as nothing is relayed any more, before the streams are closed.
+    """
     try:
         await relay(one, other, idle_ns=idle_ns)
     except TlsError:
@@ -50,4 +56,6 @@ async def join(one: Stream, other: Stream, *, idle_ns: int) -> None:
         one.abort()
         other.abort()
         return
+    finally:
+        ended()
     await asyncio.gather(one.close(), other.close())
