@@ -101,7 +101,10 @@ def _read_site(trace: Trace) -> tuple[Site | None, str]:
     text = trace.annotations.get(SITE_TAG)
     if text is None:
         other = sorted(tag for tag in trace.annotations if tag.startswith("site/"))
-        return None, f"{NO_SITE} (the file holds {', '.join(other)}, not {SITE_TAG})" if other else NO_SITE
+        return (
+            None,
+            f"{NO_SITE} (the file holds {', '.join(other)}, not {SITE_TAG})" if other else NO_SITE,
+        )
     try:
         return Site.model_validate_json(text), ""
     except ValueError as error:  # pydantic's ValidationError is one

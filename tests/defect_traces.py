@@ -55,7 +55,9 @@ def f18() -> TraceBuilder:
 def f19() -> TraceBuilder:
     """A second RemotePort line; Access refuses."""
     builder = TraceBuilder()
-    builder.sign_in(client_headers=FORGED, remote_port=(b"40000", b"41003"), call_back=False, status=400)
+    builder.sign_in(
+        client_headers=FORGED, remote_port=(b"40000", b"41003"), call_back=False, status=400
+    )
     return builder
 
 
@@ -70,7 +72,9 @@ def f24() -> TraceBuilder:
     """The leftmost element, the client's, is used."""
     builder = TraceBuilder(make_site())
     client = (("X-Forwarded-For", str(N3).encode()),)
-    builder.sign_in(client_headers=client, forwarded_for=f"{N3}, {N2}".encode(), asked=N3, status=403)
+    builder.sign_in(
+        client_headers=client, forwarded_for=f"{N3}, {N2}".encode(), asked=N3, status=403
+    )
     return builder
 
 
@@ -210,7 +214,10 @@ def _bypassed() -> TraceBuilder:
     back = builder.open("dmz", VIP, N1, 443).handshake(make_random("back"))
     target = builder.login()
     request = front.ask(target, headers=FORGED)
-    true = (("RemotePort", str(front.client.port).encode()), ("X-Forwarded-For", str(PIXEL).encode()))
+    true = (
+        ("RemotePort", str(front.client.port).encode()),
+        ("X-Forwarded-For", str(PIXEL).encode()),
+    )
     builder.finish(front, request, back, back.ask(target, headers=true), user="", status=403)
     return builder
 
@@ -224,8 +231,12 @@ def _callback_refused_outside() -> TraceBuilder:
 
 WITHSTOOD: Mapping[str, Callable[[], TraceBuilder]] = {
     "F15 F19 F20: the client's copy is replaced": _header_withstood,
-    "F17: an attacker's header is ignored": lambda: _forged_request(str(N2).encode(), believed=False),
-    "F18: so is one that names the balancer": lambda: _forged_request(f"{VIP}, {N2}".encode(), believed=False),
+    "F17: an attacker's header is ignored": lambda: _forged_request(
+        str(N2).encode(), believed=False
+    ),
+    "F18: so is one that names the balancer": lambda: _forged_request(
+        f"{VIP}, {N2}".encode(), believed=False
+    ),
     "F24: the client's element is not picked": _chain_withstood,
     "F28: a header is not used while Allow is off": _header_ignored,
     "F36 F67: a device without certificate is refused": lambda: _terminated_proxy(passed=True),

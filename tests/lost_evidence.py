@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from harness.trace.connection import ByteStream, Connection, Gap
 from harness.trace.http import Exchange, Request, Response
@@ -52,7 +53,8 @@ def without_packet(trace: Trace, number: PacketNumber) -> Trace:
             for tap in trace.taps
         ),
         connections=tuple(
-            _damaged(c, number, lost.payload_size) if number in c.packets else c for c in trace.connections
+            _damaged(c, number, lost.payload_size) if number in c.packets else c
+            for c in trace.connections
         ),
     )
 
@@ -63,12 +65,16 @@ def _damaged(connection: Connection, number: PacketNumber, size: int) -> Connect
     client, server = (replace(s, gaps=(Gap(offset=0, size=size),)) if size else s for s in streams)
     tls = connection.tls
     if tls is not None:
-        kept = {
+        kept: dict[str, Any] = {
             name: None
             for name in TlsSession.__dataclass_fields__
             if isinstance(seen := getattr(tls, name), Seen) and number in seen.packets
         }
-        tls = replace(tls, **kept, decrypted="partly", undecrypted=f"hole of {size} bytes") if size else tls
+        tls = (
+            replace(tls, **kept, decrypted="partly", undecrypted=f"hole of {size} bytes")
+            if size
+            else tls
+        )
     return replace(
         connection,
         packets=tuple(n for n in connection.packets if n != number),
@@ -78,7 +84,9 @@ def _damaged(connection: Connection, number: PacketNumber, size: int) -> Connect
         client_stream=ByteStream(size=client.size, gaps=client.gaps),
         server_stream=ByteStream(size=server.size, gaps=server.gaps),
         tls=tls,
-        exchanges=tuple(e for e in (_kept(x, number) for x in connection.exchanges) if e is not None),
+        exchanges=tuple(
+            e for e in (_kept(x, number) for x in connection.exchanges) if e is not None
+        ),
     )
 
 

@@ -1,8 +1,8 @@
 """The trace builder: traces of whole sign-ins in a few lines, every packet numbered in order of time.
 
-    builder = TraceBuilder(CLUSTER)
-    builder.sign_in(remote_port=b"40000")
-    trace = builder.build()
+builder = TraceBuilder(CLUSTER)
+builder.sign_in(remote_port=b"40000")
+trace = builder.build()
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ NAMES: dict[Address, tuple[str, ...]] = {
 }
 
 
-def make_site(*, service: str | None = "terminate", nodes: Sequence[str] = tuple(NODES), **page: Any) -> Site:
+def make_site(
+    *, service: str | None = "terminate", nodes: Sequence[str] = tuple(NODES), **page: Any
+) -> Site:
     """A site of `nodes` with one balancer of that mode on 443 (None: without), and its settings page."""
     settings: dict[str, Any] = {
         "destination_forced": True,
@@ -56,7 +58,11 @@ def make_site(*, service: str | None = "terminate", nodes: Sequence[str] = tuple
         "allow_remote_port_header": True,
         "accept_remote_port_from": str(VIP),
     }
-    balancers = {} if service is None else {"vip": Balancer.model_validate({"address": str(VIP), "443": service})}
+    balancers = (
+        {}
+        if service is None
+        else {"vip": Balancer.model_validate({"address": str(VIP), "443": service})}
+    )
     return Site(
         fqdn="access.example.com",
         nodes={name: NODES[name] for name in nodes},
@@ -68,7 +74,9 @@ def make_site(*, service: str | None = "terminate", nodes: Sequence[str] = tuple
 
 CLUSTER = make_site()
 PASSTHROUGH = make_site(service="passthrough", destination="localhost")
-SINGLE = make_site(service=None, nodes=("node1",), allow_remote_port_header=False, accept_remote_port_from="")
+SINGLE = make_site(
+    service=None, nodes=("node1",), allow_remote_port_header=False, accept_remote_port_from=""
+)
 
 
 def make_certificate(name: str, *, serial: int = 1, upn: bool = True) -> Certificate:
@@ -176,10 +184,12 @@ class Wire:
         self.tls = TlsSession(**(facts | fields))
         return self
 
-    def ask(self, target: str, *, method: bytes = b"GET", headers: Fields = (), **fields: Any) -> int:
+    def ask(
+        self, target: str, *, method: bytes = b"GET", headers: Fields = (), **fields: Any
+    ) -> int:
         """A request; returns the number of its exchange for `answer`."""
         number = self.send(from_client=True)
-        facts = {
+        facts: dict[str, Any] = {
             "method": method,
             "target": target.encode(),
             "version": b"HTTP/1.1",
@@ -191,7 +201,9 @@ class Wire:
         self.exchanges.append(Exchange(request=Request(**(facts | fields)), response=None))
         return len(self.exchanges) - 1
 
-    def answer(self, exchange: int, status: int, body: bytes = b"", *, headers: Fields = ()) -> None:
+    def answer(
+        self, exchange: int, status: int, body: bytes = b"", *, headers: Fields = ()
+    ) -> None:
         """The response to a request."""
         number = self.send(from_client=False)
         response = Response(
@@ -214,7 +226,7 @@ class Wire:
     def grant(self, exchange: int) -> None:
         """The 200 that opens the tunnel."""
         self.answer(exchange, 200)
-        self.opened = Seen(time_ns=self.builder.now_ns, packets=self.packets[-1:] and (self.packets[-1],))
+        self.opened = Seen(time_ns=self.builder.now_ns, packets=(self.packets[-1],))
         request = self.exchanges[exchange].request
         assert request is not None
         self.target = request.target
@@ -320,7 +332,14 @@ class TraceBuilder:
         return self._port
 
     def open(
-        self, tap: str, client: Address, server: Address, port: int, *, answered: bool = True, source: int | None = None
+        self,
+        tap: str,
+        client: Address,
+        server: Address,
+        port: int,
+        *,
+        answered: bool = True,
+        source: int | None = None,
     ) -> Wire:
         """A TCP connection."""
         wire = Wire(
@@ -352,10 +371,10 @@ class TraceBuilder:
         has_balancer = bool(self.site.balancers)
         l1 = self.open("outside", device, VIP if has_balancer else node, 5262)
         l2 = self.open("dmz", VIP, node, 5262) if has_balancer else l1
-        for wire in dict.fromkeys((id(l1), id(l2))):
-            own = l1 if wire == id(l1) else l2
-            own.handshake(outer, certificate=certificate, asks=asks)
-        requests = [(wire, wire.connect(target)) for wire in ((l1, l2) if l1 is not l2 else (l1,))]
+        ends = (l1,) if l1 is l2 else (l1, l2)
+        for wire in ends:
+            wire.handshake(outer, certificate=certificate, asks=asks)
+        requests = [(wire, wire.connect(target)) for wire in ends]
         tap, address, port = dials or self._entry(node)
         own_address = LOCALHOST if address == LOCALHOST else node
         l3 = self.open(tap, own_address, address, port)
@@ -418,7 +437,11 @@ class TraceBuilder:
             lines = ports if ports is not None else (str(l3.client.port).encode(),)
             forwarded = forwarded_for if forwarded_for is not None else str(node).encode()
             l4 = self.open("dmz", VIP, access, 443).handshake(make_random(f"l4 {self._port}"))
-            own = (("X-Forwarded-For", forwarded), *(("RemotePort", value) for value in lines), *headers)
+            own = (
+                ("X-Forwarded-For", forwarded),
+                *(("RemotePort", value) for value in lines),
+                *headers,
+            )
             request = l4.ask(target, headers=(*_without_forwarding(client_headers), *own))
         caller = l4.server.address if l4.server.address != LOCALHOST else node
         l5 = None
@@ -426,24 +449,44 @@ class TraceBuilder:
             body = make_pem(handed or proved)
             answer = (200, body) if status == 200 else (404, b"")
             l5 = self.call_back(
-                caller, asked or node, port=asked_port, key=key if key is not None else l3.client.port, answer=answer
+                caller,
+                asked or node,
+                port=asked_port,
+                key=key if key is not None else l3.client.port,
+                answer=answer,
             )
         cookie = f"HZN=session-of-{user}-{self._port}".encode()
         self.finish(l3, at_front, l4, request, user=user, status=status, cookie=cookie)
         return SignIn(l1=l1, l2=l2, l3=l3, l4=l4, l5=l5, cookie=cookie, user=user)
 
     def finish(
-        self, l3: Wire, at_front: int, l4: Wire, request: int, *, user: str, status: int = 200, cookie: bytes = b""
+        self,
+        l3: Wire,
+        at_front: int,
+        l4: Wire,
+        request: int,
+        *,
+        user: str,
+        status: int = 200,
+        cookie: bytes = b"",
     ) -> None:
         """The service's answer, and the balancer's."""
         body = build_answer(user=user) if status == 200 else build_answer(error="no certificate")
-        headers = (("Set-Cookie", cookie + b"; Secure; HttpOnly"),) if cookie and status == 200 else ()
+        headers = (
+            (("Set-Cookie", cookie + b"; Secure; HttpOnly"),) if cookie and status == 200 else ()
+        )
         l4.answer(request, status, body, headers=headers)
         if l3 is not l4:
             l3.answer(at_front, status, body, headers=headers)
 
     def call_back(
-        self, caller: Address, target: Address, *, port: int = 5263, key: int, answer: tuple[int, bytes] | None
+        self,
+        caller: Address,
+        target: Address,
+        *,
+        port: int = 5263,
+        key: int,
+        answer: tuple[int, bytes] | None,
     ) -> Wire:
         """L5, on the caller's loopback where it asks itself."""
         name = next((n for n, a in self.site.nodes.items() if a == caller), "")
@@ -473,16 +516,25 @@ class TraceBuilder:
         )
         facts: dict[str, Any] = {
             "packets": tuple(self.packets),
-            "connections": tuple(wire.build(number) for number, wire in enumerate(self.wires, start=1)),
+            "connections": tuple(
+                wire.build(number) for number, wire in enumerate(self.wires, start=1)
+            ),
             "taps": taps,
             "host_names": MappingProxyType(NAMES),
             "annotations": MappingProxyType(self.annotations()),
         }
         return Trace(**(facts | changes))
 
-    def annotations(self, *, canary: bool = True, complete: bool = True, **expectation: Any) -> dict[str, str]:
+    def annotations(
+        self, *, canary: bool = True, complete: bool = True, **expectation: Any
+    ) -> dict[str, str]:
         """What a recorded file says about itself."""
-        note = {"mode": "namespaces", "canary": canary, "complete": complete, "devices": {str(PIXEL): "pixel"}}
+        note = {
+            "mode": "namespaces",
+            "canary": canary,
+            "complete": complete,
+            "devices": {str(PIXEL): "pixel"},
+        }
         return {
             "site/1": self.site.model_dump_json(by_alias=True),
             "run/1": json.dumps(note),

@@ -51,7 +51,9 @@ def is_canary(finding: Finding) -> bool:
 
 def _judge(case: Case, checks: tuple[Check, ...]) -> Iterable[Judgement]:
     if case.note is None:
-        yield Unjudged(reason="the file does not say that the harness recorded it, so that no canary shows what fires")
+        yield Unjudged(
+            reason="the file does not say that the harness recorded it, so that no canary shows what fires"
+        )
         return
     if not case.note.canary:
         yield Unjudged(reason="the run had no canary: nothing shows that the checks can fire")
@@ -63,7 +65,11 @@ def _judge(case: Case, checks: tuple[Check, ...]) -> Iterable[Judgement]:
             result = results.get(check_id)
             if result is not None and any(is_canary(finding) for finding in result.findings):
                 continue
-            why = "is not registered" if result is None else "did not find the violation committed for it"
+            why = (
+                "is not registered"
+                if result is None
+                else "did not find the violation committed for it"
+            )
             reason = f"family {family}: {check_id} {why}"
             if result is not None and result.outcome is Outcome.UNKNOWN:
                 reason += f" ({result.reason})"

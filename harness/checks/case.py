@@ -29,7 +29,9 @@ class Case:
     ledger: Ledger
 
 
-def build_case(trace: Trace, site: Site, *, note: RunNote | None, ledger: Ledger | None = None) -> Case:
+def build_case(
+    trace: Trace, site: Site, *, note: RunNote | None, ledger: Ledger | None = None
+) -> Case:
     """Sort and join what a trace shows of a site; an account already made is used.
 
     Raises:

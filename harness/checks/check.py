@@ -68,21 +68,28 @@ def examine(check: Check, case: Case) -> CheckResult:
             case Unjudged(reason=reason, packets=packets):
                 reasons.append(f"{reason} ({tell_packets(packets)})" if packets else reason)
             case Absent(finding=finding) if missing:
-                reasons.append(f"{finding.message} ({tell_packets(finding.packets)}), unless the evidence is missing")
+                reasons.append(
+                    f"{finding.message} ({tell_packets(finding.packets)}), unless the evidence is missing"
+                )
             case Absent(finding=finding):
                 findings.append(finding)
             case _:
                 pass
     if findings:
         return CheckResult(
-            check=check.id, promise=check.promise, outcome=Outcome.FAIL, findings=_in_order(findings)
+            check=check.id,
+            promise=check.promise,
+            outcome=Outcome.FAIL,
+            findings=_in_order(findings),
         )
     return _without_findings(check, reasons)
 
 
 def unknown(check: Check, reason: str) -> CheckResult:
     """A check that could not be judged at all."""
-    return CheckResult(check=check.id, promise=check.promise, outcome=Outcome.UNKNOWN, reason=reason)
+    return CheckResult(
+        check=check.id, promise=check.promise, outcome=Outcome.UNKNOWN, reason=reason
+    )
 
 
 def crashed(check: Check, error: Exception) -> CheckResult:

@@ -58,5 +58,7 @@ def show(values: tuple[bytes, ...]) -> str:
     """Field values for a message, printable whatever they hold."""
     if not values:
         return "none"
-    shown = (value[:80].decode("latin-1").encode("unicode_escape").decode("ascii") for value in values)
+    shown = (
+        value[:80].decode("latin-1").encode("unicode_escape").decode("ascii") for value in values
+    )
     return " and ".join(f'"{text}"' for text in shown)

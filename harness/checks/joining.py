@@ -58,13 +58,15 @@ def join(legs: Legs, machines: Machines) -> Journeys:
     requests.sort(key=lambda r: (_start(r), r.connection.number))
     call_backs = _find_call_backs(legs, machines, proxies)
     joined = _attribute(requests, call_backs, machines)
-    proxied = tuple((c, proxies.find(c)) for c in legs.fronts if machines.client(c) in machines.nodes)
+    proxied = tuple(
+        (c, proxies.find(c)) for c in legs.fronts if machines.client(c) in machines.nodes
+    )
     return replace(joined, proxied=proxied)
 
 
-def _by_random(connections: Iterable[Connection], random: Callable[[Connection], bytes | None]) -> Mapping[
-    bytes, tuple[Connection, ...]
-]:
+def _by_random(
+    connections: Iterable[Connection], random: Callable[[Connection], bytes | None]
+) -> Mapping[bytes, tuple[Connection, ...]]:
     index: dict[bytes, tuple[Connection, ...]] = defaultdict(tuple)
     for connection in connections:
         value = random(connection)
@@ -104,7 +106,9 @@ class _ProxyIndex:
 
     @classmethod
     def build(cls, legs: Legs) -> _ProxyIndex:
-        return cls(inner=_by_random(legs.proxy, inner_random), outer=_by_random(legs.outer, outer_random))
+        return cls(
+            inner=_by_random(legs.proxy, inner_random), outer=_by_random(legs.outer, outer_random)
+        )
 
     def find(self, upstream: Connection) -> Proxied | Ambiguous | None:
         """The device's connection whose tunnel a node's connection carries on."""
@@ -114,7 +118,8 @@ class _ProxyIndex:
             return None
         if len(found) > 1:
             return Ambiguous(
-                reason=f"{len(found)} tunnels hold the same ClientHello.random", packets=_hellos((upstream, *found))
+                reason=f"{len(found)} tunnels hold the same ClientHello.random",
+                packets=_hellos((upstream, *found)),
             )
         proxy = found[0]
         own = outer_random(proxy)
@@ -145,17 +150,25 @@ class _FrontIndex:
 
     @classmethod
     def build(cls, legs: Legs, machines: Machines) -> _FrontIndex:
-        by_request: dict[tuple[Address, _Key], tuple[tuple[Connection, Exchange], ...]] = defaultdict(tuple)
+        by_request: dict[tuple[Address, _Key], tuple[tuple[Connection, Exchange], ...]] = (
+            defaultdict(tuple)
+        )
         at_balancers = [c for c in legs.fronts if c.server.address in machines.balancers]
         for connection in at_balancers:
             for exchange in connection.exchanges:
                 if exchange.request is not None:
-                    by_request[connection.server.address, _key(exchange.request)] += ((connection, exchange),)
+                    by_request[connection.server.address, _key(exchange.request)] += (
+                        (connection, exchange),
+                    )
         return cls(
-            machines=machines, by_random=_by_random(at_balancers, outer_random), by_request=by_request
+            machines=machines,
+            by_random=_by_random(at_balancers, outer_random),
+            by_request=by_request,
         )
 
-    def find(self, connection: Connection, exchange: Exchange, request: Request) -> Front | Ambiguous | None:
+    def find(
+        self, connection: Connection, exchange: Exchange, request: Request
+    ) -> Front | Ambiguous | None:
         """Where an exchange at a node entered."""
         balancer = self.machines.balancers.get(connection.client.address)
         if balancer is None:
@@ -186,7 +199,9 @@ class _FrontIndex:
     def _front(self, connection: Connection, exchange: Exchange | None) -> Front:
         client = self.machines.client(connection)
         return Front(
-            connection=connection, exchange=exchange, node=client if client in self.machines.nodes else None
+            connection=connection,
+            exchange=exchange,
+            node=client if client in self.machines.nodes else None,
         )
 
 
@@ -201,9 +216,11 @@ def _is_within(upstream: Exchange, downstream: Exchange) -> bool:
         return given is None or given.status >= BAD_GATEWAY
     if given is None:
         return False
-    return (given.status, given.body_size, given.body_sha256) == (got.status, got.body_size, got.body_sha256) and (
-        given.last_ns >= got.last_ns
-    )
+    return (given.status, given.body_size, given.body_sha256) == (
+        got.status,
+        got.body_size,
+        got.body_sha256,
+    ) and (given.last_ns >= got.last_ns)
 
 
 def _find_call_backs(legs: Legs, machines: Machines, proxies: _ProxyIndex) -> tuple[CallBack, ...]:
@@ -229,7 +246,9 @@ def _find_call_backs(legs: Legs, machines: Machines, proxies: _ProxyIndex) -> tu
 
 def _is_service(connection: Connection, machines: Machines) -> bool:
     server = machines.server(connection)
-    return connection.server.port == SERVICE_PORT and (server in machines.nodes or server in machines.balancers)
+    return connection.server.port == SERVICE_PORT and (
+        server in machines.nodes or server in machines.balancers
+    )
 
 
 def _start(observation: ServiceRequest | CallBack) -> int:
@@ -258,7 +277,9 @@ def _attribute(
         while following < len(requests) and _start(requests[following]) <= now:
             running[requests[following].node].append(following)
             following += 1
-        running[call_back.caller] = [i for i in running[call_back.caller] if _end(requests[i]) >= now]
+        running[call_back.caller] = [
+            i for i in running[call_back.caller] if _end(requests[i]) >= now
+        ]
         possible = running[call_back.caller]
         matching = [i for i in possible if _matches(requests[i], call_back, machines)]
         chosen = matching or possible
@@ -272,7 +293,9 @@ def _attribute(
             uncaused.append(call_back)
     return Journeys(
         requests=tuple(
-            replace(r, call_backs=caused[i], perhaps=perhaps[i]) if i in caused or i in perhaps else r
+            replace(r, call_backs=caused[i], perhaps=perhaps[i])
+            if i in caused or i in perhaps
+            else r
             for i, r in enumerate(requests)
         ),
         ambiguous=tuple(ambiguous),
@@ -286,5 +309,7 @@ def _matches(request: ServiceRequest, call_back: CallBack, machines: Machines) -
     asked = (call_back.target, call_back.key)
     if asked == (machines.client(request.connection), request.connection.client.port):
         return True
-    pick = find_pick(request.exchange.request, balancers=machines.site.cert_proxy.number_of_load_balancers)
+    pick = find_pick(
+        request.exchange.request, balancers=machines.site.cert_proxy.number_of_load_balancers
+    )
     return pick is not None and asked == (pick, find_remote_port(request.exchange.request))

@@ -73,13 +73,17 @@ def read_ledger(trace: Trace, *, site: Site | None, note: RunNote | None) -> Led
     problems += _missing_taps(trace, site)
     problems += (problem for tap in trace.taps for problem in _tap_problems(tap))
     problems += _strays(trace)
-    problems += (problem for connection in trace.connections for problem in _connection_problems(connection))
+    problems += (
+        problem for connection in trace.connections for problem in _connection_problems(connection)
+    )
     return Ledger(
         problems=tuple(problems),
         taps=trace.taps,
         packet_count=len(trace.packets),
         connection_count=len(trace.connections),
-        gap_count=sum(len(c.client_stream.gaps) + len(c.server_stream.gaps) for c in trace.connections),
+        gap_count=sum(
+            len(c.client_stream.gaps) + len(c.server_stream.gaps) for c in trace.connections
+        ),
         damage_count=len(trace.damage),
     )
 
@@ -98,11 +102,18 @@ def _unread(trace: Trace) -> list[str]:
     for packet in trace.packets:
         if packet.note is not None:
             found[packet.note].append(packet.number)
-    return [f"{tell_packets(numbers)} could not be followed: {note}" for note, numbers in sorted(found.items())]
+    return [
+        f"{tell_packets(numbers)} could not be followed: {note}"
+        for note, numbers in sorted(found.items())
+    ]
 
 
 def _missing_taps(trace: Trace, site: Site | None) -> list[str]:
-    wanted = (*SEGMENTS, *(f"{node}{LOOPBACK_SUFFIX}" for node in site.nodes)) if site is not None else SEGMENTS
+    wanted = (
+        (*SEGMENTS, *(f"{node}{LOOPBACK_SUFFIX}" for node in site.nodes))
+        if site is not None
+        else SEGMENTS
+    )
     present = {tap.name for tap in trace.taps}
     return [f"tap {name} is not in the file" for name in wanted if name not in present]
 
@@ -120,7 +131,9 @@ def _tap_problems(tap: Tap) -> list[str]:
     if tap.freezes:
         problems.append(f"tap {tap.name}: its ring was full and frozen {tap.freezes} times")
     if tap.received != tap.packet_count + tap.dropped:
-        problems.append(f"tap {tap.name}: the kernel saw {tap.received} packets, the file holds {tap.packet_count}")
+        problems.append(
+            f"tap {tap.name}: the kernel saw {tap.received} packets, the file holds {tap.packet_count}"
+        )
     return problems
 
 
@@ -129,25 +142,36 @@ def _strays(trace: Trace) -> list[str]:
     bounds = {tap.name: (tap.started, tap.stopped) for tap in trace.taps}
     outside: dict[str, list[PacketNumber]] = defaultdict(list)
     for packet in trace.packets:
-        if packet.flow is not None and not _is_between(packet, bounds.get(packet.tap, (None, None))):
+        if packet.flow is not None and not _is_between(
+            packet, bounds.get(packet.tap, (None, None))
+        ):
             outside[packet.tap].append(packet.number)
     return [
-        f"tap {name}: {tell_packets(numbers)} outside its sentinels" for name, numbers in sorted(outside.items())
+        f"tap {name}: {tell_packets(numbers)} outside its sentinels"
+        for name, numbers in sorted(outside.items())
     ]
 
 
 def _is_between(packet: Packet, bounds: tuple[PacketNumber | None, PacketNumber | None]) -> bool:
     started, stopped = bounds
-    return (started is None or packet.number > started) and (stopped is None or packet.number < stopped)
+    return (started is None or packet.number > started) and (
+        stopped is None or packet.number < stopped
+    )
 
 
 def _connection_problems(connection: Connection) -> list[str]:
     told = f"{connection.client} to {connection.server}"
     problems: list[str] = []
     if not connection.from_start:
-        problems.append(f"the start of {told} is not in the file ({tell_packets(connection.packets[:1])})")
-    problems += _gap_problems(connection.client_stream, f"{told}, from {connection.client}", connection)
-    problems += _gap_problems(connection.server_stream, f"{told}, from {connection.server}", connection)
+        problems.append(
+            f"the start of {told} is not in the file ({tell_packets(connection.packets[:1])})"
+        )
+    problems += _gap_problems(
+        connection.client_stream, f"{told}, from {connection.client}", connection
+    )
+    problems += _gap_problems(
+        connection.server_stream, f"{told}, from {connection.server}", connection
+    )
     return problems
 
 

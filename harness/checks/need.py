@@ -26,7 +26,9 @@ class Need:
 
 
 def _missing_packets(case: Case) -> str | None:
-    return _few(f"the capture is not proven complete: {problem}" for problem in case.ledger.problems)
+    return _few(
+        f"the capture is not proven complete: {problem}" for problem in case.ledger.problems
+    )
 
 
 def _few(reasons: Iterable[str]) -> str | None:
@@ -58,7 +60,9 @@ def _unreadable(connection: Connection, machines: Machines) -> str | None:
         return f"{told} cannot be read ({why}; starts at {where})"
     for malformed in connection.malformed:
         if malformed.layer != "tcp":
-            return f"{told} is not understood ({malformed.message}; {tell_packets(malformed.packets)})"
+            return (
+                f"{told} is not understood ({malformed.message}; {tell_packets(malformed.packets)})"
+            )
     is_plain = connection.tls is None and not connection.exchanges
     if is_plain and connection.client_stream.size and connection.server_stream.size:
         return f"{told} carries neither TLS nor HTTP (starts at {where})"
@@ -79,9 +83,15 @@ def _missing_hellos(case: Case) -> str | None:
     for connection in (*case.legs.outer, *case.legs.fronts, *case.legs.proxy, *case.legs.upstream):
         tls = connection.tls
         is_silent = not connection.client_stream.size or not connection.server_stream.size
-        if not is_silent and not connection.exchanges and (tls is None or tls.client_random is None):
+        if (
+            not is_silent
+            and not connection.exchanges
+            and (tls is None or tls.client_random is None)
+        ):
             told = f"{case.machines.tell_client(connection)} to {case.machines.tell_server(connection)}"
-            reasons.append(f"no ClientHello of {told} was seen ({tell_packets(connection.packets[:1])})")
+            reasons.append(
+                f"no ClientHello of {told} was seen ({tell_packets(connection.packets[:1])})"
+            )
     return _few(reasons)
 
 

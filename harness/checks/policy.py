@@ -60,6 +60,8 @@ class Policy:
             addresses = ", ".join(str(address) for address in self.forced) or "no address"
             shown = f"{self.destination} ({addresses})"
             return f"Destination is forced to {self.destination if shown.startswith(addresses) else shown}, port 443"
+        if not self.destination.strip():
+            return "the allow-list of destinations is empty"
         return f'the destinations allowed are "{self.destination}", port 443'
 
 
@@ -95,6 +97,8 @@ def _forced(site: Site) -> tuple[Address, ...]:
 def _service(text: str) -> tuple[int, Endpoint]:
     match = _SERVICE.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f'other_services: got "{text}"; expected tcp ADDRESS:PORT or udp ADDRESS:PORT')
+        raise ValueError(
+            f'other_services: got "{text}"; expected tcp ADDRESS:PORT or udp ADDRESS:PORT'
+        )
     address = parse_address(match[2].strip("[]"))
     return (TCP if match[1] == "tcp" else UDP), Endpoint(address, int(match[3]))

@@ -32,9 +32,9 @@ def find_proof(case: Case, connection: Connection) -> Proof:
 
 
 def find_shown(case: Case, connection: Connection) -> Certificate | None:
-    """The client's leaf certificate, from the handshake that proved it; None: not seen."""
+    """The client's leaf certificate, from the handshake that proved it; None: not seen, or not the only one."""
     tls = connection.tls
-    if tls is None:
+    if tls is None or tls.later_client_certificates:
         return None
     if tls.client_certificates:
         return tls.client_certificates[0]

@@ -47,5 +47,7 @@ def parse_run_note(text: str) -> RunNote:
         mode=mode,
         canary=data["canary"],
         complete=data["complete"],
-        devices=MappingProxyType({parse_address(address): name for address, name in devices.items()}),
+        devices=MappingProxyType(
+            {parse_address(address): name for address, name in devices.items()}
+        ),
     )

@@ -67,10 +67,14 @@ def _judge_session(success: _Success, sessions: dict[bytes, str]) -> Iterator[Ju
         return
     if request.perhaps:
         reason = f"{success.told}, and it cannot be told which certificate it was given"
-        yield Unjudged(reason=reason, packets=gather(*(asking(c.exchange) for c in request.perhaps)))
+        yield Unjudged(
+            reason=reason, packets=gather(*(asking(c.exchange) for c in request.perhaps))
+        )
         return
     why = f"in a session of {owners[0]}" if owners else "without any certificate from a node"
-    finding = _finding(success, why, packets=gather(asking(request.exchange), answering(request.exchange)))
+    finding = _finding(
+        success, why, packets=gather(asking(request.exchange), answering(request.exchange))
+    )
     yield finding if owners else Absent(finding=finding)
 
 
@@ -86,7 +90,9 @@ def _judge_binding(case: Case, success: _Success, call_back: CallBack) -> Iterat
     if isinstance(request.front, Front) and request.front.node is None:
         opener = request.front.connection
         why = f"from {case.machines.tell_client(opener)}, which came through no proxy and proved no certificate"
-        yield _finding(success, why, packets=gather(opening(opener), handed), endpoints=(*ends, opener.client))
+        yield _finding(
+            success, why, packets=gather(opening(opener), handed), endpoints=(*ends, opener.client)
+        )
         return
     proxied = request.proxied
     if not isinstance(request.front, Front) or not isinstance(proxied, Proxied):
@@ -117,12 +123,22 @@ def _unjoined(success: _Success, request: ServiceRequest) -> Unjudged:
     for joined in (request.front, request.proxied):
         if isinstance(joined, Ambiguous):
             return Unjudged(reason=f"{success.told}, but {joined.reason}", packets=joined.packets)
-    leg = "the connection it came through" if request.front is None else "the device's connection to the proxy"
-    return Unjudged(reason=f"{success.told}, but {leg} was not found", packets=asking(request.exchange))
+    leg = (
+        "the connection it came through"
+        if request.front is None
+        else "the device's connection to the proxy"
+    )
+    return Unjudged(
+        reason=f"{success.told}, but {leg} was not found", packets=asking(request.exchange)
+    )
 
 
 def _finding(
-    success: _Success, why: str, *, packets: tuple[PacketNumber, ...], endpoints: tuple[Endpoint, ...] = ()
+    success: _Success,
+    why: str,
+    *,
+    packets: tuple[PacketNumber, ...],
+    endpoints: tuple[Endpoint, ...] = (),
 ) -> Finding:
     connection = success.request.connection
     return Finding(

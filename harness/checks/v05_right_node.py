@@ -32,14 +32,20 @@ def _judge(case: Case) -> Iterator[Judgement]:
 
 def _judge_caused(case: Case, request: ServiceRequest, caused: Caused) -> Iterator[Judgement]:
     call_back, front = caused.call_back, request.front
-    if is_header_used(request, call_back) and case.policy.refusal(request.connection.client.address):
+    if is_header_used(request, call_back) and case.policy.refusal(
+        request.connection.client.address
+    ):
         return  # The header had no right to any effect: V06.
     if isinstance(front, Ambiguous):
-        yield Unjudged(reason=f"{_told(case, call_back)}, but {front.reason}", packets=front.packets)
+        yield Unjudged(
+            reason=f"{_told(case, call_back)}, but {front.reason}", packets=front.packets
+        )
         return
     if front is None:
         reason = f"{_told(case, call_back)}, but the connection behind the request that caused it was not found"
-        yield Unjudged(reason=reason, packets=gather(asking(request.exchange), asking(call_back.exchange)))
+        yield Unjudged(
+            reason=reason, packets=gather(asking(request.exchange), asking(call_back.exchange))
+        )
         return
     if front.node == call_back.target:
         return
@@ -57,7 +63,9 @@ def _finding(case: Case, request: ServiceRequest, call_back: CallBack, front: Fr
     )
     return Finding(
         message=f"{_told(case, call_back)}, but {why}",
-        packets=gather(opening(front.connection), asking(request.exchange), asking(call_back.exchange)),
+        packets=gather(
+            opening(front.connection), asking(request.exchange), asking(call_back.exchange)
+        ),
         endpoints=(
             call_back.connection.client,
             call_back.connection.server,

@@ -33,16 +33,18 @@ def _judge(case: Case) -> Iterator[Judgement]:
                 yield from _judge_used(case, request, caused.call_back)
         message = request.exchange.request
         if request.perhaps and message is not None and message.values(REMOTE_PORT):
-            reason = f"it cannot be told whether the RemotePort of {_told(case, request)} had an effect"
-            packets = gather(asking(request.exchange), *(asking(c.exchange) for c in request.perhaps))
+            reason = f"it cannot be told whether RemotePort had an effect in {_told(case, request)}"
+            packets = gather(
+                asking(request.exchange), *(asking(c.exchange) for c in request.perhaps)
+            )
             yield Unjudged(reason=reason, packets=packets)
 
 
 def _judge_used(case: Case, request: ServiceRequest, call_back: CallBack) -> Iterator[Judgement]:
     connection = request.connection
     effect = (
-        f"RemotePort {call_back.key} of {_told(case, request)} had an effect: "
-        f"{case.machines.tell_address(call_back.caller)} asked {case.machines.tell_server(call_back.connection)} for it"
+        f"{case.machines.tell_address(call_back.caller)} asked {case.machines.tell_server(call_back.connection)} "
+        f"for the certificate of port {call_back.key} because of RemotePort in {_told(case, request)}"
     )
     refusal = case.policy.refusal(connection.client.address)
     if refusal is not None:
@@ -60,7 +62,7 @@ def _judge_used(case: Case, request: ServiceRequest, call_back: CallBack) -> Ite
         opener = case.machines.tell_client(front.connection)
         sent = asking(front.exchange) if front.exchange is not None else ()
         yield _finding(
-            f"{effect}, although the client wrote it itself: the request came from {opener}",
+            f"{effect}, although the client wrote it: the request came from {opener}",
             request,
             call_back,
             front.connection,
@@ -70,7 +72,11 @@ def _judge_used(case: Case, request: ServiceRequest, call_back: CallBack) -> Ite
 
 def _is_from_client(request: ServiceRequest, front: Front, key: int) -> bool:
     """Whether the value was there before any balancer, and is not the true port."""
-    if front.exchange is None or front.exchange.request is None or key == front.connection.client.port:
+    if (
+        front.exchange is None
+        or front.exchange.request is None
+        or key == front.connection.client.port
+    ):
         return False
     is_relayed = front.connection is not request.connection or front.node is not None
     return is_relayed and key in find_claimed_ports(front.exchange.request)
@@ -103,7 +109,7 @@ def _told(case: Case, request: ServiceRequest) -> str:
     assert message is not None
     values = show(message.values(REMOTE_PORT))
     client = case.machines.tell_client(connection)
-    return f"the request from {client} to {case.machines.tell_server(connection)} (sent: {values})"
+    return f"the request from {client} to {case.machines.tell_server(connection)} ({values})"
 
 
 V06 = Check(

@@ -34,7 +34,9 @@ def _judge(case: Case) -> Iterator[Judgement]:
         yield from _judge_used(case, request, message)
 
 
-def _judge_truth(case: Case, request: ServiceRequest, message: Request, port: int) -> Iterator[Judgement]:
+def _judge_truth(
+    case: Case, request: ServiceRequest, message: Request, port: int
+) -> Iterator[Judgement]:
     front = request.front
     sender = case.machines.tell_client(request.connection)
     told = f"the request from {sender} to {case.machines.tell_server(request.connection)}"
@@ -48,7 +50,7 @@ def _judge_truth(case: Case, request: ServiceRequest, message: Request, port: in
     true = front.connection.client
     opener = case.machines.tell_client(front.connection)
     if port != true.port:
-        text = f"{told} says RemotePort {port}, but it came from {opener} (port {true.port})"
+        text = f"{told} says RemotePort {port}, but it came from {opener}"
         yield _finding(text, request, front)
     pick = find_pick(message, balancers=case.site.cert_proxy.number_of_load_balancers)
     if pick is not None and pick != true.address:
@@ -66,7 +68,9 @@ def _judge_used(case: Case, request: ServiceRequest, message: Request) -> Iterat
     for call_back in request.perhaps:
         if len(set(listed)) > 1:
             reason = "it cannot be told which element of X-Forwarded-For was used"
-            yield Unjudged(reason=reason, packets=gather(asking(request.exchange), asking(call_back.exchange)))
+            yield Unjudged(
+                reason=reason, packets=gather(asking(request.exchange), asking(call_back.exchange))
+            )
     for caused in request.call_backs:
         call_back = caused.call_back
         if call_back.target == pick or call_back.target not in listed:

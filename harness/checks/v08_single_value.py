@@ -43,7 +43,9 @@ def _judge(case: Case) -> Iterator[Judgement]:
 
 def _problems(message: Request, *, balancers: int) -> Iterator[str]:
     values = message.values(REMOTE_PORT)
-    trailers = tuple(t.value for t in message.trailers if t.name.lower() == REMOTE_PORT.lower().encode())
+    trailers = tuple(
+        t.value for t in message.trailers if t.name.lower() == REMOTE_PORT.lower().encode()
+    )
     try:
         parse_remote_port(values)
     except ForwardingError as error:

@@ -21,14 +21,20 @@ from harness.verdict.finding import Finding
 def _judge(case: Case) -> Iterator[Judgement]:
     at_nodes = {outer_random(c) for c in case.legs.proxy}
     # A session passed through is judged once, at the node that ends it.
-    own = tuple(c for c in case.legs.outer if outer_random(c) is None or outer_random(c) not in at_nodes)
+    own = tuple(
+        c for c in case.legs.outer if outer_random(c) is None or outer_random(c) not in at_nodes
+    )
     for connection in (*case.legs.proxy, *own):
         yield from _judge_session(case, connection)
     yield from _judge_upstream(case)
 
 
 def _judge_session(case: Case, connection: Connection) -> Iterator[Judgement]:
-    opened = [e for e in _connects(connection) if e.response is not None and 200 <= e.response.status < 300]
+    opened = [
+        e
+        for e in _connects(connection)
+        if e.response is not None and 200 <= e.response.status < 300
+    ]
     if opened:
         proof = find_proof(case, connection)
         told = f"{case.machines.tell_server(connection)} opened a tunnel for {case.machines.tell_client(connection)}"
@@ -57,7 +63,11 @@ def _is_open_to_all(connection: Connection) -> bool:
         return False
     requests = [e.request for e in connection.exchanges if e.request is not None]
     is_call_back = bool(requests) and all(find_port(r.target) is not None for r in requests)
-    return tls.certificate_request is None and tls.client_application_data is not None and not is_call_back
+    return (
+        tls.certificate_request is None
+        and tls.client_application_data is not None
+        and not is_call_back
+    )
 
 
 def _judge_upstream(case: Case) -> Iterator[Judgement]:
@@ -101,7 +111,9 @@ def _is_waiting(case: Case, proxy: Connection, upstream: Connection) -> bool:
 
 
 def _connects(connection: Connection) -> Iterator[Exchange]:
-    return (e for e in connection.exchanges if e.request is not None and e.request.method == b"CONNECT")
+    return (
+        e for e in connection.exchanges if e.request is not None and e.request.method == b"CONNECT"
+    )
 
 
 def _handshake(connection: Connection) -> tuple[PacketNumber, ...]:
@@ -109,11 +121,15 @@ def _handshake(connection: Connection) -> tuple[PacketNumber, ...]:
     tls = connection.tls
     if tls is None:
         return opening(connection)
-    return seen(tls.client_hello, tls.client_certificate or tls.client_finished) or opening(connection)
+    return seen(tls.client_hello, tls.client_certificate or tls.client_finished) or opening(
+        connection
+    )
 
 
 def _finding(message: str, connection: Connection, packets: tuple[PacketNumber, ...]) -> Finding:
-    return Finding(message=message, packets=packets, endpoints=(connection.client, connection.server))
+    return Finding(
+        message=message, packets=packets, endpoints=(connection.client, connection.server)
+    )
 
 
 V11 = Check(

@@ -60,7 +60,9 @@ def _not_passed(case: Case, connection: Connection, others: list[Connection]) ->
     )
 
 
-def _judge_certificates(case: Case, connection: Connection, same: list[Connection]) -> Iterator[Judgement]:
+def _judge_certificates(
+    case: Case, connection: Connection, same: list[Connection]
+) -> Iterator[Judgement]:
     front = _leaf(connection)
     backs = {leaf: c for c in same if (leaf := _leaf(c)) is not None}
     if front is None or not backs or front in backs:
@@ -78,7 +80,9 @@ def _judge_certificates(case: Case, connection: Connection, same: list[Connectio
 
 def _leaf(connection: Connection) -> str | None:
     tls = connection.tls
-    return tls.server_certificates[0].sha256 if tls is not None and tls.server_certificates else None
+    return (
+        tls.server_certificates[0].sha256 if tls is not None and tls.server_certificates else None
+    )
 
 
 def _hello(connection: Connection) -> tuple[PacketNumber, ...]:

@@ -64,7 +64,10 @@ class _Talk:
             if quoted is None or packet.icmp_type not in ERRORS[flow.protocol]:
                 return False
             return quoted.src == flow.dst and (packet.tap, quoted) in self.received
-        return self.first.get(_pair(packet, flow)) == flow.destination and flow.source != flow.destination
+        return (
+            self.first.get(_pair(packet, flow)) == flow.destination
+            and flow.source != flow.destination
+        )
 
 
 def _pair(packet: Packet, flow: Flow) -> _Pair:
@@ -116,7 +119,11 @@ def _is_stranger(case: Case, packet: Packet, flow: Flow) -> bool:
     """Whether a node may have sent this from an IPv6 address that the site does not name."""
     if flow.src.version == 4 or case.machines.name(flow.src):
         return False
-    return not (flow.protocol == ICMPV6 and packet.icmp_type is not None and _is_link_chatter(packet.icmp_type, flow))
+    return not (
+        flow.protocol == ICMPV6
+        and packet.icmp_type is not None
+        and _is_link_chatter(packet.icmp_type, flow)
+    )
 
 
 def _is_link_chatter(icmp_type: int, flow: Flow) -> bool:
@@ -142,7 +149,11 @@ def _finding(case: Case, packet: Packet, flow: Flow) -> Finding:
         receiver = machines.tell(flow.destination, tap=packet.tap)
     else:
         sender, receiver = (machines.tell_address(address) for address in (flow.src, flow.dst))
-    place = f" on its {LOOPBACK_SUFFIX.removeprefix('.')}" if packet.tap.endswith(LOOPBACK_SUFFIX) else ""
+    place = (
+        f" on its {LOOPBACK_SUFFIX.removeprefix('.')}"
+        if packet.tap.endswith(LOOPBACK_SUFFIX)
+        else ""
+    )
     return Finding(
         message=f"{sender} sent {protocol} to {receiver}{place}, but {case.policy.tell_destination()}",
         packets=(packet.number,),

@@ -33,13 +33,19 @@ class Expectation:
         return cls(
             verdict=Outcome(str(data.get("verdict", "pass"))),
             findings=tuple(findings),
-            signed_in=None if signed_in is None else MappingProxyType({str(k): str(v) for k, v in signed_in.items()}),
+            signed_in=None
+            if signed_in is None
+            else MappingProxyType({str(k): str(v) for k, v in signed_in.items()}),
         )
 
     def to_json(self) -> dict[str, object]:
         """The inverse of `from_json`."""
         signed_in = None if self.signed_in is None else dict(self.signed_in)
-        return {"verdict": self.verdict.value, "findings": list(self.findings), "signed_in": signed_in}
+        return {
+            "verdict": self.verdict.value,
+            "findings": list(self.findings),
+            "signed_in": signed_in,
+        }
 
     def differences(
         self, *, outcome: Outcome, failing: tuple[str, ...], signed_in: Mapping[str, str]
@@ -49,7 +55,10 @@ class Expectation:
         if outcome is not self.verdict:
             found.append(f"verdict is {outcome.value}, expected {self.verdict.value}")
         if set(failing) != set(self.findings):
-            got, want = ", ".join(sorted(failing)) or "none", ", ".join(sorted(self.findings)) or "none"
+            got, want = (
+                ", ".join(sorted(failing)) or "none",
+                ", ".join(sorted(self.findings)) or "none",
+            )
             found.append(f"failing checks are {got}, expected {want}")
         if self.signed_in is not None and dict(signed_in) != dict(self.signed_in):
             found.append(f"signed in are {dict(signed_in)}, expected {dict(self.signed_in)}")

@@ -53,4 +53,6 @@ class Verdict:
     def as_expected(self) -> bool:
         """Exactly what the scenario foresees; without an expectation: PASS."""
         expected = self.expectation or Expectation()
-        return not expected.differences(outcome=self.outcome, failing=self.failing, signed_in=self.signed_in)
+        return not expected.differences(
+            outcome=self.outcome, failing=self.failing, signed_in=self.signed_in
+        )

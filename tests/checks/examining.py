@@ -15,7 +15,9 @@ from tests.trace_builder import TraceBuilder
 NOTE = RunNote(mode="namespaces", canary=True, complete=True)
 
 
-def make_case(built: TraceBuilder | Trace, site: Site | None = None, *, note: RunNote | None = NOTE) -> Case:
+def make_case(
+    built: TraceBuilder | Trace, site: Site | None = None, *, note: RunNote | None = NOTE
+) -> Case:
     """The case of a builder's site, or of a trace and a site."""
     trace = built.build() if isinstance(built, TraceBuilder) else built
     chosen = site or (built.site if isinstance(built, TraceBuilder) else None)
