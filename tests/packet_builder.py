@@ -43,11 +43,18 @@ def build_tcp(
     return head + options + data
 
 
-def build_ip(src: str, dst: str, protocol: int, payload: bytes, *, options: bytes = b"", fragment: int = 0) -> bytes:
+def build_ip(
+    src: str, dst: str, protocol: int, payload: bytes, *, options: bytes = b"", fragment: int = 0
+) -> bytes:
     """An IPv4 or IPv6 packet, by the family of the addresses."""
     one, two = ip_address(src), ip_address(dst)
     if one.version == 6:
-        return struct.pack(">IHBB", 6 << 28, len(payload), protocol, 64) + one.packed + two.packed + payload
+        return (
+            struct.pack(">IHBB", 6 << 28, len(payload), protocol, 64)
+            + one.packed
+            + two.packed
+            + payload
+        )
     size = 20 + len(options) + len(payload)
     first = 0x45 + len(options) // 4
     head = struct.pack(">BBHHHBBH", first, 0, size, 7, fragment, 64, protocol, 0)
@@ -103,7 +110,13 @@ class Talk:
         return self.packet("client")
 
     def packet(
-        self, side: str, *, flags: int = ACK, data: bytes = b"", seq: int | None = None, ack: int | None = None
+        self,
+        side: str,
+        *,
+        flags: int = ACK,
+        data: bytes = b"",
+        seq: int | None = None,
+        ack: int | None = None,
     ) -> Talk:
         """One packet with the present numbers, or with others."""
         src, dst = (self.client, self.server) if side == "client" else (self.server, self.client)
@@ -120,7 +133,9 @@ class Talk:
         return self
 
 
-def build_capture(frames: Iterable[bytes], *, tap: str = "dmz", keys: bytes = b"", link_type: int = 1) -> BytesIO:
+def build_capture(
+    frames: Iterable[bytes], *, tap: str = "dmz", keys: bytes = b"", link_type: int = 1
+) -> BytesIO:
     """A pcapng file of one tap, rewound."""
     stream = BytesIO()
     writer = PcapngWriter(stream)

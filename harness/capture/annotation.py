@@ -38,12 +38,17 @@ def build_annotations(tag: str, text: str) -> tuple[str, ...]:
         ValueError: the tag has white space or is not ASCII, or the text has a NUL (some readers stop there).
     """
     if not re.fullmatch(r"[!-~]{1,200}", tag):
-        raise ValueError(f"annotation tag: got {tag!r}; expected 1 to 200 printable ASCII characters without space")
+        raise ValueError(
+            f"annotation tag: got {tag!r}; expected 1 to 200 printable ASCII characters without space"
+        )
     if "\0" in text:
-        raise ValueError(f"annotation {tag}: the text has a NUL at character {text.index(chr(0))}; remove it")
+        raise ValueError(
+            f"annotation {tag}: the text has a NUL at character {text.index(chr(0))}; remove it"
+        )
     pieces = _split(text, MAX_PIECE_SIZE - _HEAD_SIZE)
     return tuple(
-        f"certproxy-harness {tag} {part}/{len(pieces)}\n{piece}" for part, piece in enumerate(pieces, 1)
+        f"certproxy-harness {tag} {part}/{len(pieces)}\n{piece}"
+        for part, piece in enumerate(pieces, 1)
     )
 
 
@@ -72,7 +77,9 @@ def decode_annotations(comments: Iterable[str]) -> Annotations:
         tag, place = head[1], (int(head[2]), int(head[3]))
         pieces = found.setdefault(tag, {})
         if pieces.setdefault(place, comment[head.end() :]) != comment[head.end() :]:
-            problems.append(f"annotation {tag}: two different pieces {place[0]}/{place[1]}; the first is kept")
+            problems.append(
+                f"annotation {tag}: two different pieces {place[0]}/{place[1]}; the first is kept"
+            )
     texts: dict[str, str] = {}
     for tag, pieces in found.items():
         counts = {count for _, count in pieces}

@@ -82,7 +82,9 @@ def build_keylog_line(label: str, client_random: bytes, secret: bytes) -> bytes:
         ValueError: the label is none of LABELS, the client random is not 32 bytes, or the secret is empty.
     """
     if label not in LABELS:
-        raise ValueError(f"key log label: got {label!r}; expected one of {', '.join(sorted(LABELS))}")
+        raise ValueError(
+            f"key log label: got {label!r}; expected one of {', '.join(sorted(LABELS))}"
+        )
     if len(client_random) != RANDOM_SIZE:
         raise ValueError(f"client random: got {len(client_random)} bytes; expected {RANDOM_SIZE}")
     if not secret:

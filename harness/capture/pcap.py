@@ -40,7 +40,11 @@ def read_records(source: Source) -> Iterator[Block]:
     yield Section()
     # The upper half of the word tells of the frame check sequence; the IP length makes it harmless.
     yield Interface(
-        index=0, section=0, link_type=link_type & 0xFFFF, snap_length=snap_length, ticks_per_second=ticks
+        index=0,
+        section=0,
+        link_type=link_type & 0xFFFF,
+        snap_length=snap_length,
+        ticks_per_second=ticks,
     )
     yield from _Records(source, order, ticks, snap_length).read()
 
@@ -63,7 +67,10 @@ class _Records:
         while source.has(1):
             head = source.look(16)
             if len(head) < 16:
-                yield Damage(offset=source.offset, message=f"the file ends {len(head)} bytes into a record header")
+                yield Damage(
+                    offset=source.offset,
+                    message=f"the file ends {len(head)} bytes into a record header",
+                )
                 return
             seconds, fraction, kept, size = self._head.unpack(head)
             if kept > self._limit:
@@ -76,7 +83,9 @@ class _Records:
             number += 1
             self._last_s = seconds
             time_ns = seconds * 1_000_000_000 + fraction * (1_000_000_000 // self._ticks)
-            yield Capture(number=number, interface=0, time_ns=time_ns, size=size, data=source.take(kept))
+            yield Capture(
+                number=number, interface=0, time_ns=time_ns, size=size, data=source.take(kept)
+            )
 
     def _resume(self, message: str) -> Damage:
         """Take bytes up to a chain of records of about the same day, or all of them."""
@@ -89,7 +98,9 @@ class _Records:
         high = self._last_s >> 16
         words = [struct.pack(self._order + "H", half & 0xFFFF) for half in (high, high + 1)]
         lead = b"" if self._order == ">" else b".."
-        pattern = re.compile(b"(?=" + lead + b"(?:" + b"|".join(map(re.escape, words)) + b"))", re.DOTALL)
+        pattern = re.compile(
+            b"(?=" + lead + b"(?:" + b"|".join(map(re.escape, words)) + b"))", re.DOTALL
+        )
         source.take(1)
         while source.has(16):
             window = source.look(_WINDOW)

@@ -43,7 +43,9 @@ NAMES = 4
 STATISTICS = 5
 PACKET = 6
 KEYS = 10
-UNCAPTURED = frozenset({0x00000009, 0x00000204, 0x00000208, 0x00000216, 0x00000217, 0x00000221, 0x00000BAD, 0x40000BAD})
+UNCAPTURED = frozenset(
+    {0x00000009, 0x00000204, 0x00000208, 0x00000216, 0x00000217, 0x00000221, 0x00000BAD, 0x40000BAD}
+)
 """systemd journal export, sysdig events, custom blocks: frames to Wireshark."""
 
 _MAX_BLOCK_SIZE = 256 << 20
@@ -68,7 +70,9 @@ def read_blocks(stream: BinaryIO) -> Iterator[Block]:
     elif start.startswith(_SECTION_TYPE):
         yield from _Reader(source).read()
     elif start:
-        yield Damage(offset=0, message=f"neither pcapng nor pcap: the file begins with {start[:8].hex(' ')}")
+        yield Damage(
+            offset=0, message=f"neither pcapng nor pcap: the file begins with {start[:8].hex(' ')}"
+        )
     else:
         yield Damage(offset=0, message="the file is empty")
     if source.problem is not None:
@@ -114,7 +118,9 @@ class _Reader:
             try:
                 block = self._decode(kind, raw[8:-4])
             except (_Bad, struct.error) as problem:
-                yield Damage(offset=offset, message=f"block type {kind}: {problem}", resumed=source.offset)
+                yield Damage(
+                    offset=offset, message=f"block type {kind}: {problem}", resumed=source.offset
+                )
                 continue
             if block is not None:
                 yield block
@@ -239,7 +245,9 @@ class _Reader:
             name=decode_text(find_value(options, 2) or b""),
             description=decode_text(find_value(options, 3) or b""),
             ticks_per_second=_ticks(resolution[0]) if resolution else 1_000_000,
-            offset_s=struct.unpack(self._order + "q", offset)[0] if offset and len(offset) == 8 else 0,
+            offset_s=struct.unpack(self._order + "q", offset)[0]
+            if offset and len(offset) == 8
+            else 0,
             comments=decode_comments(options),
         )
         self._all.append(interface)
@@ -255,7 +263,9 @@ class _Reader:
 
     def _time(self, interface: Interface, high: int, low: int) -> int:
         ticks = (high << 32) | low
-        return ticks * 1_000_000_000 // interface.ticks_per_second + interface.offset_s * 1_000_000_000
+        return (
+            ticks * 1_000_000_000 // interface.ticks_per_second + interface.offset_s * 1_000_000_000
+        )
 
     def _decode_packet(self, kind: int, body: bytes) -> Capture:
         layout = "IIIII" if kind == PACKET else "HxxIIII"
@@ -271,7 +281,9 @@ class _Reader:
             time_ns=self._time(interface, high, low),
             size=size,
             data=body[20 : 20 + kept],
-            comments=decode_comments(decode_options(body[end:], self._order)) if len(body) > end else (),
+            comments=decode_comments(decode_options(body[end:], self._order))
+            if len(body) > end
+            else (),
         )
 
     def _decode_simple_packet(self, body: bytes) -> Capture:
@@ -282,7 +294,11 @@ class _Reader:
             raise _Bad(f"{kept} captured bytes in a block that has room for {len(body) - 4}")
         self._number += 1
         return Capture(
-            number=self._number, interface=interface.index, time_ns=0, size=size, data=body[4 : 4 + kept]
+            number=self._number,
+            interface=interface.index,
+            time_ns=0,
+            size=size,
+            data=body[4 : 4 + kept],
         )
 
     def _decode_statistics(self, body: bytes) -> Statistics:

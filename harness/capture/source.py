@@ -14,7 +14,16 @@ _GZIP = 31
 class Source:
     """A stream with an offset and a look ahead; gzip is known by its magic. Nothing here raises on bad bytes."""
 
-    __slots__ = ("_buffer", "_ended", "_packed", "_position", "_stream", "_unzip", "offset", "problem")
+    __slots__ = (
+        "_buffer",
+        "_ended",
+        "_packed",
+        "_position",
+        "_stream",
+        "_unzip",
+        "offset",
+        "problem",
+    )
 
     def __init__(self, stream: BinaryIO) -> None:
         """Begin at the stream's present position."""

@@ -56,7 +56,10 @@ class PcapngWriter:
         """Describe one tap, with time stamps in nanoseconds, and give its 0-based index."""
         self._enter(_Stage.INTERFACES, f"interface {name!r}")
         options = [*_text(2, name), *_text(3, description), (9, _NANOSECONDS)]
-        self._write(pcapng.INTERFACE, struct.pack("<HHI", link_type, 0, snap_length) + build_options(options))
+        self._write(
+            pcapng.INTERFACE,
+            struct.pack("<HHI", link_type, 0, snap_length) + build_options(options),
+        )
         self._interface_count += 1
         return self._interface_count - 1
 
@@ -73,7 +76,10 @@ class PcapngWriter:
     def write_secrets(self, lines: bytes) -> None:
         """Store key log lines; write them before the first packet of their connection."""
         self._enter(_Stage.PACKETS, "secrets")
-        self._write(pcapng.KEYS, struct.pack("<II", TLS_KEY_LOG, len(lines)) + lines + bytes(-len(lines) % 4))
+        self._write(
+            pcapng.KEYS,
+            struct.pack("<II", TLS_KEY_LOG, len(lines)) + lines + bytes(-len(lines) % 4),
+        )
 
     def write_packet(
         self,
@@ -88,7 +94,9 @@ class PcapngWriter:
         self._enter(_Stage.PACKETS, "packet")
         self._check(interface)
         wire_size = len(data) if size is None else size
-        head = struct.pack("<IIIII", interface, time_ns >> 32, time_ns & 0xFFFFFFFF, len(data), wire_size)
+        head = struct.pack(
+            "<IIIII", interface, time_ns >> 32, time_ns & 0xFFFFFFFF, len(data), wire_size
+        )
         options = build_options(_comments(comments)) if comments else b""
         self._write(pcapng.PACKET, head + data + bytes(-len(data) % 4) + options)
 
@@ -119,7 +127,9 @@ class PcapngWriter:
 
     def _check(self, interface: int) -> None:
         if not 0 <= interface < self._interface_count:
-            raise ValueError(f"interface {interface}: got {self._interface_count} interfaces; describe it first")
+            raise ValueError(
+                f"interface {interface}: got {self._interface_count} interfaces; describe it first"
+            )
 
     def _enter(self, stage: _Stage, what: str) -> None:
         if stage < self._stage:

@@ -148,7 +148,9 @@ class _Decoder:
             packets=tuple(self._packets),
             connections=connections,
             taps=tuple(_build_tap(tap) for tap in self._taps.values()),
-            host_names=MappingProxyType({address: tuple(names) for address, names in self._names.items()}),
+            host_names=MappingProxyType(
+                {address: tuple(names) for address, names in self._names.items()}
+            ),
             annotations=annotations.texts,
             damage=(*self._damage, *problems),
             skipped=MappingProxyType(dict(self._skipped)),
@@ -182,7 +184,9 @@ def _build_tap(draft: _TapDraft) -> Tap:
 
 def _build_connection(number: int, tap: str, tcp: TcpConnection[LayerStack]) -> Connection:
     client, server = tcp.direction("client"), tcp.direction("server")
-    layers = tcp.receiver.finish(client_closed=client.fin is not None, server_closed=server.fin is not None)
+    layers = tcp.receiver.finish(
+        client_closed=client.fin is not None, server_closed=server.fin is not None
+    )
     layers["malformed"] = (*tcp.malformed(), *layers["malformed"])
     return Connection(
         number=number,

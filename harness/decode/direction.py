@@ -137,7 +137,10 @@ class Direction:
                 return
             piece = piece.cut(self.next, piece.end)
         if piece.offset - self.next > MAX_AHEAD:
-            self._report(f"a segment at offset {piece.offset}, {piece.offset - self.next} bytes ahead", (piece.number,))
+            self._report(
+                f"a segment at offset {piece.offset}, {piece.offset - self.next} bytes ahead",
+                (piece.number,),
+            )
             return
         self.data_seen = True
         if not self.pieces or piece.offset >= self.pieces[-1].end:
@@ -220,7 +223,12 @@ class Direction:
         self._conflicts += 1
         if self._conflicts <= _MAX_CONFLICTS:
             self.malformed.append(
-                Malformed(sender=self.side, layer="tcp", message=message, packets=tuple(sorted(set(packets))))
+                Malformed(
+                    sender=self.side,
+                    layer="tcp",
+                    message=message,
+                    packets=tuple(sorted(set(packets))),
+                )
             )
 
     def build_stream(self) -> ByteStream:

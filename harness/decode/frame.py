@@ -94,14 +94,23 @@ class FrameDecoder:
                 datagram = found
         if datagram is None:
             packet = Packet(
-                number=known, time_ns=time_ns, tap=tap, size=size, ether_type=payload.wire_type, note=note
+                number=known,
+                time_ns=time_ns,
+                tap=tap,
+                size=size,
+                ether_type=payload.wire_type,
+                note=note,
             )
             return packet, None
         return self._decode_transport(
-            data, datagram, Packet(number=known, time_ns=time_ns, tap=tap, size=size, ether_type=payload.wire_type)
+            data,
+            datagram,
+            Packet(number=known, time_ns=time_ns, tap=tap, size=size, ether_type=payload.wire_type),
         )
 
-    def _decode_transport(self, data: bytes, ip: _Datagram, bare: Packet) -> tuple[Packet, Segment | None]:
+    def _decode_transport(
+        self, data: bytes, ip: _Datagram, bare: Packet
+    ) -> tuple[Packet, Segment | None]:
         sent = max(ip.end - ip.offset, 0)
         have = data[ip.offset : ip.end]
         flow = self._flow(ip.src, ip.dst, ip.protocol, 0, 0)
@@ -122,10 +131,14 @@ class FrameDecoder:
             kind = have[0]
             errors = _ICMP_ERRORS if ip.protocol == ICMP else _ICMPV6_ERRORS
             quoted = self._decode_quoted(have[8:], ip.protocol) if kind in errors else None
-            return _packet(bare, flow, payload_size=max(sent - 8, 0), icmp_type=kind, quoted=quoted), None
+            return _packet(
+                bare, flow, payload_size=max(sent - 8, 0), icmp_type=kind, quoted=quoted
+            ), None
         return _packet(bare, flow, payload_size=sent), None
 
-    def _decode_tcp(self, ip: _Datagram, have: bytes, sent: int, bare: Packet) -> tuple[Packet, Segment | None]:
+    def _decode_tcp(
+        self, ip: _Datagram, have: bytes, sent: int, bare: Packet
+    ) -> tuple[Packet, Segment | None]:
         if len(have) < 16:
             flow = self._flow(ip.src, ip.dst, TCP, 0, 0)
             if len(have) >= 4:
@@ -136,7 +149,9 @@ class FrameDecoder:
         header = (bits >> 12) * 4
         flags = bits & 0x1FF
         if header < 20 or header > sent:
-            return _packet(bare, flow, flags=flags, note=f"bad TCP header length {header // 4}"), None
+            return _packet(
+                bare, flow, flags=flags, note=f"bad TCP header length {header // 4}"
+            ), None
         payload = have[header:]
         size = sent - header
         note = "cut by snaplen" if len(payload) < size else None
@@ -199,7 +214,9 @@ class FrameDecoder:
                 return _Datagram(src, dst, protocol, here, end, "cut IPv6 extension header")
             protocol = data[here]
             here += size
-        return _Datagram(src, dst, protocol, here, end, f"more than {_MAX_EXTENSIONS} IPv6 extension headers")
+        return _Datagram(
+            src, dst, protocol, here, end, f"more than {_MAX_EXTENSIONS} IPv6 extension headers"
+        )
 
     def _decode_quoted(self, data: bytes, protocol: int) -> Flow | None:
         """The flow of the packet inside an ICMP error (RFC 792, RFC 4443 section 2.4)."""

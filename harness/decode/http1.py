@@ -46,7 +46,10 @@ class HttpDecoder:
 
     def __init__(self) -> None:
         """Begin before the first byte."""
-        self._readers: dict[Side, Reader] = {"client": Reader("client", self), "server": Reader("server", self)}
+        self._readers: dict[Side, Reader] = {
+            "client": Reader("client", self),
+            "server": Reader("server", self),
+        }
         self._slots: list[_Slot] = []
         self._open: deque[_Slot] = deque()
         """Requests that no final response has begun to answer."""
@@ -152,7 +155,9 @@ class HttpDecoder:
     def report(self, side: Side, message: str, span: Span) -> None:
         """Something is malformed (called by a Reader)."""
         if len(self._malformed) < _MAX_REPORTS:
-            self._malformed.append(Malformed(sender=side, layer="http", message=message, packets=span.packets))
+            self._malformed.append(
+                Malformed(sender=side, layer="http", message=message, packets=span.packets)
+            )
 
     def _find_slot(self, line: StatusLine) -> _Slot:
         """The exchange of a response; an interim one leaves its request open."""
@@ -174,7 +179,8 @@ class HttpDecoder:
     def _hold(self, reader: Reader) -> None:
         """Set aside what a reader has not used: it may be meant for the tunnel."""
         self._held.extend(
-            TunnelBytes(side=reader.side, data=data, seen=seen) for data, seen in reader.lane.drain()
+            TunnelBytes(side=reader.side, data=data, seen=seen)
+            for data, seen in reader.lane.drain()
         )
 
     def _take_out(self) -> tuple[TunnelBytes, ...]:

@@ -67,7 +67,9 @@ def decode_request_line(line: bytes) -> tuple[RequestLine | None, tuple[str, ...
         return RequestLine(match[1], match[2], match[3]), (problem,)
     match = _SIMPLE_REQUEST.fullmatch(line)
     if match is not None:
-        problem = f"request line {_show(line)} has no version: one reader sees HTTP/0.9, another refuses"
+        problem = (
+            f"request line {_show(line)} has no version: one reader sees HTTP/0.9, another refuses"
+        )
         return RequestLine(match[1], match[2].rstrip(), b""), (problem,)
     return None, ()
 
@@ -99,7 +101,9 @@ def split_lines(block: bytes) -> tuple[list[bytes], tuple[str, ...]]:
         bare -= 1
     if bare <= 0:
         return lines, ()
-    return lines, (f"{bare} lines end with a bare LF: one reader takes it for the end of a line, another does not",)
+    return lines, (
+        f"{bare} lines end with a bare LF: one reader takes it for the end of a line, another does not",
+    )
 
 
 def decode_headers(lines: list[bytes]) -> tuple[tuple[Header, ...], tuple[str, ...]]:
@@ -122,7 +126,11 @@ def decode_headers(lines: list[bytes]) -> tuple[tuple[Header, ...], tuple[str, .
         if not colon:
             problems.append(f"header line without a colon: {_show(line)}")
         elif not _TOKEN.fullmatch(name):
-            what = "white space before the colon" if _TOKEN.fullmatch(name.rstrip()) else "no token for a name"
+            what = (
+                "white space before the colon"
+                if _TOKEN.fullmatch(name.rstrip())
+                else "no token for a name"
+            )
             problems.append(f"header {_show(line)}: {what}; one reader uses it, another does not")
         control = _CONTROL.search(value)
         if control is not None:
@@ -133,7 +141,9 @@ def decode_headers(lines: list[bytes]) -> tuple[tuple[Header, ...], tuple[str, .
     return tuple(headers), tuple(problems)
 
 
-def find_request_framing(version: bytes, headers: tuple[Header, ...]) -> tuple[Framing, tuple[str, ...]]:
+def find_request_framing(
+    version: bytes, headers: tuple[Header, ...]
+) -> tuple[Framing, tuple[str, ...]]:
     """RFC 9112 section 6.3, items 3 to 7, for a request."""
     if not version:
         return Framing("none"), ()
@@ -141,7 +151,9 @@ def find_request_framing(version: bytes, headers: tuple[Header, ...]) -> tuple[F
     if framing is None:
         return Framing("none"), problems
     if framing.kind == "close":
-        problem = "Transfer-Encoding of a request does not end with chunked: its length cannot be told"
+        problem = (
+            "Transfer-Encoding of a request does not end with chunked: its length cannot be told"
+        )
         return Framing("unknown"), (*problems, problem)
     return framing, problems
 
@@ -158,13 +170,20 @@ def find_response_framing(
     return framing or Framing("close"), problems
 
 
-def _find_framing(version: bytes, headers: tuple[Header, ...]) -> tuple[Framing | None, tuple[str, ...]]:
+def _find_framing(
+    version: bytes, headers: tuple[Header, ...]
+) -> tuple[Framing | None, tuple[str, ...]]:
     lengths = [h.value for h in headers if h.name.lower() == b"content-length"]
     codings = [h.value for h in headers if h.name.lower() == b"transfer-encoding"]
     for header in headers:
         name = header.name
-        if name.strip().lower() in (b"content-length", b"transfer-encoding") and name != name.strip():
-            return Framing("unknown"), (f"header {_show(name)} decides the length for one reader, not for another",)
+        if (
+            name.strip().lower() in (b"content-length", b"transfer-encoding")
+            and name != name.strip()
+        ):
+            return Framing("unknown"), (
+                f"header {_show(name)} decides the length for one reader, not for another",
+            )
     if codings:
         return _find_coded(version, codings, lengths)
     if not lengths:
@@ -173,11 +192,15 @@ def _find_framing(version: bytes, headers: tuple[Header, ...]) -> tuple[Framing 
     if not all(_LENGTH.fullmatch(part) for part in parts):
         return Framing("unknown"), (f"Content-Length {_show_all(lengths)} is no number",)
     if len({int(part) for part in parts}) > 1:
-        problem = f"Content-Length {_show_all(lengths)}: one reader takes the first, another the last"
+        problem = (
+            f"Content-Length {_show_all(lengths)}: one reader takes the first, another the last"
+        )
         return Framing("unknown"), (problem,)
     problems: tuple[str, ...] = ()
     if len(parts) > 1:
-        problems = (f"Content-Length {_show_all(lengths)} is repeated: one reader takes it, another refuses",)
+        problems = (
+            f"Content-Length {_show_all(lengths)} is repeated: one reader takes it, another refuses",
+        )
     return Framing("length", int(parts[0])), problems
 
 
@@ -192,10 +215,18 @@ def _find_coded(
             " one reader counts bytes, another reads chunks; the chunks are read"
         )
     if version == b"HTTP/1.0":
-        problems.append("Transfer-Encoding in HTTP/1.0: one reader uses it, another does not know it")
-    if names.count(b"chunked") == 1 and names[-1] == b"chunked" and all(map(_TOKEN.fullmatch, names)):
+        problems.append(
+            "Transfer-Encoding in HTTP/1.0: one reader uses it, another does not know it"
+        )
+    if (
+        names.count(b"chunked") == 1
+        and names[-1] == b"chunked"
+        and all(map(_TOKEN.fullmatch, names))
+    ):
         return Framing("chunked"), tuple(problems)
-    problems.append(f"Transfer-Encoding {_show_all(codings)}: one reader sees chunks, another does not")
+    problems.append(
+        f"Transfer-Encoding {_show_all(codings)}: one reader sees chunks, another does not"
+    )
     return Framing("close"), tuple(problems)
 
 

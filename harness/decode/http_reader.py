@@ -130,7 +130,10 @@ class Reader:
         lines, problems = split_lines(block)
         line, odd = _decode_first(self.side, lines[0])
         if line is None:
-            self._leave(f"no {'request' if self.side == 'client' else 'status'} line: {lines[0][:80]!r}", begin)
+            self._leave(
+                f"no {'request' if self.side == 'client' else 'status'} line: {lines[0][:80]!r}",
+                begin,
+            )
             return
         headers, more = decode_headers([text for text in lines[1:] if text])
         for problem in (*odd, *problems, *more):
@@ -192,7 +195,9 @@ class Reader:
             return False
         text = line.removesuffix(b"\n").removesuffix(b"\r")
         if not line.endswith(b"\r\n"):
-            self._report("a chunk line ends with a bare LF: one reader takes it, another refuses", begin)
+            self._report(
+                "a chunk line ends with a bare LF: one reader takes it, another refuses", begin
+            )
         match = _CHUNK_LINE.fullmatch(text)
         if match is None:
             self._break(f"chunk line {text[:80]!r}: readers see different sizes, or refuse", begin)
@@ -256,7 +261,9 @@ class Reader:
         if self.state is State.OTHER:
             return
         if self.state is State.CLOSE or (
-            self.state in (State.LENGTH, State.CHUNK_DATA) and size is not None and size <= self._left
+            self.state in (State.LENGTH, State.CHUNK_DATA)
+            and size is not None
+            and size <= self._left
         ):
             assert self._draft is not None
             self._draft.body.miss(size or 0)
@@ -333,5 +340,7 @@ class Reader:
         self._owner.report(self.side, message, self.span(begin))
 
 
-def _decode_first(side: Side, line: bytes) -> tuple[RequestLine | StatusLine | None, tuple[str, ...]]:
+def _decode_first(
+    side: Side, line: bytes
+) -> tuple[RequestLine | StatusLine | None, tuple[str, ...]]:
     return decode_request_line(line) if side == "client" else decode_status_line(line)

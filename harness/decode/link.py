@@ -48,7 +48,11 @@ def find_payload(link_type: int, data: bytes) -> Payload:
     if link_type == SLL:
         return _find_ethernet(data, 14)
     if link_type == SLL2:
-        return _find_tagged(data, int.from_bytes(data[:2], "big"), 20) if len(data) >= 20 else _cut(data)
+        return (
+            _find_tagged(data, int.from_bytes(data[:2], "big"), 20)
+            if len(data) >= 20
+            else _cut(data)
+        )
     if link_type in RAW or link_type in (IPV4, IPV6):
         return _find_ip(data, 0)
     if link_type in (NULL, LOOP):
@@ -126,7 +130,9 @@ def _find_ppp(data: bytes) -> Payload:
         return _cut(data)
     protocol = int.from_bytes(data[offset : offset + 2], "big")
     ether_type = {0x0021: ETHER_IPV4, 0x0057: ETHER_IPV6}.get(protocol)
-    return Payload(ether_type, offset + 2, None, None if ether_type else f"PPP protocol 0x{protocol:04x}")
+    return Payload(
+        ether_type, offset + 2, None, None if ether_type else f"PPP protocol 0x{protocol:04x}"
+    )
 
 
 def _find_nflog(data: bytes) -> Payload:

@@ -85,7 +85,11 @@ class TcpConnection(Generic[R]):
     def closed(self) -> Literal["fin", "rst", "open"]:
         """How it ended."""
         client, server = self._client, self._server
-        if client.fin is not None and server.fin is not None and (client.fin_acked or server.fin_acked):
+        if (
+            client.fin is not None
+            and server.fin is not None
+            and (client.fin_acked or server.fin_acked)
+        ):
             return "fin"
         return "rst" if self._reset else "open"
 
@@ -143,10 +147,16 @@ class TcpConnection(Generic[R]):
         after = self._handle_ack(segment, side, other) if flags & ACK else 0
         offset = mine.place(seq)
         if segment.data:
-            mine.add(Piece(offset, len(segment.data), segment.data, after, segment.number, segment.time_ns))
+            mine.add(
+                Piece(
+                    offset, len(segment.data), segment.data, after, segment.number, segment.time_ns
+                )
+            )
         if segment.size > len(segment.data):
             cut = segment.size - len(segment.data)
-            mine.add(Piece(offset + len(segment.data), cut, None, after, segment.number, segment.time_ns))
+            mine.add(
+                Piece(offset + len(segment.data), cut, None, after, segment.number, segment.time_ns)
+            )
         if flags & FIN and mine.fin is None and 0 <= offset + segment.size - mine.next <= MAX_AHEAD:
             mine.fin = offset + segment.size
         self._deliver()
@@ -160,7 +170,9 @@ class TcpConnection(Generic[R]):
             if not stuck:
                 return
             # A true hole before what only waits for it, then the earlier packet.
-            first = min(stuck, key=lambda d: (d.is_ready(), d.pieces[0].number if d.pieces else 1 << 62))
+            first = min(
+                stuck, key=lambda d: (d.is_ready(), d.pieces[0].number if d.pieces else 1 << 62)
+            )
             self._give_up(first)
 
     def _both(self, side: Side) -> tuple[Direction, Direction]:
@@ -219,7 +231,9 @@ class TcpConnection(Generic[R]):
         mine.add(Piece(place, len(segment.data), segment.data, 0, segment.number, segment.time_ns))
         size = len(segment.data)
         message = f"{size} bytes in a RST: one reader takes them for data, another drops them; they are kept"
-        mine.malformed.append(Malformed(sender=side, layer="tcp", message=message, packets=(segment.number,)))
+        mine.malformed.append(
+            Malformed(sender=side, layer="tcp", message=message, packets=(segment.number,))
+        )
         self._deliver()
 
     def _deliver(self) -> None:
@@ -255,7 +269,9 @@ class TcpConnection(Generic[R]):
             if until is None and not full:
                 self._waiting.pop(direction.side, None)
                 continue
-            since = self._waiting.setdefault(direction.side, _Waiting(len(self.packets), segment.time_ns))
+            since = self._waiting.setdefault(
+                direction.side, _Waiting(len(self.packets), segment.time_ns)
+            )
             late = len(self.packets) - since.packet_count >= _PATIENCE
             if full or late or segment.time_ns - since.time_ns >= _PATIENCE_NS:
                 self._waiting.pop(direction.side, None)

@@ -22,7 +22,9 @@ _METHODS = tuple(
         b"PROPFIND",
     )
 )
-_REQUEST = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+[ \t].*[ \t]HTTP/[01]\.[0-9][ \t]*\r?\n", re.DOTALL)
+_REQUEST = re.compile(
+    rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+[ \t].*[ \t]HTTP/[01]\.[0-9][ \t]*\r?\n", re.DOTALL
+)
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _MAX_LINE_SIZE = 8192
 """Bytes of a first line that are waited for."""
@@ -63,7 +65,11 @@ def sniff_server(data: bytes) -> Protocol | None:
 
 def _sniff_tls(data: bytes) -> Protocol | None:
     """A record header: type 20 to 23, version 3.0 to 3.4 (RFC 8446 section 5.1)."""
-    if not 20 <= data[0] <= 23 or (len(data) > 1 and data[1] != 3) or (len(data) > 2 and data[2] > 4):
+    if (
+        not 20 <= data[0] <= 23
+        or (len(data) > 1 and data[1] != 3)
+        or (len(data) > 2 and data[2] > 4)
+    ):
         return "other"
     return "tls" if len(data) > 2 else None
 

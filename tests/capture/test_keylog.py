@@ -1,0 +1,79 @@
+"""Tests of the key log."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.capture.keylog import build_keylog_line, parse_keylog
+
+ONE, TWO = bytes(32), b"\x01" * 32
+
+
+def test_written_lines_are_found_by_client_random() -> None:
+    """What build_keylog_line writes, find gives back, each under its own client random."""
+    text = build_keylog_line("CLIENT_RANDOM", ONE, b"a" * 48)
+    text += build_keylog_line("SERVER_TRAFFIC_SECRET_0", TWO, b"b" * 32)
+
+    secrets = parse_keylog(text)
+
+    assert dict(secrets.find(ONE)) == {"CLIENT_RANDOM": b"a" * 48}
+    assert dict(secrets.find(TWO)) == {"SERVER_TRAFFIC_SECRET_0": b"b" * 32}
+    assert len(secrets) == 2
+
+
+def test_nothing_is_found_for_an_unknown_client_random() -> None:
+    """No entry is an empty mapping, not an error."""
+    assert dict(parse_keylog(b"").find(ONE)) == {}
+
+
+def test_of_a_repeated_label_the_first_stays() -> None:
+    """A second secret of the same label changes nothing, in one file or in two."""
+    secrets = parse_keylog(build_keylog_line("CLIENT_RANDOM", ONE, b"a" * 48))
+
+    added = secrets.add(build_keylog_line("CLIENT_RANDOM", ONE, b"b" * 48))
+
+    assert added == 0
+    assert secrets.find(ONE)["CLIENT_RANDOM"] == b"a" * 48
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"# CLIENT_RANDOM " + b"00" * 32 + b" 11",
+        b"EXPORTER_SECRET " + b"00" * 32 + b" 11",
+        b"CLIENT_TRAFFIC_SECRET_N " + b"00" * 32 + b" 11",
+        b"CLIENT_RANDOM " + b"00" * 31 + b" 11",
+        b"CLIENT_RANDOM " + b"0g" * 32 + b" 11",
+        b"CLIENT_RANDOM " + b"00" * 32 + b" 1",
+        b"CLIENT_RANDOM " + b"00" * 32,
+        b"CLIENT_RANDOM " + b"00" * 32 + b" 11 22",
+        b"\xff\xfe\x00",
+    ],
+    ids=[
+        "comment",
+        "exporter",
+        "key update",
+        "short random",
+        "no hex",
+        "odd hex",
+        "no secret",
+        "extra",
+        "binary",
+    ],
+)
+def test_what_is_no_secret_is_passed_over(line: bytes) -> None:
+    """Such a line neither raises nor hides the good line after it."""
+    secrets = parse_keylog(line + b"\r\n" + build_keylog_line("CLIENT_RANDOM", ONE, b"a"))
+
+    assert dict(secrets.find(ONE)) == {"CLIENT_RANDOM": b"a"}
+
+
+@pytest.mark.parametrize(
+    ("label", "client_random", "secret"),
+    [("CLIENT", ONE, b"a"), ("CLIENT_RANDOM", b"short", b"a"), ("CLIENT_RANDOM", ONE, b"")],
+    ids=["label", "random", "secret"],
+)
+def test_a_wrong_line_is_not_built(label: str, client_random: bytes, secret: bytes) -> None:
+    """Each part is checked before it gets into a file."""
+    with pytest.raises(ValueError, match="got"):
+        build_keylog_line(label, client_random, secret)

@@ -1,0 +1,95 @@
+"""Tests of the pcap reader."""
+
+from __future__ import annotations
+
+import struct
+from io import BytesIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.capture.block import Block, Capture, Damage, Interface
+from harness.capture.pcap import is_pcap
+from harness.capture.pcapng import read_blocks
+
+SECONDS = 1_790_000_000
+
+
+def header(order: str = "<", *, nano: bool = False, link_type: int = 1) -> bytes:
+    """A file header."""
+    magic = 0xA1B23C4D if nano else 0xA1B2C3D4
+    return struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 65535, link_type)
+
+
+def record(data: bytes, order: str = "<", *, fraction: int = 0, size: int | None = None) -> bytes:
+    """One packet."""
+    return struct.pack(order + "IIII", SECONDS, fraction, len(data), size or len(data)) + data
+
+
+def read(data: bytes) -> list[Block]:
+    """All blocks."""
+    return list(read_blocks(BytesIO(data)))
+
+
+def packets(data: bytes) -> list[bytes]:
+    """The bytes of all packets."""
+    return [found.data for found in read(data) if isinstance(found, Capture)]
+
+
+@pytest.mark.parametrize("order", ["<", ">"], ids=["little", "big"])
+@pytest.mark.parametrize(("nano", "time_ns"), [(False, 7000), (True, 7)], ids=["micro", "nano"])
+def test_all_four_kinds_are_read(order: str, nano: bool, time_ns: int) -> None:
+    """Byte order and resolution come from the magic."""
+    data = header(order, nano=nano) + record(b"abc", order, fraction=7, size=90)
+
+    assert read(data)[-1] == Capture(
+        number=1, interface=0, time_ns=SECONDS * 10**9 + time_ns, size=90, data=b"abc"
+    )
+    assert is_pcap(data)
+
+
+def test_the_upper_half_of_the_link_type_is_no_part_of_it() -> None:
+    """It tells of the frame check sequence."""
+    found = [b for b in read(header(link_type=0x14000071)) if isinstance(b, Interface)]
+
+    assert [b.link_type for b in found] == [113]
+
+
+@pytest.mark.parametrize("gone", range(1, 19))
+def test_a_cut_file_gives_what_precedes_the_cut(gone: int) -> None:
+    """The last packet is not delivered in part."""
+    data = header() + record(b"a") + record(b"bcd")
+
+    found = read(data[:-gone])
+
+    assert packets(data[:-gone]) == [b"a"]
+    assert isinstance(found[-1], Damage)
+    assert found[-1].offset == len(header() + record(b"a"))
+
+
+def test_reading_goes_on_after_damage() -> None:
+    """A length that cannot be is skipped up to a chain of records of the same day."""
+    bad = struct.pack("<IIII", SECONDS, 0, 0x7FFFFFFF, 4) + b"\xff" * 11
+    after = b"".join(record(bytes([n]) * 20) for n in range(4))
+    data = header() + record(b"a") + bad + after
+
+    damage = [b for b in read(data) if isinstance(b, Damage)]
+
+    assert packets(data) == [b"a", *(bytes([n]) * 20 for n in range(4))]
+    assert [one.resumed for one in damage] == [len(data) - len(after)]
+
+
+def test_a_cut_header_is_told() -> None:
+    """The magic alone is no file."""
+    assert [type(b) for b in read(header()[:20])] == [Damage]
+
+
+@given(st.binary(max_size=8), st.integers(4, 120), st.integers(0, 12))
+def test_changed_bytes_never_raise(noise: bytes, at: int, gone: int) -> None:
+    """Whatever is cut out and put in, the reader ends."""
+    data = header() + b"".join(record(bytes([n]) * 20) for n in range(4))
+
+    found = read(data[:at] + noise + data[at + gone :])
+
+    assert found
