@@ -37,6 +37,9 @@ _SYSCTLS = (
     ("ipv4/conf/default/rp_filter", "0"),
     ("ipv4/conf/all/arp_ignore", "1"),
     ("ipv4/conf/all/arp_announce", "2"),
+    # A fleet connects all at once; what does not fit the queue would be sent again a second later.
+    ("core/somaxconn", "16384"),
+    ("ipv4/tcp_max_syn_backlog", "16384"),
     # Tail loss probes of a busy machine look like lost packets.
     ("ipv4/tcp_early_retrans", "0"),
 )

@@ -19,7 +19,8 @@ from harness.world.wire.tcp_stream import TcpStream, endpoint_of
 
 _LOCALHOST: Address = ip_address("127.0.0.1")
 _IP_BIND_ADDRESS_NO_PORT = 24
-_BACKLOG = 4096
+_BACKLOG = 16384
+"""A fleet connects all at once."""
 _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN}
 
 

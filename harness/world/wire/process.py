@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 import multiprocessing
+import os
 import pickle
+import threading
 import traceback
 from collections.abc import Callable
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from typing import Any, Literal
 
@@ -59,8 +61,26 @@ def run_private(
 
 
 def _enter_and_call(function: Callable[..., Any], *arguments: Any) -> Any:
-    result = function(enter_private(), *arguments)
+    mode = enter_private()
+    _die_with_parent()
+    result = function(mode, *arguments)
     return asyncio.run(result) if inspect.iscoroutine(result) else result
+
+
+def _die_with_parent() -> None:
+    """End this process when the one that asked for it is gone.
+
+    The kernel's own way (PR_SET_PDEATHSIG) looks at the fork server, which lives as long as its children do. From here
+    on threads are allowed.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch(sentinel: int) -> None:
+        wait([sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, args=(parent.sentinel,), name="parent", daemon=True).start()
 
 
 def run_in_child(
@@ -97,7 +117,9 @@ def run_in_child(
                 f"{function.__qualname__}: the child died, exit code {child.exitcode}"
             ) from None
         except KeyboardInterrupt:
-            # The terminal interrupts the child too; let it finish what it is writing.
+            # The terminal interrupts the child too, but `kill` reaches this process alone: tell the child, and let
+            # it finish what it is writing.
+            child.terminate()
             child.join(_GRACE_SECONDS)
             raise
         finally:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pickle
 import socket
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
+from harness.world.wire.doctor import Diagnosis
 from harness.world.wire.namespace import (
     Mode,
     Namespace,
@@ -76,6 +79,32 @@ def test_programs_inside_keep_identity_and_network_rights(live: Live) -> None:
     assert same_mode
     assert ambient == 1 << 10 | 1 << 12 | 1 << 13
     assert uid == str(os.getuid())
+
+
+def _enter_where_no_user_namespace_is_left() -> tuple[Mode, int]:
+    """As root of a user namespace that may have no further ones: what a hardened server gives to root."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    uid, gid = os.getuid(), os.getgid()
+    if libc.unshare(0x10000000) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
+    Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
+    Path("/proc/sys/user/max_user_namespaces").write_text("0")
+    before = _inode()
+    mode = enter_private()
+    return mode, before ^ _inode()
+
+
+def test_root_does_without_a_user_namespace(diagnosis: Diagnosis) -> None:
+    """Where user namespaces are used up, root gets a network namespace alone."""
+    if diagnosis.mode is not Mode.NAMESPACES:
+        pytest.skip("no user namespaces here to use up: " + "; ".join(diagnosis.lines))
+
+    mode, moved = run_in_child(_enter_where_no_user_namespace_is_left, timeout_ns=10 * SECOND)
+
+    assert mode is Mode.ROOT_NAMESPACES
+    assert moved
 
 
 def _enter_with_two_threads() -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -84,6 +87,56 @@ def test_a_hanging_child_is_killed() -> None:
         run_in_child(_hang, timeout_ns=SECOND // 5)
 
     assert time.monotonic() - before < 5
+
+
+def _interrupt_and_finish(parent: int, file: Path) -> None:
+    os.kill(parent, signal.SIGINT)
+    file.write_text("kept")
+
+
+def test_an_interrupted_child_may_finish(tmp_path: Path) -> None:
+    """Ctrl-C is raised here after the child has written down what it had."""
+    file = tmp_path / "capture"
+
+    with pytest.raises(KeyboardInterrupt):
+        run_in_child(_interrupt_and_finish, os.getpid(), file, timeout_ns=10 * SECOND)
+
+    assert file.read_text() == "kept"
+
+
+def _report_and_hang(_: Mode, file: Path) -> None:
+    part = file.with_suffix(".part")
+    part.write_text(str(os.getpid()))
+    part.rename(file)
+    signal.pause()
+
+
+def _wait_for(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_a_world_dies_with_its_parent(live: Live, tmp_path: Path) -> None:
+    """A parent that is killed outright leaves no world behind."""
+    del live
+    file = tmp_path / "pid"
+    code = (
+        "import pathlib, sys\n"
+        "from harness.world.wire.process import run_private\n"
+        "from tests.world.wire.test_process import _report_and_hang\n"
+        "run_private(_report_and_hang, pathlib.Path(sys.argv[1]), timeout_ns=60 * 10**9, preload=())\n"
+    )
+    root = Path(__file__).resolve().parents[3]
+    with subprocess.Popen([sys.executable, "-c", code, str(file)], cwd=root) as parent:
+        assert _wait_for(file.exists)
+        world = Path(f"/proc/{file.read_text()}")
+        parent.kill()
+
+    assert _wait_for(lambda: not world.exists())
 
 
 def _plain(mode: Mode, word: str) -> tuple[str, str]:
