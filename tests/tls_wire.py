@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import ssl
 import tempfile
@@ -143,14 +144,18 @@ class _End:
 
 
 def converse(
-    peers: Peers, sends: Sequence[Chunk] = (), *, session: ssl.SSLSession | None = None
+    peers: Peers, sends: Sequence[Chunk] = (), *, authenticate_later: bool = False
 ) -> Talk:
     """Shake hands, send what `sends` says, close; every flight is one chunk."""
-    return converse_resumable(peers, sends, session=session)[0]
+    return converse_resumable(peers, sends, authenticate_later=authenticate_later)[0]
 
 
 def converse_resumable(
-    peers: Peers, sends: Sequence[Chunk] = (), *, session: ssl.SSLSession | None = None
+    peers: Peers,
+    sends: Sequence[Chunk] = (),
+    *,
+    session: ssl.SSLSession | None = None,
+    authenticate_later: bool = False,
 ) -> tuple[Talk, ssl.SSLSession | None]:
     """The same, and the client's session for a later resumption."""
     chunks: list[Chunk] = []
@@ -177,14 +182,14 @@ def converse_resumable(
 
         try:
             pump()
+            if authenticate_later:
+                server.tls.verify_client_post_handshake()
             for side, data in sends:
                 (client if side == "client" else server).tls.write(data)
                 pump()
             for end in (client, server):
-                try:
+                with contextlib.suppress(ssl.SSLWantReadError):
                     end.tls.unwrap()
-                except ssl.SSLWantReadError:
-                    pass
                 pump()
         except ssl.SSLError as problem:
             error = str(problem)

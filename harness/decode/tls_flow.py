@@ -23,6 +23,7 @@ class Hole:
     """Bytes are missing here."""
 
     size: int
+    """0: it is not known how many."""
     seen: Seen
     """Where it was noticed."""
 
@@ -43,6 +44,7 @@ class Flow:
         "records",
         "sealed",
         "side",
+        "suspects",
     )
 
     def __init__(self, side: Side) -> None:
@@ -64,6 +66,8 @@ class Flow:
         """At most so many records of this epoch were lost before the next one."""
         self.failure_count = 0
         """Records in a row that could not be opened."""
+        self.suspects: list[tuple[str, Seen]] = []
+        """Records that could not be opened while the keys had not opened any."""
 
     def push(self, item: Record | NotRecord | Hole) -> None:
         """Queue one item."""

@@ -20,6 +20,8 @@ FRAGMENT_LIMIT = (1 << 14) + 2048
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT = 20, 21, 22, 23, 24
 
 _HEADER = re.compile(rb"[\x14-\x18]\x03[\x00-\x04]", re.DOTALL)
+_UNKNOWN_SIZE = 1 << 14
+"""What a hole of unknown size is taken for, to limit how many records may be missing."""
 _SMALLEST_RECORD = HEADER_SIZE + 17
 """A TLS 1.3 record with an empty fragment, its type and a tag: how many records at most fit into a hole."""
 
@@ -88,7 +90,15 @@ class RecordReader:
         self._buffer.append(data, seen)
 
     def gap(self, size: int) -> Record | None:
-        """Note that the next `size` bytes are missing; gives the start of the record that the hole cut, if any."""
+        """Note that the next `size` bytes are missing; gives the start of the record that the hole cut, if any.
+
+        A size of 0 says that it is not known how many are: then nothing can be skipped by counting.
+        """
+        if size <= 0:
+            partial = self.take_rest()
+            self._skip = 0
+            self._leave(_UNKNOWN_SIZE)
+            return partial
         if self._skip:
             self._leave(size - self._skip)
             return None

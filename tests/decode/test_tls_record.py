@@ -144,3 +144,12 @@ def test_rest_is_the_start_of_a_record_only() -> None:
     assert short.take_rest() is None
     assert rest is not None
     assert rest.fragment == b"he"
+
+
+def test_hole_of_unknown_size_skips_nothing() -> None:
+    """The next place that looks like a record counts, also inside what would be the rest of a record."""
+    items = read(HELLO + MORE[:20], 0, b"rest" + DATA)
+
+    assert fragments(items) == [b"hello", bytes(40)]
+    assert isinstance(items[-1], Record)
+    assert items[-1].lost_limit > 1

@@ -1,0 +1,160 @@
+"""What the ends say to each other in a TLS handshake: messages, ChangeCipherSpec and alerts, and what each changes."""
+
+from __future__ import annotations
+
+from harness.decode.tls_conversation import Conversation
+from harness.decode.tls_flow import Flow
+from harness.decode.tls_handshake import MESSAGE_LIMIT, Message
+from harness.decode.tls_message import (
+    HandshakeType,
+    MessageError,
+    decode_client_hello,
+    parse_certificate_list,
+    parse_compressed_certificate,
+    parse_encrypted_extensions,
+    parse_server_hello,
+)
+from harness.trace.tls import Seen
+
+_FULL_HANDSHAKE = frozenset({HandshakeType.server_key_exchange, HandshakeType.server_hello_done})
+
+
+class Dialogue:
+    """Follows the handshake of one connection."""
+
+    __slots__ = ("_is_full_handshake", "_state")
+
+    def __init__(self, state: Conversation) -> None:
+        """Take the connection whose state the messages change."""
+        self._state = state
+        self._is_full_handshake = False
+
+    def handle_fragment(
+        self, flow: Flow, content: bytes, spans: tuple[tuple[int, Seen], ...]
+    ) -> None:
+        """A fragment of handshake data, in the clear or opened; `spans` are its pieces and their origins."""
+        flow.messages.feed(content, spans)
+        while (message := flow.messages.take()) is not None:
+            try:
+                self._handle_message(flow, message)
+            except MessageError as error:
+                self._state.report(
+                    flow.side, f"handshake message of type {message.kind}: {error}", message.seen
+                )
+        if flow.messages.refused is not None:
+            self._state.report(flow.side, flow.messages.refused, spans[-1][1])
+            flow.messages.refused = None
+
+    def handle_change_cipher_spec(self, flow: Flow, content: bytes, seen: Seen) -> None:
+        """RFC 5246 section 7.1: what follows in this direction is protected."""
+        if content != b"\1":
+            self._state.report(
+                flow.side, f"ChangeCipherSpec of {len(content)} bytes: {content[:8].hex()}", seen
+            )
+            return
+        # RFC 8446 section D.4: middlebox compatibility; it changes nothing, also where it precedes the ServerHello.
+        if self._state.hellos.is_tls13:
+            return
+        if (
+            flow is self._state.server
+            and len(self._state.hellos.server_hellos) == 1
+            and not flow.has_hole
+        ):
+            # RFC 5246 section 7.3, RFC 5077 section 3.4: the abbreviated handshake goes on at once.
+            self._state.facts.resumed = not self._is_full_handshake
+        flow.changed = True
+        self._state.switch(flow, "tls12", seen)
+
+    def handle_alert(self, flow: Flow, content: bytes, seen: Seen) -> None:
+        """RFC 8446 section 6; before TLS 1.3 several may share a record."""
+        if not content or len(content) % 2:
+            self._state.report(flow.side, f"alert of {len(content)} bytes", seen)
+            return
+        for offset in range(0, len(content), 2):
+            self._state.facts.see_alert(flow.side, content[offset], content[offset + 1], seen)
+
+    def _handle_message(self, flow: Flow, message: Message) -> None:
+        if message.kind == HandshakeType.finished:
+            self._handle_finished(flow, message)
+        elif message.kind == HandshakeType.key_update:
+            if flow.epoch is None or flow.epoch.stage != "application":
+                raise MessageError("KeyUpdate before Finished")
+            self._state.use(flow, flow.epoch.build_updated(), message.seen)
+        elif message.kind in {HandshakeType.certificate, HandshakeType.compressed_certificate}:
+            self._handle_certificate(flow, message)
+        elif flow is self._state.client:
+            self._handle_client_message(flow, message)
+        else:
+            self._handle_server_message(flow, message)
+
+    def _handle_client_message(self, flow: Flow, message: Message) -> None:
+        facts, hellos = self._state.facts, self._state.hellos
+        if message.kind == HandshakeType.client_hello:
+            client_hello, problem = decode_client_hello(message.body)
+            if client_hello is not None:
+                hellos.add_client_hello(client_hello)
+                facts.see_client_hello(client_hello, message.seen)
+            if problem is not None:
+                raise MessageError(problem)
+        elif message.kind == HandshakeType.certificate_verify:
+            facts.certificate_verify = facts.certificate_verify or message.seen
+        elif message.kind == HandshakeType.end_of_early_data:
+            if flow.epoch is None or flow.epoch.stage != "early":
+                raise MessageError("EndOfEarlyData without early data")
+            facts.early_data = facts.early_data or "accepted"
+            self._state.switch(flow, "handshake", message.seen)
+        elif message.kind == HandshakeType.server_hello:
+            raise MessageError("ServerHello from the client")
+
+    def _handle_server_message(self, flow: Flow, message: Message) -> None:
+        facts, hellos = self._state.facts, self._state.hellos
+        if message.kind == HandshakeType.server_hello:
+            self._handle_server_hello(message)
+        elif message.kind == HandshakeType.encrypted_extensions:
+            facts.alpn, is_accepted = parse_encrypted_extensions(message.body)
+            if hellos.early_data_accepted is None:
+                hellos.early_data_accepted = is_accepted
+        elif message.kind == HandshakeType.certificate_request:
+            facts.certificate_request = facts.certificate_request or message.seen
+        elif message.kind in _FULL_HANDSHAKE:
+            self._is_full_handshake = True
+        elif message.kind == HandshakeType.client_hello:
+            raise MessageError("ClientHello from the server")
+
+    def _handle_server_hello(self, message: Message) -> None:
+        hellos = self._state.hellos
+        server_hello = parse_server_hello(message.body)
+        hellos.add_server_hello(server_hello)
+        self._state.facts.see_server_hello(server_hello, message.seen)
+        if not server_hello.is_tls13:
+            return
+        if server_hello.is_retry:
+            # Early data may follow; with the second ClientHello the client is in the clear again.
+            return
+        self._state.switch(self._state.server, "handshake", message.seen)
+        client = self._state.client
+        early = None
+        if hellos.offers_early_data and not client.sealed:
+            early = hellos.find_epoch("client", "early")
+        if early is not None:
+            self._state.use(client, early, message.seen)
+        elif not client.sealed:
+            self._state.switch(client, "handshake", message.seen)
+
+    def _handle_certificate(self, flow: Flow, message: Message) -> None:
+        if flow is self._state.server:
+            self._is_full_handshake = True
+        body = message.body
+        if message.kind == HandshakeType.compressed_certificate:
+            body = parse_compressed_certificate(body, limit=MESSAGE_LIMIT)
+        chain = parse_certificate_list(body, is_tls13=self._state.hellos.is_tls13)
+        self._state.facts.see_certificates(flow.side, chain, message.seen)
+
+    def _handle_finished(self, flow: Flow, message: Message) -> None:
+        if flow.epoch is None:
+            raise MessageError("Finished in the clear")
+        if flow.epoch.stage == "early":
+            raise MessageError("Finished before EndOfEarlyData")
+        self._state.facts.see_finished(flow.side, message.seen)
+        if flow.epoch.stage == "handshake":
+            self._state.switch(flow, "application", message.seen)

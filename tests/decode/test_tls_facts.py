@@ -1,0 +1,59 @@
+"""Tests of harness/decode/tls_facts.py."""
+
+from __future__ import annotations
+
+import hashlib
+
+from harness.decode.tls_facts import CHAIN_LIMIT, SessionFacts
+from harness.decode.tls_message import parse_server_hello
+from harness.trace.packet import PacketNumber
+from harness.trace.tls import Seen, TlsSession
+from tests.tls_script import PSK, RETRY_RANDOM, server_hello
+
+FIRST, SECOND = (Seen(time_ns=n, packets=(PacketNumber(n),)) for n in (1, 2))
+
+
+def test_nothing_seen_is_an_empty_session() -> None:
+    """Every field is None or empty."""
+    assert SessionFacts().build("no", None) == TlsSession()
+
+
+def test_retry_gives_version_and_suite_only() -> None:
+    """Until the real ServerHello comes; that one then counts."""
+    facts = SessionFacts()
+    facts.see_server_hello(parse_server_hello(server_hello(random=RETRY_RANDOM)[4:]), FIRST)
+    before = facts.build("yes", None)
+    facts.see_server_hello(parse_server_hello(server_hello(PSK, suite=0x1302)[4:]), SECOND)
+    after = facts.build("yes", None)
+
+    assert (before.version, before.cipher_suite, before.server_hello, before.server_random) == (
+        0x0304,
+        0x1301,
+        None,
+        None,
+    )
+    assert (after.server_hello, after.cipher_suite, after.resumed) == (SECOND, 0x1302, True)
+
+
+def test_later_chains_are_kept_apart() -> None:
+    """One identity is the first; another one by renegotiation stays visible (F72, F73)."""
+    facts = SessionFacts()
+    facts.see_certificates("client", (b"first",), FIRST)
+    for _ in range(CHAIN_LIMIT + 1):
+        facts.see_certificates("client", (b"second",), SECOND)
+    session = facts.build("yes", None)
+
+    assert session.client_certificate == FIRST
+    assert [c.der for c in session.client_certificates] == [b"first"]
+    assert [c.der for c in session.later_client_certificates[0]] == [b"second"]
+    assert len(session.later_client_certificates) == CHAIN_LIMIT
+
+
+def test_digest_needs_all_bytes() -> None:
+    """A digest over a part would be worse than none."""
+    facts = SessionFacts()
+    facts.see_plaintext("client", b"data", FIRST)
+
+    assert facts.build("yes", None).client_plaintext_sha256 == hashlib.sha256(b"data").hexdigest()
+    assert facts.build("partly", "hole of 1 bytes").client_plaintext_sha256 is None
+    assert facts.build("partly", "hole of 1 bytes").client_plaintext_size == 4
