@@ -44,7 +44,9 @@ __all__ = [
 ]
 
 Version = Literal["1.2", "1.3"]
+Group = Literal["x25519", "secp256r1", "secp384r1", "secp521r1"]
 
+_GROUPS: tuple[Group, ...] = ("x25519", "secp256r1", "secp384r1", "secp521r1")
 _CLOSE_TIMEOUT_S = 1
 _RECORD_BYTES = 1 << 14
 _READ_BYTES = 1 << 16
@@ -79,6 +81,8 @@ class ServerSettings:
     verify: Verify | None = None
     """Judges the client's chain; None accepts any."""
     alpn: tuple[str, ...] = ("http/1.1",)
+    groups: tuple[Group, ...] = _GROUPS
+    """Accepted for the key agreement; a TLS 1.3 client that guessed another one is asked again."""
 
 
 class TlsStream:
@@ -304,7 +308,7 @@ async def open_server(
         certChain=chain,
         privateKey=key,
         reqCert=settings.client_certificate != "none",
-        settings=_handshake_settings(settings.version),
+        settings=_handshake_settings(settings.version, settings.groups),
         alpn=_protocols(settings.alpn),
     )
     await tls._handshake(handshake, timeout_ns)
@@ -346,15 +350,14 @@ def _load(identity: Identity) -> tuple[Any, Any]:
     return chain, parsePEMKey(identity.key_pem, private=True, implementations=["python"])
 
 
-def _handshake_settings(version: Version) -> Any:
+def _handshake_settings(version: Version, groups: tuple[Group, ...] = _GROUPS) -> Any:
     settings = HandshakeSettings()
     newest = _CODES[version]
     settings.minVersion, settings.maxVersion = TLS12, newest
     settings.versions = [code for code in (TLS13, TLS12) if code <= newest]
     settings.cipherNames = ["aes128gcm", "aes256gcm", "chacha20-poly1305"]
     settings.keyExchangeNames = ["ecdhe_ecdsa", "ecdhe_rsa"]
-    settings.eccCurves = ["x25519", "secp256r1", "secp384r1", "secp521r1"]
-    settings.keyShares = ["x25519"]
+    settings.eccCurves, settings.keyShares = list(groups), [groups[0]]
     settings.ec_point_formats = [ECPointFormat.uncompressed]
     settings.dhGroups = []
     settings.dsaSigHashes = []
