@@ -1,0 +1,114 @@
+"""How an outcome comes about: findings, missing evidence, crashes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.checks.case import Case
+from harness.checks.check import Absent, Check, Judgement, Unjudged, crashed, examine, unknown
+from harness.checks.need import Need
+from harness.net.address import Endpoint
+from harness.trace.packet import PacketNumber
+from harness.verdict.finding import Finding
+from harness.verdict.outcome import Outcome
+from tests.checks.examining import make_case
+from tests.trace_builder import N1, TraceBuilder
+
+MET = Need(name="met", missing=lambda case: None)
+UNMET = Need(name="unmet", missing=lambda case: "the keys are gone")
+
+
+def _finding(packet: int = 4) -> Finding:
+    return Finding(message="it broke", packets=(PacketNumber(packet),), endpoints=(Endpoint(N1, 1),))
+
+
+def _check(*judgements: Judgement, need: Need = MET) -> Check:
+    def judge(case: Case) -> Iterable[Judgement]:
+        return iter(judgements)
+
+    return Check(id="V99", promise="It holds.", source="nowhere", needs=(need,), judge=judge)
+
+
+CASE = make_case(TraceBuilder())
+
+
+def test_silence_with_all_evidence_passes() -> None:
+    """Nothing found, nothing missing."""
+    assert examine(_check(), CASE).outcome is Outcome.PASS
+
+
+def test_silence_without_evidence_is_unknown() -> None:
+    """Missing evidence beats silence."""
+    result = examine(_check(need=UNMET), CASE)
+
+    assert (result.outcome, result.reason) == (Outcome.UNKNOWN, "the keys are gone")
+
+
+def test_a_finding_without_all_evidence_fails() -> None:
+    """What was seen was seen; the reason is for UNKNOWN alone."""
+    result = examine(_check(Unjudged(reason="and more"), _finding(), need=UNMET), CASE)
+
+    assert (result.outcome, result.reason, result.findings) == (Outcome.FAIL, None, (_finding(),))
+
+
+def test_something_undecidable_is_unknown() -> None:
+    """With its packets."""
+    result = examine(_check(Unjudged(reason="two candidates", packets=(PacketNumber(3),))), CASE)
+
+    assert (result.outcome, result.reason) == (Outcome.UNKNOWN, "two candidates (packet 3)")
+
+
+def test_an_absence_counts_only_when_nothing_is_missing() -> None:
+    """What was not seen may have been lost."""
+    whole = examine(_check(Absent(finding=_finding())), CASE)
+    lossy = examine(_check(Absent(finding=_finding()), need=UNMET), CASE)
+
+    assert (whole.outcome, whole.findings) == (Outcome.FAIL, (_finding(),))
+    assert (lossy.outcome, lossy.findings) == (Outcome.UNKNOWN, ())
+    assert "it broke (packet 4)" in (lossy.reason or "")
+
+
+def test_findings_come_in_order_and_once() -> None:
+    """By their first packet."""
+    result = examine(_check(_finding(9), _finding(4), _finding(9)), CASE)
+
+    assert result.findings == (_finding(4), _finding(9))
+
+
+def test_reasons_are_counted_beyond_five() -> None:
+    """A verdict stays readable."""
+    result = examine(_check(*(Unjudged(reason=f"r{n}") for n in range(8))), CASE)
+
+    assert result.reason == "r0; r1; r2; r3; r4; and 3 more"
+
+
+def _crash(case: Case) -> Iterable[Judgement]:
+    yield _finding()
+    raise RuntimeError("bug 7")
+
+
+def test_a_crash_is_unknown_with_its_traceback() -> None:
+    """Also after a finding: a judge that fails half way is not believed."""
+    check = Check(id="V99", promise="It holds.", source="nowhere", needs=(), judge=_crash)
+    result = examine(check, CASE)
+
+    assert (result.outcome, result.findings) == (Outcome.UNKNOWN, ())
+    assert result.reason == "the check itself failed: RuntimeError: bug 7"
+    assert "_crash" in (result.traceback or "")
+
+
+def test_a_crash_of_a_need_is_unknown() -> None:
+    """Needs are code as well."""
+
+    def fail(case: Case) -> str | None:
+        raise KeyError("tap")
+
+    assert examine(_check(need=Need(name="n", missing=fail)), CASE).traceback is not None
+
+
+def test_unknown_and_crashed_name_the_check() -> None:
+    """For those who could not even start."""
+    check = _check()
+
+    assert (unknown(check, "no site").check, unknown(check, "no site").reason) == ("V99", "no site")
+    assert crashed(check, ValueError("x")).outcome is Outcome.UNKNOWN
