@@ -1,0 +1,38 @@
+"""The run note: read strictly, with the value in each complaint."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from harness.checks.run_note import parse_run_note
+from tests.trace_builder import PIXEL
+
+GOOD = {"mode": "namespaces", "canary": True, "complete": True, "devices": {str(PIXEL): "pixel"}, "seed": 7}
+
+
+def test_a_note_is_read() -> None:
+    """Keys that the judge does not need are left alone."""
+    note = parse_run_note(json.dumps(GOOD))
+
+    assert (note.mode, note.canary, note.complete) == ("namespaces", True, True)
+    assert dict(note.devices) == {PIXEL: "pixel"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{", "Expecting"),
+        ("[]", "got list"),
+        (json.dumps(GOOD | {"mode": 3}), "mode: got 3"),
+        (json.dumps(GOOD | {"canary": "yes"}), "canary: got 'yes'"),
+        (json.dumps({k: v for k, v in GOOD.items() if k != "complete"}), "complete: got None"),
+        (json.dumps(GOOD | {"devices": {"010.0.0.1": "pixel"}}), "010.0.0.1"),
+        (json.dumps(GOOD | {"devices": {str(PIXEL): 1}}), "devices: got"),
+    ],
+)
+def test_a_bad_note_is_refused(text: str, expected: str) -> None:
+    """ValueError, always."""
+    with pytest.raises(ValueError, match=expected):
+        parse_run_note(text)
