@@ -102,10 +102,9 @@ class Conversation:
         flow.lost_limit = lost_limit + UNSEEN_FLIGHT
 
     def seal(self, flow: Flow, reason: str) -> None:
-        """Open nothing more of this direction, and say why."""
-        flow.sealed = True
+        """Open nothing more of this direction; the reason is noted where a protected record comes."""
+        flow.sealed = reason
         flow.messages.clear()
-        self.note(reason)
 
     def lose(self, flow: Flow, reason: str, seen: Seen) -> None:
         """Bytes of a direction are missing or useless."""

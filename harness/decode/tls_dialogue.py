@@ -134,11 +134,11 @@ class Dialogue:
         self._state.switch(self._state.server, "handshake", message.seen)
         client = self._state.client
         early = None
-        if hellos.offers_early_data and not client.sealed:
+        if hellos.offers_early_data and client.sealed is None:
             early = hellos.find_epoch("client", "early")
         if early is not None:
             self._state.use(client, early, message.seen)
-        elif not client.sealed:
+        elif client.sealed is None:
             self._state.switch(client, "handshake", message.seen)
 
     def _handle_certificate(self, flow: Flow, message: Message) -> None:

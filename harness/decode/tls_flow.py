@@ -57,8 +57,8 @@ class Flow:
         self.is_patient = True
         """Records wait for the other side's hello; False: it will not come."""
         self.epoch: Epoch | None = None
-        self.sealed = False
-        """Protected, and nothing more will be opened."""
+        self.sealed: str | None = None
+        """Protected, and nothing more will be opened: why. It counts only when a protected record comes."""
         self.changed = False
         """ChangeCipherSpec was seen (before TLS 1.3)."""
         self.has_hole = False

@@ -52,12 +52,13 @@ class TlsDecoder:
         return self._drain()
 
     def gap(
-        self, side: Side, size: int, number: PacketNumber, time_ns: int
+        self, side: Side, size: int | None, number: PacketNumber, time_ns: int
     ) -> tuple[Plaintext, ...]:
         """Note that the next `size` bytes of one side are missing; `number` is where that was noticed.
 
-        A size of 0 says that it is not known how many are.
+        A size of None or 0 says that it is not known how many are.
         """
+        size = size or 0
         flow = self._state.flow(side)
         partial = flow.records.gap(size)
         if partial is not None:
@@ -108,7 +109,7 @@ class TlsDecoder:
             return False
         if item.content_type == CHANGE_CIPHER_SPEC:
             return not hellos.is_answered
-        if item.content_type != APPLICATION_DATA or flow.sealed:
+        if item.content_type != APPLICATION_DATA or flow.sealed is not None:
             return False
         if flow.epoch is None:
             return not hellos.is_answered
@@ -133,7 +134,7 @@ class TlsDecoder:
                 if (
                     item.content_type == HANDSHAKE
                     and flow.epoch is None
-                    and not flow.sealed
+                    and flow.sealed is None
                     and item.fragment
                 ):
                     self._dialogue.handle_fragment(flow, item.fragment, item.body_spans)
@@ -150,8 +151,8 @@ class TlsDecoder:
             state.client.is_patient = False
 
     def _handle_record(self, flow: Flow, record: Record) -> None:
-        if flow.sealed:
-            self._handle_sealed(flow, record)
+        if flow.sealed is not None:
+            self._handle_sealed(flow, record, flow.sealed)
         elif flow.epoch is None:
             self._handle_clear(flow, record)
         elif self._state.hellos.is_tls13 and record.content_type != APPLICATION_DATA:
@@ -252,12 +253,14 @@ class TlsDecoder:
         if flow.failure_count >= FAILURE_LIMIT or epoch.opener.has_state:
             self._state.seal(flow, reason)
 
-    def _handle_sealed(self, flow: Flow, record: Record) -> None:
+    def _handle_sealed(self, flow: Flow, record: Record, reason: str) -> None:
         """Protected and without keys: before TLS 1.3 the record types still tell something."""
         kind, hellos = record.content_type, self._state.hellos
+        if hellos.is_tls13 and kind != APPLICATION_DATA:
+            self._handle_clear_in_tls13(flow, record)
+            return
+        self._state.note(reason)
         if hellos.is_tls13:
-            if kind != APPLICATION_DATA:
-                self._handle_clear_in_tls13(flow, record)
             return
         if kind == HANDSHAKE and flow.changed and flow.epoch is None:
             self._state.facts.see_finished(flow.side, record.seen)
