@@ -1,0 +1,73 @@
+"""Proof: given, not given, or not known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.checks.proof import Proof, find_proof, find_shown
+from tests.checks.examining import make_case
+from tests.trace_builder import N2, PIXEL, TraceBuilder, make_certificate, make_random
+
+ALICE = make_certificate("alice@example.com")
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param({"certificate": ALICE}, Proof.GIVEN, id="certificate and proof"),
+        pytest.param({"certificate": ALICE, "certificate_verify": None}, Proof.NONE, id="certificate alone"),
+        pytest.param({}, Proof.NONE, id="empty"),
+        pytest.param({"decrypted": "no"}, Proof.UNKNOWN, id="not decrypted"),
+        pytest.param({"resumed": True}, Proof.UNKNOWN, id="resumed, ancestor unknown"),
+        pytest.param({"resumed": True, "session_id": b"other"}, Proof.UNKNOWN, id="resumed, other session"),
+        pytest.param({"resumed": True, "session_id": b"session"}, Proof.GIVEN, id="resumed"),
+    ],
+)
+def test_find_proof(facts: dict[str, Any], expected: Proof) -> None:
+    """After a full TLS 1.2 handshake of session `session` at the same port."""
+    builder = TraceBuilder()
+    for own in ({"certificate": ALICE, "session_id": b"session", "version": 0x0303}, facts):
+        builder.open("dmz", PIXEL, N2, 5262).handshake(make_random("x"), asks=True, **own)
+    case = make_case(builder)
+
+    assert find_proof(case, case.trace.connections[1]) is expected
+
+
+def test_a_session_of_another_listener_proves_nothing() -> None:
+    """F70: a session of another node is no ancestor."""
+    builder = TraceBuilder()
+    builder.open("dmz", PIXEL, builder.site.nodes["node1"], 5262).handshake(
+        make_random("a"), certificate=ALICE, asks=True, session_id=b"session", version=0x0303
+    )
+    builder.open("dmz", PIXEL, N2, 5262).handshake(make_random("b"), resumed=True, session_id=b"session")
+    case = make_case(builder)
+
+    assert find_proof(case, case.trace.connections[1]) is Proof.UNKNOWN
+
+
+def test_the_certificate_that_was_shown() -> None:
+    """Its own or its ancestor's; none where the client showed several, one after the other."""
+    builder = TraceBuilder()
+    for own in (
+        {"certificate": ALICE, "session_id": b"session", "version": 0x0303},
+        {"resumed": True, "session_id": b"session"},
+        {"certificate": ALICE, "later_client_certificates": ((make_certificate("bob"),),)},
+        {},
+    ):
+        builder.open("dmz", PIXEL, N2, 5262).handshake(make_random("x"), asks=True, **own)  # type: ignore[arg-type]
+    case = make_case(builder)
+
+    assert [find_shown(case, c) for c in case.trace.connections] == [ALICE, ALICE, None, None]
+
+
+def test_without_tls_nothing_is_proved() -> None:
+    """Plain HTTP is no proof; bytes that nobody understands are not known."""
+    builder = TraceBuilder()
+    builder.open("dmz", PIXEL, N2, 5262).connect("x:443")
+    builder.open("dmz", PIXEL, N2, 5262).send(from_client=True)
+    case = make_case(builder)
+
+    assert [find_proof(case, c) for c in case.trace.connections] == [Proof.NONE, Proof.UNKNOWN]
+    assert find_shown(case, case.trace.connections[0]) is None
