@@ -30,6 +30,7 @@ class Recorder:
         *,
         limit_bytes: int = DEFAULT_LIMIT_BYTES,
         ring_bytes: int = DEFAULT_RING_BYTES,
+        retire_ms: int = ring.RETIRE_MS,
     ) -> None:
         """Nothing is opened yet.
 
@@ -37,10 +38,12 @@ class Recorder:
             taps: where to record; their order is the order in the recording.
             limit_bytes: of frames kept; later ones are only counted, and the recording says so.
             ring_bytes: size of each tap's ring.
+            retire_ms: how long a ring may keep frames before it hands them over.
         """
         self._taps = taps
         self._limit_bytes = limit_bytes
         self._ring_bytes = ring_bytes
+        self._retire_ms = retire_ms
         self._rings: tuple[Ring, ...] = ()
         self._sniffer: Sniffer | None = None
         self._blocks: list[tuple[int, bytes]] = []
@@ -58,7 +61,10 @@ class Recorder:
         assert not self._rings, "a recorder records once"
         # At the same time: the kernel waits for all its processors to open a ring, and to close one.
         with ThreadPoolExecutor(max_workers=len(self._taps), thread_name_prefix="ring") as pool:
-            opening = [pool.submit(Ring, tap, size_bytes=self._ring_bytes) for tap in self._taps]
+            opening = [
+                pool.submit(Ring, tap, size_bytes=self._ring_bytes, retire_ms=self._retire_ms)
+                for tap in self._taps
+            ]
         rings = tuple(f.result() for f in opening if f.exception() is None)
         try:
             for failure in (f.exception() for f in opening):

@@ -25,8 +25,8 @@ _STATUS_USER = 1
 BLOCK_BYTES = 128 * 1024
 """Bigger ones are handed over nearly empty at each time-out; a frame of `lo` (64 kB) still fits."""
 _FRAME_BYTES = 2048
-_RETIRE_MS = 10
-"""A block with anything in it is handed over after this long."""
+RETIRE_MS = 10
+"""Soon enough that draining costs nothing, and few enough wake-ups."""
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -35,12 +35,13 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class Ring:
     """The ring of one tap; it records from the moment it exists."""
 
-    def __init__(self, tap: TapPoint, *, size_bytes: int) -> None:
+    def __init__(self, tap: TapPoint, *, size_bytes: int, retire_ms: int = RETIRE_MS) -> None:
         """Open it inside the tap's namespace.
 
         Args:
             tap: where.
             size_bytes: of the whole ring; rounded up to full blocks.
+            retire_ms: a block with anything in it is handed over after this long.
 
         Raises:
             OSError: no AF_PACKET, no such interface, no capability, or no memory.
@@ -58,18 +59,18 @@ class Ring:
             # Another one to send from: a packet socket never sees what it sends itself.
             self._sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
             try:
-                self._set_up()
+                self._set_up(retire_ms)
             except BaseException:
                 self._socket.close()
                 self._sender.close()
                 raise
 
-    def _set_up(self) -> None:
+    def _set_up(self, retire_ms: int) -> None:
         s = self._socket
         s.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V3)
         frames = self._blocks * (BLOCK_BYTES // _FRAME_BYTES)
         layout = struct.pack(
-            "=7I", BLOCK_BYTES, self._blocks, _FRAME_BYTES, frames, _RETIRE_MS, 0, 0
+            "=7I", BLOCK_BYTES, self._blocks, _FRAME_BYTES, frames, retire_ms, 0, 0
         )
         # Not by socket.setsockopt, which keeps all other threads waiting: the kernel takes 10 to 30 ms for this one.
         if _libc.setsockopt(s.fileno(), _SOL_PACKET, _RX_RING, layout, len(layout)) != 0:

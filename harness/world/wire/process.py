@@ -26,8 +26,11 @@ PRELOAD = (
     "harness.world.wire.kernel",
 )
 """What the fork server imports before the first child: scapy takes 0.3 to 0.8 s."""
-_GRACE_SECONDS = 5.0
-"""How long an interrupted child may take to write down what it has."""
+_GRACE_SECONDS = 30.0
+"""How long an interrupted child may take to write down what it has: actors end in order, then the file is written.
+
+Whoever cannot wait interrupts again: that ends the child at once.
+"""
 
 
 class ChildError(Exception):
@@ -102,9 +105,9 @@ def run_in_child(
         target=_answer, args=(sender, function, arguments), name="world", daemon=False
     )
     with receiver:
-        with sender:
-            child.start()
         try:
+            with sender:
+                child.start()
             if not receiver.poll(timeout_ns / 1_000_000_000):
                 raise TimeoutError(
                     f"{function.__qualname__} did not end within {timeout_ns / 1e9:g} s; killed"
@@ -119,13 +122,15 @@ def run_in_child(
         except KeyboardInterrupt:
             # The terminal interrupts the child too, but `kill` reaches this process alone: tell the child, and let
             # it finish what it is writing.
-            child.terminate()
-            child.join(_GRACE_SECONDS)
+            if child.pid is not None:
+                child.terminate()
+                child.join(_GRACE_SECONDS)
             raise
         finally:
-            child.kill()
-            child.join()
-            child.close()
+            if child.pid is not None:
+                child.kill()
+                child.join()
+                child.close()
     return _open_answer(answer)
 
 

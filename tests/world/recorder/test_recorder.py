@@ -103,11 +103,11 @@ def test_sentinels_stand_first_and_last(live: Live) -> None:
 
 async def _impatient(_: Mode) -> tuple[bool, bool]:
     wire = await KernelWire.build(site_plan())
-    recorder = Recorder(wire.taps)
+    recorder = Recorder(wire.taps, retire_ms=1000)
     recorder.start()
     recorder.inject("dmz", _sentinel(b"start"))
     at_once = await recorder.drain(0)
-    later = await recorder.drain(2 * SECOND)
+    later = await recorder.drain(10 * SECOND)
     recorder.stop()
     await wire.close()
     return at_once, later
@@ -120,7 +120,7 @@ def test_draining_has_a_time_out(live: Live) -> None:
 
 async def _undrained(_: Mode) -> tuple[int, int]:
     wire = await KernelWire.build(site_plan())
-    recorder = Recorder(wire.taps)
+    recorder = Recorder(wire.taps, retire_ms=1000)
     recorder.start()
     recorder.inject("dmz", _sentinel(b"start"))
     recording = recorder.stop()
