@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from urllib.parse import quote
 
@@ -96,6 +97,9 @@ class Android:
         except (ConnectionError, TimeoutError):
             await outer.close()
             raise
+        except asyncio.CancelledError:
+            outer.abort()
+            raise
 
     async def _open_tunnel(self, outer: TlsStream, target: bytes) -> Stream | None:
         http = HttpClient(outer, timeout_ns=self._setting.timeout_ns)
@@ -127,9 +131,14 @@ class Android:
             verify=self._setting.pki.server_verifier(as_verified(name), roots="public"),
             android=self._device.android,
         )
-        return await open_client(
-            carrier, settings, keys=self._setting.keys, timeout_ns=self._setting.timeout_ns
-        )
+        try:
+            return await open_client(
+                carrier, settings, keys=self._setting.keys, timeout_ns=self._setting.timeout_ns
+            )
+        except asyncio.CancelledError:
+            # The run is interrupted: whoever serves this connection need not wait for more.
+            carrier.abort()
+            raise
 
 
 def is_match(pattern: str, host: str) -> bool:

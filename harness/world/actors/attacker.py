@@ -16,6 +16,8 @@ from harness.world.host import Host
 from harness.world.tls.endpoint import ClientSettings, open_client
 
 _APP = "attack"
+_CONNECT_TIMEOUT_NS = 300_000_000
+"""A SYN is answered by a kernel, at once or (a filtered port) never; its first repetition would come after a second."""
 
 
 class Attacker:
@@ -60,9 +62,9 @@ class Attacker:
         name, port = split_authority(authority, default_port=default_port)
         settings = ClientSettings(server_name=self._setting.site.fqdn)
         with contextlib.suppress(ConnectionError, TimeoutError):
-            # A filtered port says nothing at all: no reason to wait as long as for an answer.
+            server = find_server(self._host, name, port)
             stream = await self._host.connect(
-                find_server(self._host, name, port), timeout_ns=timeout_ns // 4
+                server, timeout_ns=min(timeout_ns, _CONNECT_TIMEOUT_NS)
             )
             tls = await open_client(
                 stream, settings, keys=self._setting.keys, timeout_ns=timeout_ns

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from ipaddress import ip_address
 from typing import Literal
 
 import pytest
@@ -11,6 +13,7 @@ from harness.scenario.scenario import Device, SignIn, TunnelRule
 from harness.site.sign_in import find_user
 from harness.site.site import Site
 from harness.world.actors.android import Android
+from harness.world.host import Stream
 from tests.world.actors.stage import (
     FQDN,
     NODES,
@@ -201,3 +204,33 @@ async def test_nothing_is_left_and_nothing_was_reset() -> None:
     assert len(running.wire.served) == 5
     assert not any(stream.is_aborted or stream._is_reset for stream in running.wire.served)
     assert all(stream.is_closed for stream in running.wire.served)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("address", "port"),
+    [(VIP, 5262), (VIP, 443), (NODES["node1"], 5263)],
+    ids=["outer handshake", "inner handshake", "call-back"],
+)
+async def test_an_interrupted_device_leaves_nothing_behind(address: str, port: int) -> None:
+    """Whatever it was waiting for: everybody who served it ends long before the time-out."""
+    hanging = asyncio.Event()
+
+    async def hang(stream: Stream) -> None:
+        hanging.set()
+        with contextlib.suppress(ConnectionError):
+            while await stream.read():
+                pass
+
+    async with stage(cluster()) as running:
+        host = running.wire.owner(ip_address(address))
+        assert host is not None
+        host.listeners[port].serve = hang
+        visit = asyncio.create_task(running.sign_in())
+        await hanging.wait()
+        visit.cancel()
+        started_ns = host.clock.now_ns()
+        await asyncio.wait((visit,))
+
+    assert visit.cancelled()
+    assert host.clock.now_ns() - started_ns < running.setting.timeout_ns

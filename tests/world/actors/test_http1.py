@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness.world.actors.http1 import (
     BODY_LIMIT,
@@ -290,3 +292,44 @@ async def test_bytes_behind_a_200_belong_to_the_tunnel() -> None:
 
     assert answer.status == 200
     assert await client.tunnel().read() == b"hello"
+
+
+PIECES = st.sampled_from(
+    [
+        b"GET / HTTP/1.1\r\n",
+        b"CONNECT a:443 HTTP/1.1\r\n",
+        b"Host: h\r\n",
+        b"RemotePort: 1\r\n",
+        b"Content-Length: 3\r\n",
+        b"Transfer-Encoding: chunked\r\n",
+        b" folded\r\n",
+        b"\r\n",
+        b"\n",
+        b"3\r\nabc\r\n",
+        b"0\r\n",
+        b"\x00",
+        b"HTTP/1.1 200 OK\r\n",
+    ]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(PIECES | st.binary(max_size=20), max_size=12).map(b"".join))
+def test_no_bytes_crash_a_server(data: bytes) -> None:
+    """Every input ends with answers or silence, and each answer is whole."""
+    answer = asyncio.run(talk(data))
+
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 ")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(PIECES | st.binary(max_size=20), max_size=12).map(b"".join))
+def test_no_bytes_crash_a_client(data: bytes) -> None:
+    """Every input is a response or an HttpError, which says 502."""
+    try:
+        response, _ = asyncio.run(ask(data, GET))
+        status = response.status
+    except HttpError as error:
+        status = error.status
+
+    assert 200 <= status <= 999
