@@ -180,6 +180,10 @@ class Connection(TLSConnection):  # type: ignore[misc]
     def _sendMsg(self, msg: Any, *details: Any, **named: Any) -> Iterator[int]:
         if isinstance(msg, ClientHello) and not self.client_random:
             self.client_random = bytes(msg.random)
+            # `receive` answers no later request for a certificate, so none is invited.
+            msg.extensions = [
+                each for each in msg.extensions if each.extType != ExtensionType.post_handshake_auth
+            ]
             if self._shape_hello is not None:
                 self._shape_hello(msg)
                 # RFC 8446 section 5.1, and what BoringSSL does for 1.2 too: the first record names TLS 1.0.

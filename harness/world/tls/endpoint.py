@@ -97,6 +97,7 @@ class TlsStream:
         self._plaintext = bytearray()
         self._is_read_ended = False
         self._is_write_ended = False
+        self._failure: Exception | None = None
         self._version: Version = "1.2"
 
     @property
@@ -197,25 +198,27 @@ class TlsStream:
         memory = self._connection.memory
         result = None
         while True:
+            if self._failure is not None:
+                raise self._failure
             try:
                 result = next(steps)
             except StopIteration:
                 await self._flush()
                 return result
             except Exception as error:
-                self._reader = None
                 self._is_write_ended = True
+                self._failure = self._translate(error)
                 await self._flush_last_words()
-                raise self._translate(error) from error
+                raise self._failure from error
+            # A reader never waits for a writer: two ends with full windows would wait for each other.
+            if not self._flushing.locked():
+                await self._flush()
             if not isinstance(result, int):
-                await self._flush()
                 return result
-            if result == 0:
-                await self._flush()
-                if not memory.incoming and not memory.is_at_eof:
-                    data = await self._carrier.read(_READ_BYTES)
-                    memory.incoming += data
-                    memory.is_at_eof = not data
+            if result == 0 and not memory.incoming and not memory.is_at_eof:
+                data = await self._carrier.read(_READ_BYTES)
+                memory.incoming += data
+                memory.is_at_eof = not data
 
     async def _flush(self) -> None:
         memory = self._connection.memory
@@ -223,7 +226,12 @@ class TlsStream:
             while memory.outgoing:
                 data = bytes(memory.outgoing)
                 memory.outgoing.clear()
-                await self._carrier.write(data)
+                try:
+                    await self._carrier.write(data)
+                except asyncio.CancelledError:
+                    # Part of a record may be gone; nothing that follows it could be understood.
+                    self._is_write_ended = True
+                    raise
 
     async def _flush_last_words(self) -> None:
         with contextlib.suppress(ConnectionError, TimeoutError):

@@ -167,6 +167,48 @@ async def test_echo(version: Any) -> None:
     assert not pair.far.is_aborted
 
 
+@VERSIONS
+async def test_both_talk_at_once(version: Any) -> None:
+    """Both ends send more than any window holds, and both read: nobody waits for ever."""
+    pair = await shake(client_settings(version=version), server_settings())
+    readers = [asyncio.create_task(read_all(stream)) for stream in (pair.client, pair.server)]
+    async with asyncio.timeout(15):
+        await asyncio.gather(_write_and_end(pair.client), _write_and_end(pair.server))
+        received = await asyncio.gather(*readers)
+    await pair.close()
+
+    assert received == [DATA * 5, DATA * 5]
+
+
+async def test_cancelled_write() -> None:
+    """After a write that was cut off nothing more is sent: the peer sees a truncation, never a broken record."""
+    pair = await shake(client_settings(), server_settings())
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await pair.client.write(DATA * 5)
+    closing = asyncio.create_task(pair.client.close())
+
+    with pytest.raises(TlsError, match="without close_notify"):
+        await read_all(pair.server)
+    await asyncio.gather(closing, pair.server.close())
+
+
+async def test_failure_stays() -> None:
+    """A broken session gives the same error again, at once."""
+    pair = await shake(client_settings(), server_settings())
+    pair.near.alter_next_write()
+    await pair.client.write(b"secret")
+    with pytest.raises(TlsError) as first:
+        await pair.server.read()
+    with pytest.raises(TlsError) as second:
+        await pair.server.read()
+    with pytest.raises(TlsError):
+        await pair.server.write(b"late")
+    await asyncio.gather(pair.client.close(), pair.server.close())
+
+    assert first.value is second.value
+
+
 async def test_tls_in_tls() -> None:
     """A tunnel carries another session; its secrets name the carrier's ends."""
     pair = await shake(client_settings(), server_settings())
@@ -428,6 +470,11 @@ async def _outcome(opening: Any) -> Any:
         return await opening
     except ConnectionError as error:
         return error
+
+
+async def _write_and_end(stream: TlsStream) -> None:
+    await stream.write(DATA * 5)
+    await stream.write_eof()
 
 
 async def _write_and_close(stream: TlsStream, data: bytes) -> None:

@@ -73,10 +73,10 @@ def test_third_pair() -> None:
 
 
 class _RecordLayer:
-    def calcPendingStates(self, *_: object) -> None:  # noqa: N802
+    def calcPendingStates(self, *_: object) -> None:
         """Nothing."""
 
-    def calcTLS1_3PendingState(self, *_: object) -> None:  # noqa: N802
+    def calcTLS1_3PendingState(self, *_: object) -> None:
         """Nothing."""
 
 

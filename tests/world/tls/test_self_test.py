@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tlslite.keyexchange import ECDHKeyExchange
 
 from harness.world.tls import acceleration, self_test
 
@@ -24,7 +25,7 @@ def test_uncounted() -> None:
 def test_wrong_result(monkeypatch: pytest.MonkeyPatch) -> None:
     """A path that gives wrong results is named."""
     acceleration.install()
-    monkeypatch.setattr(self_test.ECDHKeyExchange, "calc_shared_key", lambda *_: object())
+    monkeypatch.setattr(ECDHKeyExchange, "calc_shared_key", lambda *_: object())
 
     with pytest.raises(RuntimeError, match="wrong result: agree: x25519"):
         self_test.check_paths(acceleration.calls)
