@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Callable
 
 import pytest
-from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
+from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4, TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -111,6 +111,17 @@ def cbc_tls10() -> tuple[Opener, bytes]:
     return cbc(version=0x0301, iv=bytes(16)), encrypt_cbc(DATA + mac(DATA), bytes(16))
 
 
+def triple_des() -> tuple[Opener, bytes]:
+    """TLS 1.1, 3DES: blocks of 8 bytes."""
+    key = bytes(range(24))
+    data = DATA + mac(DATA)
+    size = 7 - len(data) % 8
+    encryptor = Cipher(TripleDES(key), CBC(bytes(8))).encryptor()
+    body = encryptor.update(data + bytes((size,)) * (size + 1)) + encryptor.finalize()
+    opener = CbcOpener(suite(0x0A), key, b"", MAC_KEY, version=0x0302, encrypt_then_mac=False)
+    return opener, bytes(8) + body
+
+
 def rc4() -> tuple[Opener, bytes]:
     """RC4 with SHA-1."""
     fragment = Cipher(ARC4(KEY), mode=None).encryptor().update(DATA + mac(DATA))
@@ -130,6 +141,7 @@ KINDS: list[Callable[[], tuple[Opener, bytes]]] = [
     cbc_mac_first,
     cbc_mac_last,
     cbc_tls10,
+    triple_des,
     rc4,
     null,
 ]

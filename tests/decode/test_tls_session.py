@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import ssl
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.capture.keylog import Secrets
-from harness.trace.tls import Side
+from harness.decode.decode import decode as decode_capture
+from harness.decode.tls_session import FAILURE_LIMIT, QUEUE_LIMIT, TlsDecoder
+from harness.trace.connection import Layers
+from harness.trace.packet import PacketNumber
+from harness.trace.tls import Side, TlsSession
 from tests.tls_script import (
     ALERT,
     ALPN,
@@ -832,3 +839,213 @@ def test_unknown_extension_is_passed_over() -> None:
     assert (
         decode([("client", record(HANDSHAKE, hello))], NO_SECRETS).session.sni == "svc.example.test"
     )
+
+
+# Order and limits
+
+
+def test_waiting_bytes_are_limited() -> None:
+    """A server that talks without a client is not kept for ever: what waits stays below the limit."""
+    decoder = TlsDecoder(NO_SECRETS)
+    for index in range(200):
+        decoder.feed("server", record(DATA, bytes(16000)), PacketNumber(index + 1), index)
+    session, _ = decoder.finish()
+
+    assert decoder._state.server.queued_bytes <= QUEUE_LIMIT
+    assert session.decrypted == "no"
+    assert session.undecrypted == "no ServerHello was seen"
+
+
+def test_lost_second_hello_does_not_block_the_server() -> None:
+    """After a HelloRetryRequest the second ClientHello fell into a hole: the ServerHello is told all the same."""
+    got = decode(
+        [
+            ("client", record(HANDSHAKE, client_hello())),
+            ("server", record(HANDSHAKE, server_hello(random=RETRY_RANDOM))),
+            ("client", 300),
+            ("server", record(HANDSHAKE, server_hello())),
+            ("client", record(DATA, bytes(50))),
+        ],
+        secrets(),
+    )
+
+    assert got.session.server_hello is not None
+    assert (got.session.decrypted, got.session.undecrypted) == ("no", "hole of 300 bytes")
+
+
+def test_protected_record_instead_of_a_second_hello() -> None:
+    """A server that goes on protected right after its HelloRetryRequest cannot be followed."""
+    got = decode(
+        [
+            ("client", record(HANDSHAKE, client_hello())),
+            (
+                "server",
+                record(HANDSHAKE, server_hello(random=RETRY_RANDOM)) + record(DATA, bytes(50)),
+            ),
+        ],
+        secrets(),
+    )
+
+    assert (got.session.decrypted, got.session.undecrypted) == (
+        "no",
+        "protected record before its keys",
+    )
+    assert got.session.server_hello is None
+
+
+def test_data_in_the_clear_is_no_plaintext() -> None:
+    """TLS 1.2: application data before ChangeCipherSpec is told, never given."""
+    got = decode(
+        [
+            ("client", record(HANDSHAKE, client_hello())),
+            (
+                "server",
+                record(HANDSHAKE, server_hello(version=0x0303, suite=0xC02F))
+                + record(DATA, b"clear"),
+            ),
+        ],
+        secrets(),
+    )
+
+    assert got.data("server") == b""
+    assert [m.message for m in got.malformed] == ["application data before ChangeCipherSpec"]
+
+
+def test_keys_that_nothing_needed_are_not_missed() -> None:
+    """The client's application secret is not in the key log, and the client sent nothing with it."""
+    script = Script()
+    script.say("server", b"goodbye")
+    store = secrets(
+        "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+        "SERVER_HANDSHAKE_TRAFFIC_SECRET",
+        "SERVER_TRAFFIC_SECRET_0",
+    )
+
+    assert decode(script.parts, store).session.decrypted == "yes"
+    script.say("client", b"something")
+    session = decode(script.parts, store).session
+    assert session.undecrypted == "no CLIENT_TRAFFIC_SECRET_0 for this client random"
+
+
+def test_unknown_content_type_inside_is_told() -> None:
+    """RFC 8446 section 5.4: the inner type is one of a few."""
+    script = Script()
+    script.parts.append(("client", script.client.seal(99, b"data")))
+
+    assert [m.message for m in script.decode().malformed] == [
+        "unexpected content type 99 inside a protected record"
+    ]
+
+
+def test_clear_alert_after_the_hellos_is_told() -> None:
+    """A peer without keys can only complain in the clear."""
+    script = Script()
+    script.parts.append(("client", record(ALERT, b"\x02\x0a")))
+
+    assert [a.name for a in script.decode().session.alerts] == ["unexpected_message"]
+
+
+def test_direction_is_given_up_after_many_bad_records() -> None:
+    """Rubbish costs a limited number of trials, and later records of that direction are not given."""
+    script = Script()
+    script.say("client", b"one")
+    script.parts += [("client", record(DATA, bytes(40)))] * FAILURE_LIMIT
+    script.say("client", b"two")
+    got = script.decode()
+
+    assert got.data("client") == b"one"
+    assert len(got.malformed) == FAILURE_LIMIT
+
+
+# The reference captures
+
+TRUTH_FOLDERS = {"tls-keyed", "peer", "tls-plain", "chain", "derived"}
+# What differs from tshark's answer, and why.
+DIFFERENCES = {
+    "derived/dmg_block_len_huge.pcapng": "tshark stops at the damage",
+    "derived/dmg_block_len_unaligned.pcapng": "tshark stops at the damage",
+    "derived/dmg_epb_unknown_interface.pcapng": "tshark stops at the damage",
+    "derived/dsb_after_packets.pcapng": "secrets are used wherever they stand",
+    "tls-keyed/wireshark__rsasnakeoil2.pcap": "SSL 3.0 is not supported",
+    "tls-plain/ndpi__tls_change_cipher.pcap": "no hello was captured",
+    "tls-plain/ndpi__tls_invalid_reads.pcap": "no hello was captured in its third connection",
+    "tls-plain/suriverify__tls_DER-incomplete-header.pcap": "tshark stops with an error",
+    "tls-plain/wireshark__retrans-tls.pcap": "no hello was captured",
+    "tls-plain/wireshark__tls-fragmented-handshakes.pcap.gz": "two of 100 streams begin with a single byte",
+    "tls-plain/zeek__ssl-v2.pcap": "SSL 2.0 is not supported",
+}
+
+
+def sessions(layers: Layers) -> list[TlsSession]:
+    """The TLS sessions of a connection, the outer one first."""
+    inner = sessions(layers.tunnel) if layers.tunnel is not None else []
+    return ([layers.tls] if layers.tls is not None else []) + inner
+
+
+def observed(session: TlsSession) -> dict[str, object]:
+    """What the reference says of a connection, from ours."""
+    shown = session.client_certificate is not None
+    return {
+        "client_random": session.client_random.hex() if session.client_random else None,
+        "sni": session.sni,
+        "suite": session.cipher_suite if session.server_hello else None,
+        "resumed": session.resumed,
+        "alerts": sorted(alert.description for alert in session.alerts),
+        "client_certificates": [len(c.der) for c in session.client_certificates] if shown else None,
+        "client_bytes": session.client_plaintext_size,
+        "server_bytes": session.server_plaintext_size,
+    }
+
+
+def expected(stream: dict[str, Any]) -> dict[str, object]:
+    """The same from the reference."""
+    hellos = [hello for hello in stream.get("client_hellos", []) if hello["client_random"]]
+    answers = [hello for hello in stream.get("server_hellos", []) if not hello["hrr"]]
+    shown = stream.get("client_certificate_messages") or [{"certificate_lengths": None}]
+    plaintext = stream.get("plaintext") or {}
+    return {
+        "client_random": hellos[0]["client_random"][0] if hellos else None,
+        "sni": hellos[0]["sni"][0] if hellos and hellos[0]["sni"] else None,
+        "suite": int(answers[0]["cipher"][0], 16) if answers else None,
+        "resumed": bool(stream.get("resumed")),
+        "alerts": sorted(stream.get("alerts") or []),
+        "client_certificates": shown[0]["certificate_lengths"],
+        "client_bytes": plaintext.get("client_to_server", {}).get("bytes", 0),
+        "server_bytes": plaintext.get("server_to_client", {}).get("bytes", 0),
+    }
+
+
+def digests(stream: dict[str, Any]) -> set[str]:
+    """SHA-256 of the plaintext of both directions, where there is any."""
+    directions = (stream.get("plaintext") or {}).values()
+    return {way["sha256"] for way in directions if isinstance(way, dict) and way.get("bytes")}
+
+
+def differs(path: Path, truth: dict[str, Any]) -> bool:
+    """A TLS connection of this capture is not what the reference says."""
+    key_file = path.with_name(truth["keylog"]) if truth.get("keylog") else None
+    with path.open("rb") as stream:
+        trace = decode_capture(stream, key_log=key_file.read_bytes() if key_file else b"")
+    ours = [session for connection in trace.connections for session in sessions(connection)]
+    streams = list((truth.get("tls_streams") or {}).values())
+    known = [(observed(session), session) for session in ours]
+    for wanted in streams:
+        found = [pair for pair in known if pair[0] == expected(wanted)]
+        if not found:
+            return True
+        session = found[0][1]
+        got = {session.client_plaintext_sha256, session.server_plaintext_sha256}
+        if session.decrypted == "yes" and not digests(wanted) <= got:
+            return True
+        known.remove(found[0])
+    return False
+
+
+def test_sessions_are_those_of_the_reference(shared: Path) -> None:
+    """Names, certificates, alerts, resumption and decrypted bytes of 249 connections agree with tshark."""
+    corpus = shared / "corpus"
+    truth = json.loads((corpus / "truth.json").read_text())
+    names = [name for name in truth if name.split("/")[0] in TRUTH_FOLDERS]
+
+    assert sum(len(truth[name].get("tls_streams") or {}) for name in names) == 249
+    assert {name for name in names if differs(corpus / name, truth[name])} == set(DIFFERENCES)
