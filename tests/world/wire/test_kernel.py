@@ -70,6 +70,23 @@ def test_links_are_ready(live: Live) -> None:
     assert len([s for s in found if s.flags & (SYN | ACK) == SYN]) == len(pairs)
 
 
+async def _listen_to_silence(_: Mode) -> tuple[int, int]:
+    wire = await KernelWire.build(site_plan())
+    recorder = Recorder(wire.taps)
+    recorder.start()
+    await exchange(wire, "phones", "vip")
+    recording = await finish(recorder)
+    await wire.close()
+    return len(recording.frames), len(segments(recording))
+
+
+def test_nothing_else_is_on_the_wire(live: Live) -> None:
+    """No ARP, no IPv6, no multicast: all that is recorded is what the hosts were told to say."""
+    frames, from_hosts = live(_listen_to_silence)
+
+    assert frames == from_hosts > 0
+
+
 async def _call_nobody(_: Mode, client: str) -> tuple[Segment, ...]:
     wire = await KernelWire.build(site_plan())
     recorder = Recorder(wire.taps)
