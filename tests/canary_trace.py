@@ -33,7 +33,11 @@ def commit_canary(builder: TraceBuilder, *, without: str = "") -> None:
 
 
 def _request(
-    builder: TraceBuilder, client: object, *, forwarded: tuple[tuple[bytes, object], ...] = (), call_back: bool = False
+    builder: TraceBuilder,
+    client: object,
+    *,
+    forwarded: tuple[tuple[bytes, object], ...] = (),
+    call_back: bool = False,
 ) -> None:
     front = _tls(builder, client, BALANCER, 443)
     target = builder.login()
@@ -41,7 +45,9 @@ def _request(
     true = ((str(front.client.port).encode(), front.client.address),)
     port, address = (forwarded or true)[0]
     back = _tls(builder, BALANCER, NODE, 443)
-    request = back.ask(target, headers=(("X-Forwarded-For", str(address).encode()), ("RemotePort", port)))
+    request = back.ask(
+        target, headers=(("X-Forwarded-For", str(address).encode()), ("RemotePort", port))
+    )
     if call_back:
         wire = _tls(builder, NODE, OTHER_NODE, 5263)
         wire.answer(wire.ask(build_target(front.client.port)), 404)

@@ -35,6 +35,7 @@ START_NS = 1_800_000_000_000_000_000
 N1, N2, N3 = (ip_address(f"10.20.1.{n}") for n in (1, 2, 3))
 VIP = ip_address("10.20.0.10")
 PIXEL = ip_address("203.0.113.10")
+GALAXY = ip_address("203.0.113.11")
 BYSTANDER = ip_address("10.30.0.5")
 ATTACKER = ip_address("10.20.7.7")
 LOCALHOST = ip_address("127.0.0.1")
@@ -43,6 +44,7 @@ NAMES: dict[Address, tuple[str, ...]] = {
     **{address: (name,) for name, address in NODES.items()},
     VIP: ("vip",),
     PIXEL: ("pixel",),
+    GALAXY: ("galaxy",),
     BYSTANDER: ("bystander",),
     ATTACKER: ("mallory",),
 }
@@ -367,7 +369,7 @@ class TraceBuilder:
         dials: tuple[str, Address, int] | None = None,
     ) -> tuple[Wire, Wire, Wire]:
         """L1, L2 and L3 up to the inner ClientHello; `dials` is tap, address and port of L3."""
-        inner, outer = make_random(f"inner {self._port}"), make_random(f"outer {self._port}")
+        inner, outer = make_random(f"inner {len(self.wires)}"), make_random(f"outer {len(self.wires)}")
         has_balancer = bool(self.site.balancers)
         l1 = self.open("outside", device, VIP if has_balancer else node, 5262)
         l2 = self.open("dmz", VIP, node, 5262) if has_balancer else l1
@@ -436,7 +438,7 @@ class TraceBuilder:
             ports = (remote_port,) if isinstance(remote_port, bytes) else remote_port
             lines = ports if ports is not None else (str(l3.client.port).encode(),)
             forwarded = forwarded_for if forwarded_for is not None else str(node).encode()
-            l4 = self.open("dmz", VIP, access, 443).handshake(make_random(f"l4 {self._port}"))
+            l4 = self.open("dmz", VIP, access, 443).handshake(make_random(f"l4 {len(self.wires)}"))
             own = (
                 ("X-Forwarded-For", forwarded),
                 *(("RemotePort", value) for value in lines),
@@ -455,7 +457,7 @@ class TraceBuilder:
                 key=key if key is not None else l3.client.port,
                 answer=answer,
             )
-        cookie = f"HZN=session-of-{user}-{self._port}".encode()
+        cookie = f"HZN=session-of-{user}-{len(self.wires)}".encode()
         self.finish(l3, at_front, l4, request, user=user, status=status, cookie=cookie)
         return SignIn(l1=l1, l2=l2, l3=l3, l4=l4, l5=l5, cookie=cookie, user=user)
 
@@ -491,7 +493,7 @@ class TraceBuilder:
         """L5, on the caller's loopback where it asks itself."""
         name = next((n for n, a in self.site.nodes.items() if a == caller), "")
         tap = f"{name}.lo" if caller == target else "inside"
-        wire = self.open(tap, caller, target, port).handshake(make_random(f"l5 {self._port}"))
+        wire = self.open(tap, caller, target, port).handshake(make_random(f"l5 {len(self.wires)}"))
         exchange = wire.ask(build_target(key))
         if answer is not None:
             wire.answer(exchange, *answer)

@@ -8,9 +8,9 @@ from harness.checks.canary import build_canary, is_canary
 from harness.checks.check import examine
 from harness.checks.registry import CHECKS
 from harness.checks.run_note import RunNote
+from harness.net.address import Endpoint
 from harness.site.canary import BALANCER, DEVICE, FAMILIES, FORBIDDEN, NODE
 from harness.trace.packet import PacketNumber
-from harness.net.address import Endpoint
 from harness.verdict.finding import Finding
 from harness.verdict.outcome import Outcome
 from harness.verdict.verdict import CheckResult

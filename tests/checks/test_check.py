@@ -19,7 +19,9 @@ UNMET = Need(name="unmet", missing=lambda case: "the keys are gone")
 
 
 def _finding(packet: int = 4) -> Finding:
-    return Finding(message="it broke", packets=(PacketNumber(packet),), endpoints=(Endpoint(N1, 1),))
+    return Finding(
+        message="it broke", packets=(PacketNumber(packet),), endpoints=(Endpoint(N1, 1),)
+    )
 
 
 def _check(*judgements: Judgement, need: Need = MET) -> Check:

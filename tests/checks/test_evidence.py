@@ -38,7 +38,10 @@ def test_an_exchange_is_shown_by_its_halves() -> None:
     unanswered = wire.exchanges[0]
     wire.answer(0, 200)
 
-    assert (asking(wire.exchanges[0]), answering(wire.exchanges[0])) == ((wire.packets[3],), (wire.packets[4],))
+    assert (asking(wire.exchanges[0]), answering(wire.exchanges[0])) == (
+        (wire.packets[3],),
+        (wire.packets[4],),
+    )
     assert answering(unanswered) == ()
 
 

@@ -48,7 +48,9 @@ def test_ports(values: tuple[bytes, ...], port: int | None, claimed: tuple[int, 
 
 def test_forwarded_for() -> None:
     """Counted from the right over all lines; what is no address is left out of the list only."""
-    request = _request((b"X-Forwarded-For", b"unknown, 10.0.0.1"), (b"x-forwarded-for", b"10.0.0.2:443"))
+    request = _request(
+        (b"X-Forwarded-For", b"unknown, 10.0.0.1"), (b"x-forwarded-for", b"10.0.0.2:443")
+    )
     one, two = ip_address("10.0.0.1"), ip_address("10.0.0.2")
 
     assert [find_pick(request, balancers=n) for n in (1, 2, 3, 4)] == [two, one, None, None]

@@ -11,6 +11,7 @@ from harness.site.site import Site
 from harness.trace.journey import Ambiguous, Front, Journeys, Proxied
 from tests.trace_builder import (
     CLUSTER,
+    GALAXY,
     LOCALHOST,
     N1,
     N2,
@@ -52,7 +53,10 @@ def test_a_sign_in_is_one_journey(site: Site, node: object) -> None:
 
     assert isinstance(request.front, Front)
     assert isinstance(request.proxied, Proxied)
-    assert (request.connection.client, request.front.connection.client) == (legs.l4.client, legs.l3.client)
+    assert (request.connection.client, request.front.connection.client) == (
+        legs.l4.client,
+        legs.l3.client,
+    )
     assert (request.front.node, request.proxied.device) == (node, legs.l1.client)
     assert [c.call_back.connection.client for c in request.call_backs] == [legs.l5.client]
     assert [c.matches for c in request.call_backs] == [True]
@@ -113,7 +117,7 @@ def _balanced(builder: TraceBuilder, l3: Wire, l4: Wire, *, key: int | None = No
 def test_a_connection_used_again_by_the_balancer_is_joined_request_by_request() -> None:
     """F30: two devices' requests in one L4, and several of one device."""
     builder = TraceBuilder()
-    (*_, one), (*_, two) = builder.tunnel(), builder.tunnel(device=N3, node=N2)
+    (*_, one), (*_, two) = builder.tunnel(), builder.tunnel(device=GALAXY)
     l4 = builder.open("dmz", VIP, N1, 443).handshake(make_random("pooled"))
     for l3 in (one, two, one):
         _balanced(builder, l3, l4, key=l3.client.port)
@@ -173,7 +177,12 @@ def test_a_call_back_to_a_balancer_is_one() -> None:
     wire.answer(wire.ask(build_target(40000)), 404)
     (call_back,) = _join(builder).uncaused
 
-    assert (call_back.caller, call_back.target, call_back.key, call_back.status) == (N1, VIP, 40000, 404)
+    assert (call_back.caller, call_back.target, call_back.key, call_back.status) == (
+        N1,
+        VIP,
+        40000,
+        404,
+    )
 
 
 def test_loopback_is_the_nodes_own_address() -> None:

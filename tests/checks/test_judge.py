@@ -20,7 +20,9 @@ def test_results_come_in_the_order_of_the_registry() -> None:
     commit_canary(builder)
     builder.sign_in()
     trace = builder.build()
-    results, case = judge(trace, CLUSTER, note=NOTE, ledger=read_ledger(trace, site=CLUSTER, note=NOTE))
+    results, case = judge(
+        trace, CLUSTER, note=NOTE, ledger=read_ledger(trace, site=CLUSTER, note=NOTE)
+    )
 
     assert [(r.check, r.outcome) for r in results] == [(check, Outcome.PASS) for check in IDS]
     assert case is not None
@@ -51,4 +53,6 @@ def test_one_crash_leaves_the_others_alone() -> None:
 
 def test_abstaining_gives_every_check_the_reason() -> None:
     """In the same order."""
-    assert [(r.check, r.reason) for r in abstain("no site")] == [(check, "no site") for check in IDS]
+    assert [(r.check, r.reason) for r in abstain("no site")] == [
+        (check, "no site") for check in IDS
+    ]

@@ -27,7 +27,9 @@ def _trace() -> Trace:
 
 def _tap(trace: Trace, **changes: Any) -> Trace:
     """The dmz tap changed."""
-    changed: tuple[Tap, ...] = tuple(replace(t, **changes) if t.name == "dmz" else t for t in trace.taps)
+    changed: tuple[Tap, ...] = tuple(
+        replace(t, **changes) if t.name == "dmz" else t for t in trace.taps
+    )
     return replace(trace, taps=changed)
 
 
@@ -51,17 +53,25 @@ LOSSES: dict[str, tuple[Callable[[Trace], Trace], str]] = {
     "no stop": (lambda t: _tap(t, stopped=None), "tap dmz: its stop sentinel is not in the file"),
     "dropped": (lambda t: _tap(t, dropped=3), "tap dmz: the kernel dropped 3 packets"),
     "frozen": (lambda t: _tap(t, freezes=1), "its ring was full and frozen 1 times"),
-    "fewer written": (lambda t: _tap(t, received=999), "the kernel saw 999 packets, the file holds"),
+    "fewer written": (
+        lambda t: _tap(t, received=999),
+        "the kernel saw 999 packets, the file holds",
+    ),
     "no counters": (lambda t: _tap(t, received=None), "the file holds no kernel counters of it"),
     "no freezes": (lambda t: _tap(t, freezes=None), "the file holds no kernel counters of it"),
     "no tap": (lambda t: replace(t, taps=t.taps[1:]), "tap outside is not in the file"),
     "no loopback": (lambda t: replace(t, taps=t.taps[:-1]), "tap node3.lo is not in the file"),
     "early packet": (_late_start, "outside its sentinels"),
     "gap": (_gap, "25 bytes of 203.0.113.10:41001 to 10.20.0.10:5262, from 203.0.113.10:41001"),
-    "damage": (lambda t: replace(t, damage=(Damage(offset=7, message="bad length"),)), "damaged at byte 7"),
+    "damage": (
+        lambda t: replace(t, damage=(Damage(offset=7, message="bad length"),)),
+        "damaged at byte 7",
+    ),
     "unread": (_note, "packet 21 could not be followed: cut by snaplen"),
     "middle": (
-        lambda t: replace(t, connections=(replace(t.connections[0], from_start=False), *t.connections[1:])),
+        lambda t: replace(
+            t, connections=(replace(t.connections[0], from_start=False), *t.connections[1:])
+        ),
         "the start of 203.0.113.10:41001 to 10.20.0.10:5262 is not in the file (packet 7)",
     ),
     "nothing": (lambda t: replace(t, packets=()), "the capture holds no packets"),
@@ -98,7 +108,9 @@ def test_frames_that_are_no_ip_may_lie_outside_the_sentinels() -> None:
     trace = builder.build()
     arp = replace(trace.packets[1], ether_type=0x0806)
 
-    assert read_ledger(replace(trace, packets=(arp, *trace.packets[1:])), site=CLUSTER, note=NOTE).is_complete
+    assert read_ledger(
+        replace(trace, packets=(arp, *trace.packets[1:])), site=CLUSTER, note=NOTE
+    ).is_complete
 
 
 def test_an_unanswered_syn_is_complete() -> None:
@@ -121,7 +133,11 @@ def test_json_holds_plain_values_only() -> None:
 
 @pytest.mark.parametrize(
     ("numbers", "expected"),
-    [([4], "packet 4"), ([5, 4], "packets 4, 5"), (range(1, 13), "packets 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more")],
+    [
+        ([4], "packet 4"),
+        ([5, 4], "packets 4, 5"),
+        (range(1, 13), "packets 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more"),
+    ],
 )
 def test_packets_are_told_in_order_and_not_all(numbers: list[int], expected: str) -> None:
     """At most ten."""

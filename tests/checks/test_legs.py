@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from harness.checks.legs import Legs, Machines, find_legs, find_machines
@@ -37,7 +39,14 @@ def _parts(tap: str, client: Address, server: Address, port: int) -> set[str]:
         pytest.param("dmz", VIP, N2, 5262, {"proxy", "relayed"}, id="L2"),
         pytest.param("outside", PIXEL, N2, 5262, {"proxy"}, id="L1 and L2 in one"),
         pytest.param("dmz", N2, VIP, 443, {"fronts", "opened"}, id="L3"),
-        pytest.param("node2.lo", LOCALHOST, LOCALHOST, 443, {"fronts", "service", "opened"}, id="L3 on loopback"),
+        pytest.param(
+            "node2.lo",
+            LOCALHOST,
+            LOCALHOST,
+            443,
+            {"fronts", "service", "opened"},
+            id="L3 on loopback",
+        ),
         pytest.param("node2.lo", N2, N2, 443, {"fronts", "service", "opened"}, id="L3 to itself"),
         pytest.param("dmz", VIP, N1, 443, {"service", "upstream"}, id="L4"),
         pytest.param("inside", N1, N2, 5263, {"admin", "opened"}, id="L5"),
@@ -55,7 +64,7 @@ def test_parts(tap: str, client: Address, server: Address, port: int, expected: 
     assert _parts(tap, client, server, port) == expected
 
 
-def _machines(**page: object) -> Machines:
+def _machines(**page: Any) -> Machines:
     return find_machines(Trace(), make_site(**page))
 
 
@@ -65,7 +74,11 @@ def test_one_port_serves_devices_and_nodes() -> None:
     two = _machines()
 
     assert (one.device_ports, one.closed_ports, one.certificate_ports) == ((5262,), (), (5262,))
-    assert (two.device_ports, two.closed_ports, two.certificate_ports) == ((5262,), (5263,), (5262, 5263))
+    assert (two.device_ports, two.closed_ports, two.certificate_ports) == (
+        (5262,),
+        (5263,),
+        (5262, 5263),
+    )
 
 
 @pytest.mark.parametrize(

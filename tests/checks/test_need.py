@@ -75,7 +75,12 @@ def _probe(**facts: Any) -> Trace:
 
 def test_a_refused_tls_1_2_handshake_hides_nothing() -> None:
     """It is in the clear until it ends; in TLS 1.3 nobody can tell, and once it ended it hides all."""
-    refused: dict[str, Any] = {"client_finished": None, "server_finished": None, "data": False, "decrypted": "no"}
+    refused: dict[str, Any] = {
+        "client_finished": None,
+        "server_finished": None,
+        "data": False,
+        "decrypted": "no",
+    }
 
     assert _missing(_probe(version=0x0303, **refused)) == []
     assert _missing(_probe(version=0x0304, **refused)) == [PROXY_CONTENT]
@@ -99,7 +104,9 @@ def test_malformed_http_is_missed() -> None:
     builder = _signed_in()
     where = (PacketNumber(builder.wires[3].packets[6]),)
     builder.wires[3].malformed = (
-        Malformed(sender="client", layer="http", message="both Content-Length and chunked", packets=where),
+        Malformed(
+            sender="client", layer="http", message="both Content-Length and chunked", packets=where
+        ),
     )
 
     assert _missing(builder.build()) == [SERVICE_CONTENT, NODE_SERVICE_CONTENT]

@@ -13,7 +13,9 @@ from tests.trace_builder import BYSTANDER, CLUSTER, LOCALHOST, N1, PASSTHROUGH, 
 
 OFF = make_site(allow_remote_port_header=False)
 LISTED = make_site(destination_forced=False, destination="10.30.0.0 255.255.255.0; 10.20.0.10")
-SERVED = CLUSTER.model_copy(update={"other_services": {"dns": "udp 10.30.0.5:53", "crl": "tcp [2001:db8::1]:80"}})
+SERVED = CLUSTER.model_copy(
+    update={"other_services": {"dns": "udp 10.30.0.5:53", "crl": "tcp [2001:db8::1]:80"}}
+)
 V6 = ip_address("2001:db8::1")
 
 
@@ -24,7 +26,11 @@ V6 = ip_address("2001:db8::1")
         (CLUSTER, BYSTANDER, "the TCP peer 10.30.0.5 is not in Accept RemotePort From"),
         (OFF, VIP, "Allow RemotePort Header is off"),
         (PASSTHROUGH, VIP, "no balancer of the site ends TLS on port 443"),
-        (make_site(accept_remote_port_from=""), VIP, "the TCP peer 10.20.0.10 is not in Accept RemotePort From"),
+        (
+            make_site(accept_remote_port_from=""),
+            VIP,
+            "the TCP peer 10.20.0.10 is not in Accept RemotePort From",
+        ),
     ],
 )
 def test_who_may_set_the_header(site: Site, peer: object, expected: str | None) -> None:
@@ -51,7 +57,9 @@ def test_who_may_set_the_header(site: Site, peer: object, expected: str | None) 
         (SERVED, TCP, Endpoint(V6, 80), True),
     ],
 )
-def test_where_a_node_may_connect(site: Site, protocol: int, server: Endpoint, expected: bool) -> None:
+def test_where_a_node_may_connect(
+    site: Site, protocol: int, server: Endpoint, expected: bool
+) -> None:
     """Address, port and protocol together."""
     assert read_policy(site).is_destination(server, protocol) is expected
 
@@ -62,9 +70,15 @@ def test_where_a_node_may_connect(site: Site, protocol: int, server: Endpoint, e
         (CLUSTER, "Destination is forced to access.example.com (10.20.0.10), port 443"),
         (make_site(destination=str(VIP)), "Destination is forced to 10.20.0.10, port 443"),
         (PASSTHROUGH, "Destination is forced to localhost (127.0.0.1, ::1), port 443"),
-        (make_site(destination="nobody.example.com"), "Destination is forced to nobody.example.com (no address), port 443"),
+        (
+            make_site(destination="nobody.example.com"),
+            "Destination is forced to nobody.example.com (no address), port 443",
+        ),
         (LISTED, 'the destinations allowed are "10.30.0.0 255.255.255.0; 10.20.0.10", port 443'),
-        (make_site(destination_forced=False, destination=""), "the allow-list of destinations is empty"),
+        (
+            make_site(destination_forced=False, destination=""),
+            "the allow-list of destinations is empty",
+        ),
     ],
 )
 def test_what_is_allowed_is_told(site: Site, expected: str) -> None:

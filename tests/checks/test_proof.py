@@ -17,11 +17,15 @@ ALICE = make_certificate("alice@example.com")
     ("facts", "expected"),
     [
         pytest.param({"certificate": ALICE}, Proof.GIVEN, id="certificate and proof"),
-        pytest.param({"certificate": ALICE, "certificate_verify": None}, Proof.NONE, id="certificate alone"),
+        pytest.param(
+            {"certificate": ALICE, "certificate_verify": None}, Proof.NONE, id="certificate alone"
+        ),
         pytest.param({}, Proof.NONE, id="empty"),
         pytest.param({"decrypted": "no"}, Proof.UNKNOWN, id="not decrypted"),
         pytest.param({"resumed": True}, Proof.UNKNOWN, id="resumed, ancestor unknown"),
-        pytest.param({"resumed": True, "session_id": b"other"}, Proof.UNKNOWN, id="resumed, other session"),
+        pytest.param(
+            {"resumed": True, "session_id": b"other"}, Proof.UNKNOWN, id="resumed, other session"
+        ),
         pytest.param({"resumed": True, "session_id": b"session"}, Proof.GIVEN, id="resumed"),
     ],
 )
@@ -41,7 +45,9 @@ def test_a_session_of_another_listener_proves_nothing() -> None:
     builder.open("dmz", PIXEL, builder.site.nodes["node1"], 5262).handshake(
         make_random("a"), certificate=ALICE, asks=True, session_id=b"session", version=0x0303
     )
-    builder.open("dmz", PIXEL, N2, 5262).handshake(make_random("b"), resumed=True, session_id=b"session")
+    builder.open("dmz", PIXEL, N2, 5262).handshake(
+        make_random("b"), resumed=True, session_id=b"session"
+    )
     case = make_case(builder)
 
     assert find_proof(case, case.trace.connections[1]) is Proof.UNKNOWN

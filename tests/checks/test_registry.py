@@ -1,17 +1,31 @@
-"""All checks together: each seeded defect fails exactly its checks, and what is right fails none."""
+"""All checks together: each seeded defect fails exactly its checks, what is right fails none, losses never pass."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import pytest
 
+from harness.checks.check import examine
 from harness.checks.registry import CHECKS
 from harness.scenario.defect import DEFECTS, Defect
-from tests.checks.examining import failing
+from harness.site.site import Site
+from harness.trace.trace import Trace
+from harness.verdict.outcome import Outcome
+from tests.checks.examining import failing, make_case
 from tests.defect_traces import DEFECTIVE, WITHSTOOD
+from tests.lost_evidence import without_keys, without_packet
+from tests.right_traces import RIGHT
+from tests.trace_builder import TraceBuilder
+
+GOOD = {**RIGHT, **WITHSTOOD}
+ALL: dict[str, Callable[[], TraceBuilder]] = {**GOOD, **DEFECTIVE}
+
+Outcomes = dict[str, Outcome]
 
 
 def test_the_checks_are_those_of_the_catalogue() -> None:
-    """One check for each promise, in the order of the report."""
+    """One check for each promise, in the order of the report, each with its needs."""
     expected = ["completeness", "V01", "V05", "V06", "V07", "V08", "V09", "V11", "V14", "V15"]
 
     assert [check.id for check in CHECKS] == expected
@@ -24,15 +38,72 @@ def test_a_defect_fails_exactly_its_checks(defect: Defect) -> None:
     assert failing(DEFECTIVE[defect.id]()) == defect.caught_by
 
 
-@pytest.mark.parametrize("name", WITHSTOOD, ids=str)
-def test_an_attack_withstood_fails_nothing(name: str) -> None:
-    """The same situation without the defect passes."""
-    assert failing(WITHSTOOD[name]()) == ()
+@pytest.mark.parametrize("name", GOOD, ids=str)
+def test_what_is_right_fails_nothing(name: str) -> None:
+    """No alarm, and nothing left open: attacks withstood, and the catalogue's list of false alarms."""
+    assert failing(GOOD[name]()) == ()
 
 
-def test_every_check_kills_a_defect_that_no_other_kills_or_says_why_not() -> None:
-    """A check that adds nothing is found out; V01's own defects (F01 F07) are not switches yet."""
+def test_every_check_kills_a_defect_that_no_other_kills_or_stands_here() -> None:
+    """A check that adds nothing is found out; defects of V01 (F01 F07) are no switches yet."""
     alone = {defect.caught_by[0] for defect in DEFECTS if len(defect.caught_by) == 1}
-    ids = {check.id for check in CHECKS}
 
-    assert ids - alone == {"completeness", "V01", "V07", "V14"}
+    assert {check.id for check in CHECKS} - alone == {"completeness", "V01", "V07", "V14"}
+
+
+def _outcomes(trace: Trace, site: Site) -> Outcomes:
+    case = make_case(trace, site)
+    return {check.id: examine(check, case).outcome for check in CHECKS}
+
+
+def _wrong(before: Outcomes, after: Outcomes) -> list[str]:
+    """Checks that fail only because something was lost, or pass where they failed."""
+    return [
+        check
+        for check, outcome in after.items()
+        if (outcome is Outcome.FAIL and before[check] is not Outcome.FAIL)
+        or (outcome is Outcome.PASS and before[check] is Outcome.FAIL)
+    ]
+
+
+def _without_keys(builder: TraceBuilder) -> Iterator[tuple[str, Outcomes]]:
+    trace = builder.build()
+    for connection in trace.connections:
+        if connection.tls is not None:
+            yield (
+                f"keys of {connection.number}",
+                _outcomes(without_keys(trace, connection.number), builder.site),
+            )
+
+
+def _without_packets(builder: TraceBuilder) -> Iterator[tuple[str, Outcomes]]:
+    trace = builder.build()
+    for packet in trace.packets:
+        yield (
+            f"packet {packet.number}",
+            _outcomes(without_packet(trace, packet.number), builder.site),
+        )
+
+
+@pytest.mark.parametrize("name", ALL, ids=str)
+def test_lost_keys_neither_acquit_nor_accuse(name: str) -> None:
+    """Without the keys of any one connection no check turns from FAIL to PASS, or to FAIL."""
+    builder = ALL[name]()
+    before = _outcomes(builder.build(), builder.site)
+
+    assert [
+        (lost, wrong) for lost, after in _without_keys(builder) if (wrong := _wrong(before, after))
+    ] == []
+
+
+@pytest.mark.parametrize("name", ALL, ids=str)
+def test_a_lost_packet_neither_acquits_nor_accuses(name: str) -> None:
+    """Without any one packet nothing passes any more, and nothing fails that did not."""
+    builder = ALL[name]()
+    before = _outcomes(builder.build(), builder.site)
+    losses = dict(_without_packets(builder))
+
+    assert [
+        (lost, wrong) for lost, after in losses.items() if (wrong := _wrong(before, after))
+    ] == []
+    assert [lost for lost, after in losses.items() if Outcome.PASS in after.values()] == []

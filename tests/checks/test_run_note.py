@@ -9,7 +9,13 @@ import pytest
 from harness.checks.run_note import parse_run_note
 from tests.trace_builder import PIXEL
 
-GOOD = {"mode": "namespaces", "canary": True, "complete": True, "devices": {str(PIXEL): "pixel"}, "seed": 7}
+GOOD = {
+    "mode": "namespaces",
+    "canary": True,
+    "complete": True,
+    "devices": {str(PIXEL): "pixel"},
+    "seed": 7,
+}
 
 
 def test_a_note_is_read() -> None:

@@ -25,7 +25,9 @@ from tests.trace_builder import (
 NAMED = replace(NOTE, devices=MappingProxyType({PIXEL: "phone"}))
 
 
-@pytest.mark.parametrize("site", [CLUSTER, PASSTHROUGH, SINGLE], ids=["terminating", "localhost", "single"])
+@pytest.mark.parametrize(
+    "site", [CLUSTER, PASSTHROUGH, SINGLE], ids=["terminating", "localhost", "single"]
+)
 def test_the_device_is_found_behind_the_proxy(site: Site) -> None:
     """By the address of its own connection, named as the run note says; the canary is nobody."""
     builder = TraceBuilder(site)
