@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from harness.scenario.scenario import Scenario
+from harness.scenario.scenario import STEP_KINDS, Scenario
 from harness.site.problem import Path
 from harness.site.site import Site
 
@@ -90,7 +90,7 @@ class Guide:
         return self._alternatives(nodes, data) if follow else nodes
 
     def _alternatives(self, nodes: Iterable[Schema], data: object) -> tuple[Schema, ...]:
-        """References followed, unions opened; of several kinds of mapping, those that fit the data's keys best."""
+        """References followed, unions opened; of several kinds of step, that of the data."""
         found: list[Schema] = []
         for node in nodes:
             while "$ref" in node:
@@ -99,13 +99,10 @@ class Guide:
                 found += self._alternatives(union, data)
             else:
                 found.append(node)
-        mappings = [node for node in found if "properties" in node]
-        if len(mappings) > 1 and isinstance(data, dict):
-            # What makes a kind of step is its second required key; `device` alone tells nothing.
-            best = max(len(set(node["required"]) & set(data)) for node in mappings)
-            found = [
-                node for node in found if len(set(node.get("required", ())) & set(data)) == best
-            ]
+        if isinstance(data, dict) and len(found) > 1:
+            # The same rule as the model's: the first of these keys tells what kind of step it is.
+            kind = next((key for key in STEP_KINDS if key in data), None)
+            found = [node for node in found if kind in node.get("properties", ())] or found
         return tuple(found)
 
     def _describe(self, node: Schema) -> str:

@@ -19,6 +19,8 @@ from harness.site.site import Model
 
 M = TypeVar("M", bound=Model)
 
+_UNION_LABELS = frozenset({"str", "tuple[str, ...]", *(f"<{kind}>" for kind in STEP_KINDS)})
+"""What pydantic puts into an error's place for the kind that it tried; a key of a file may look like it."""
 _TEXT_ERRORS = frozenset({"string_type", "literal_error", "enum"})
 _ROUNDS = 6
 """A key that is put right may show a wrong value below it, and so on."""
@@ -74,11 +76,11 @@ def shape(data: object, model: type[M], guide: Guide) -> Shaped[M]:
 def _merge(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """A union tells one problem for each of its kinds: the one deepest inside names the place."""
     by_path = {problem.path: problem for problem in problems}
-    return tuple(
-        problem
-        for path, problem in by_path.items()
-        if not any(len(other) > len(path) and other[: len(path)] == path for other in by_path)
-    )
+    return tuple(by_path[path] for path in by_path if not _has_deeper(path, by_path))
+
+
+def _has_deeper(path: Path, paths: Iterable[Path]) -> bool:
+    return any(len(other) > len(path) and other[: len(path)] == path for other in paths)
 
 
 def _restore(problem: Problem, renames: Sequence[tuple[Path, Path]]) -> Problem:
@@ -110,14 +112,25 @@ def _validate(data: object, model: type[M]) -> tuple[M | None, list[Any]]:
 def _path(error: Any, data: object) -> Path:
     """The error's place in the data; what names a kind of a union is left out."""
     path: list[str | int] = []
+    labelled: list[str | int] | None = None
     *inner, last = error["loc"] or ("",)
     for key in (*inner, last):
-        if _has(data, key):
+        if key in _UNION_LABELS and labelled != path and _is_union(path):
+            labelled = list(path)
+        elif _has(data, key):
             path.append(key)
             data = _get(data, key)
         elif key == last and error["type"] == "missing":
             path.append(key)
     return tuple(path)
+
+
+def _is_union(path: list[str | int]) -> bool:
+    """Whether one of several kinds may stand here: a step, or its device."""
+    match path[-3:]:
+        case [*_, "steps" | "together", int()] | [_, int(), "device"]:
+            return True
+    return False
 
 
 def _has(data: object, key: str | int) -> bool:
@@ -211,7 +224,7 @@ def _repair(
                 parent[near] = value
                 renames.append(((*path[:-1], near), path))
     for number, (kind, path) in enumerate(places):
-        if kind == "extra_forbidden" or not path:
+        if kind == "extra_forbidden" or not path or _has_deeper(path, (p for _, p in places)):
             continue
         parent = _parent(data, path)
         if kind == "missing" and path[-1] in parent:

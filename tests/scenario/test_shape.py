@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.scenario.scenario import Scenario
@@ -108,6 +108,8 @@ VALUES = st.recursive(
 )
 
 
+@example({"steps": [{"sign_in": None, "device": [None]}]})
+@example({"steps": [{"sign_in": "a", "<sign_in>": 1, "device": {"str": 1}}]})
 @given(
     st.dictionaries(
         st.sampled_from(["scenario", "site", "devices", "steps", "expect", "sites"]), VALUES

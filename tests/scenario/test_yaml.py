@@ -6,6 +6,8 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.scenario.scenario import ForgedRequest, Scenario, SignIn, Together
 from harness.scenario.yaml import ScenarioError, load_scenario, load_site
@@ -379,6 +381,20 @@ def test_refuses_other_documents(text: str) -> None:
     (line,) = _problems(text)
 
     assert "expected a mapping" in line
+
+
+@given(st.data())
+def test_mutated_text_is_read_or_refused(data: st.DataObject) -> None:
+    """A slip of the keyboard anywhere gives a scenario or problems with places, never another error."""
+    start = data.draw(st.integers(0, len(BASE) - 1))
+    end = data.draw(st.integers(start, min(start + 30, len(BASE))))
+    typed = data.draw(st.text(alphabet='abc1.:-{}[], \n"&*<>', max_size=8))
+    text = BASE[:start] + typed + BASE[end:]
+    try:
+        load_scenario(text, name="f.yaml")
+    except ScenarioError as error:
+        lines = text.count("\n") + 1
+        assert all(1 <= p.line <= lines and p.column >= 1 for p in error.problems)  # noqa: PT017 - either way is right
 
 
 def test_numbers_may_stand_for_text() -> None:
