@@ -41,10 +41,10 @@ def sniff_client(data: bytes) -> Protocol | None:
     if found != "other":
         return found
     text = data.lstrip(b"\r\n")
-    if not text or any(method.startswith(text) for method in _METHODS):
-        return None
     if text.startswith(_METHODS):
         return "http"
+    if not text or any(method.startswith(text) for method in _METHODS):
+        return None
     line, end, _ = text.partition(b"\n")
     if end:
         return "http" if _REQUEST.fullmatch(line + end) else "other"

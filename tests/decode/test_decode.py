@@ -1,0 +1,286 @@
+"""Tests of decode: whole files to traces."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from io import BytesIO
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.capture.annotation import build_annotations
+from harness.capture.ledger import build_freezes, build_sentinel
+from harness.capture.writer import PcapngWriter
+from harness.decode.decode import decode
+from harness.trace.connection import Layers
+from harness.trace.http import Exchange
+from harness.trace.trace import Tap, Trace
+from tests.packet_builder import START_NS, STEP_NS, Talk, build_capture, build_ethernet, build_ip
+from tests.tls_wire import Peers, converse
+
+GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def http_talk(port: int = 50000) -> Talk:
+    """One request and its answer on a connection of its own."""
+    return Talk(client=("203.0.113.5", port)).open().send("client", GET).send("server", OK).close()
+
+
+def full_file() -> bytes:
+    """Two taps with ledger, names, annotations, and one connection on each."""
+    stream = BytesIO()
+    comments = (*build_annotations("site/1", "{}"), *build_annotations("run/1", '{"seed": 1}'))
+    writer = PcapngWriter(stream, comments=comments)
+    taps = [writer.write_interface(name) for name in ("dmz", "node1.lo")]
+    writer.write_names({ip_address("10.20.0.10"): ["vip", "access.example.com"]})
+    time_ns = START_NS
+    for tap, name in zip(taps, ("dmz", "node1.lo"), strict=True):
+        frames = http_talk().frames
+        for frame in (
+            build_sentinel("start", name, "r"),
+            *frames,
+            build_sentinel("stop", name, "r"),
+        ):
+            time_ns += STEP_NS
+            writer.write_packet(tap, time_ns, frame)
+    for tap in taps:
+        writer.write_statistics(tap, time_ns, received=10, dropped=0, comments=[build_freezes(0)])
+    return stream.getvalue()
+
+
+def test_taps_have_their_ledger() -> None:
+    """Sentinels, counts and kernel counters, tap by tap."""
+    trace = decode(BytesIO(full_file()))
+
+    assert trace.taps == (
+        Tap(
+            name="dmz",
+            link_type=1,
+            packet_count=10,
+            received=10,
+            dropped=0,
+            freezes=0,
+            started=trace.packets[0].number,
+            stopped=trace.packets[9].number,
+        ),
+        Tap(
+            name="node1.lo",
+            link_type=1,
+            packet_count=10,
+            received=10,
+            dropped=0,
+            freezes=0,
+            started=trace.packets[10].number,
+            stopped=trace.packets[19].number,
+        ),
+    )
+    assert trace.skipped == {}
+    assert trace.damage == ()
+
+
+def test_names_and_annotations_come_with_the_file() -> None:
+    """The file is all that the judge gets."""
+    trace = decode(BytesIO(full_file()))
+
+    assert trace.annotations == {"site/1": "{}", "run/1": '{"seed": 1}'}
+    assert trace.host_names == {ip_address("10.20.0.10"): ("vip", "access.example.com")}
+
+
+def test_the_same_four_tuple_on_two_taps_is_two_connections() -> None:
+    """A segment and a loopback are different places."""
+    trace = decode(BytesIO(full_file()))
+
+    assert [(c.number, c.tap, c.packets[0]) for c in trace.connections] == [
+        (1, "dmz", 2),
+        (2, "node1.lo", 12),
+    ]
+    assert [len(c.exchanges) for c in trace.connections] == [1, 1]
+
+
+def test_a_sentinel_of_another_tap_proves_nothing() -> None:
+    """It must have been seen where it was meant to be."""
+    trace = decode(build_capture([build_sentinel("start", "inside", "r")], tap="dmz"))
+
+    assert trace.taps[0].started is None
+
+
+def test_every_packet_has_its_number() -> None:
+    """Also those that are no TCP, so that a number finds its packet; and they are counted."""
+    arp = build_ethernet(bytes(28), ether_type=0x0806)
+    icmp = build_ethernet(build_ip("10.0.0.1", "10.0.0.2", 1, bytes(8)))
+    fragment = build_ethernet(build_ip("10.0.0.1", "10.0.0.2", 6, bytes(20), fragment=0x2000))
+
+    trace = decode(build_capture([arp, icmp, fragment, *http_talk().frames]))
+
+    assert [p.number for p in trace.packets] == list(range(1, len(trace.packets) + 1))
+    assert trace.packet(trace.packets[1].number).icmp_type == 0
+    assert trace.skipped == {"ether type 0x0806": 1, "IP protocol 1": 1, "fragment": 1}
+
+
+@pytest.mark.parametrize("where", ["before", "after", "beside"])
+def test_secrets_are_found_wherever_they_stand(where: str) -> None:
+    """In a block before the packets, in one after them, or in a file of their own."""
+    talk = converse(Peers(), [("client", GET), ("server", OK)])
+    wire = Talk().open()
+    for side, data in talk.chunks:
+        wire.send(side, data, size=1448)
+    stream = build_capture(wire.close().frames, keys=talk.keylog if where == "before" else b"")
+    if where == "after":
+        end = BytesIO()
+        PcapngWriter(end).write_secrets(talk.keylog)
+        stream = BytesIO(stream.getvalue() + end.getvalue())
+
+    trace = decode(stream, key_log=talk.keylog if where == "beside" else b"")
+
+    (found,) = trace.connections
+    assert [e.request.target for e in found.exchanges if e.request] == [b"/a"]
+    assert found.tls is not None
+    assert found.tls.decrypted == "yes"
+
+
+def test_a_stream_that_cannot_be_rewound_is_read_all_the_same() -> None:
+    """A pipe, say."""
+
+    class Pipe(BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+        def seek(self, offset: int, whence: int = 0, /) -> int:
+            raise OSError("not seekable")
+
+    assert decode(Pipe(full_file())) == decode(BytesIO(full_file()))
+
+
+def test_damage_is_in_the_trace() -> None:
+    """With its place, and where reading went on."""
+    data = full_file()
+
+    trace = decode(BytesIO(data[:-10]))
+
+    assert [d.offset for d in trace.damage] == [data.rindex(b"\x05\0\0\0")]
+    assert trace.damage[0].message.endswith("nothing after it was read")
+
+
+def test_a_broken_annotation_is_damage() -> None:
+    """A site of which a piece is missing must not pass for absent."""
+    stream = BytesIO()
+    PcapngWriter(stream, comments=build_annotations("site/1", "x" * 100_000)[:1])
+    stream.seek(0)
+
+    assert [d.message for d in decode(stream).damage] == [
+        "annotation site/1: got 1 pieces; expected 2"
+    ]
+
+
+def test_interfaces_of_one_name_are_told_apart() -> None:
+    """Packets of one must not be taken for those of the other."""
+    stream = BytesIO()
+    writer = PcapngWriter(stream)
+    for name in ("eth0", "eth0", ""):
+        writer.write_interface(name)
+    stream.seek(0)
+
+    assert [tap.name for tap in decode(stream).taps] == ["eth0", "eth0 (1)", "interface 2"]
+
+
+def test_decoding_is_linear() -> None:
+    """Four times the packets take about four times as long, and not sixteen times."""
+    few = build_capture([f for n in range(60) for f in http_talk(20000 + n).frames])
+    many = build_capture([f for n in range(600) for f in http_talk(20000 + n).frames])
+
+    assert len(decode(few).connections) == 60
+    trace = decode(many)
+
+    assert len(trace.connections) == 600
+    assert all(len(c.exchanges) == 1 and c.closed == "fin" for c in trace.connections)
+
+
+FULL = full_file()
+
+
+@settings(max_examples=150)
+@given(st.integers(0, len(FULL) - 1), st.integers(0, 200), st.binary(max_size=20))
+def test_changed_files_never_raise(at: int, gone: int, noise: bytes) -> None:
+    """Any cut, and any noise, gives a trace whose numbers are right."""
+    trace = decode(BytesIO(FULL[:at] + noise + FULL[at + gone :]))
+
+    assert [p.number for p in trace.packets] == list(range(1, len(trace.packets) + 1))
+
+
+def exchanges(layers: Layers) -> Iterator[Exchange]:
+    """Those of all levels."""
+    yield from layers.exchanges
+    if layers.tunnel is not None:
+        yield from exchanges(layers.tunnel)
+
+
+def read(corpus: Path, name: str, key_file: str | None) -> Trace:
+    """One reference capture with its keys."""
+    keys = (corpus / name).with_name(key_file).read_bytes() if key_file else b""
+    with (corpus / name).open("rb") as stream:
+        return decode(stream, key_log=keys)
+
+
+OTHER_REQUESTS = {
+    "file/ndpi__fuzz-2006-09-29-28586.pcap",
+    "http/ndpi__http_origin_different_than_host.pcap",
+    "http/suriverify__http-data-after-09__input.pcap",
+    "http/suriverify__http-multiple-cl__input.pcap",
+    "http/suriverify__http-not09-spaces__input.pcap",
+    "http/zeek__261_variant-03-cl_negative.pcap",
+    "http/zeek__http-to-ssh.pcap",
+    "http/zeek__http_09.pcap",
+    "http/zeek__methods.pcap",
+    "http/zeek__no-version.pcap",
+    "link/arkime__gre-erspan-vxlan.pcap",
+    "link/zeek__raw_packets.pcap",
+    "tls-keyed/wireshark__rsasnakeoil2.pcap",
+}
+"""Where tshark names other requests: HTTP/0.9 and malformed lines, requests behind an ambiguous length (not believed
+here), HTTP over UDP, tunnels, SSL 3.0."""
+
+
+def test_requests_are_those_of_the_reference(shared: Path) -> None:
+    """Every request that tshark names is found, method and target, on every reference capture but the listed ones."""
+    corpus = shared / "corpus"
+    truth = json.loads((corpus / "truth.json").read_text())
+    missing = set()
+    count = 0
+    for name, row in truth.items():
+        named = row.get("http_requests") or []
+        wanted = Counter((r["method"], r["uri"] or "") for r in named if r["method"])
+        if row["tshark_rc"] != 0 or not wanted:
+            continue
+        trace = read(corpus, name, row.get("keylog"))
+        found = Counter(
+            (e.request.method.decode("latin1"), e.request.target.decode("latin1"))
+            for connection in trace.connections
+            for e in exchanges(connection)
+            if e.request is not None
+        )
+        count += sum((wanted & found).values())
+        if wanted - found:
+            missing.add(name)
+
+    assert missing <= OTHER_REQUESTS
+    assert count > 240
+
+
+def test_clean_captures_have_nothing_malformed(shared: Path) -> None:
+    """The recorded chains of balancer and proxy raise no false alarm in any layer."""
+    corpus = shared / "corpus"
+    truth = json.loads((corpus / "truth.json").read_text())
+    alarms = {}
+    names = [name for name in truth if name.startswith("chain/")]
+    for name in names:
+        trace = read(corpus, name, truth[name].get("keylog"))
+        alarms[name] = [m for c in trace.connections for m in c.malformed]
+
+    assert len(names) >= 6
+    assert alarms == {name: [] for name in names}

@@ -1,0 +1,202 @@
+"""Tests of layers: HTTP in TLS in a CONNECT tunnel in TLS, made by OpenSSL."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.capture.keylog import Secrets, parse_keylog
+from harness.decode.layers import LayerFields, LayerStack
+from harness.trace.packet import PacketNumber
+from harness.trace.tls import Side
+from tests import tls_wire
+from tests.tls_wire import Chunk, Peers, converse
+
+Part = tuple[Side, bytes | int | None]
+GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+CONNECT = b"CONNECT access.example.com:443 HTTP/1.1\r\n\r\n"
+OPENED = b"HTTP/1.1 200 OK\r\n\r\n"
+
+
+def play(parts: list[Part], secrets: Secrets | None = None) -> LayerFields:
+    """Feed parts as packets 1, 2, 3; a number is a gap."""
+    stack = LayerStack(secrets or Secrets())
+    for index, (side, part) in enumerate(parts, 1):
+        if isinstance(part, bytes):
+            stack.feed(side, part, PacketNumber(index), index)
+        else:
+            stack.gap(side, part, PacketNumber(index), index)
+    return stack.finish(client_closed=True, server_closed=True)
+
+
+def targets(fields: LayerFields) -> list[bytes]:
+    """The targets of all complete exchanges of the outermost level."""
+    return [e.request.target for e in fields["exchanges"] if e.request and e.response]
+
+
+@cache
+def nested() -> tuple[tuple[Chunk, ...], bytes]:
+    """The flow of the product: outer TLS, CONNECT, inner TLS with a request in it."""
+    inner = converse(
+        Peers(with_client_certificate=False, client_certificate_required=False),
+        [("client", GET), ("server", OK)],
+    )
+    sends: tuple[Chunk, ...] = (("client", CONNECT), ("server", OPENED), *inner.chunks)
+    outer = converse(Peers(), sends)
+    return outer.chunks, outer.keylog + inner.keylog
+
+
+def test_plain_http() -> None:
+    """No TLS, no tunnel."""
+    fields = play([("client", GET), ("server", OK)])
+
+    assert targets(fields) == [b"/a"]
+    assert (fields["tls"], fields["tunnel"], fields["malformed"]) == (None, None, ())
+
+
+def test_http_in_tls() -> None:
+    """The session and the exchange stand on the same level."""
+    talk = converse(Peers(), [("client", GET), ("server", OK)])
+
+    fields = play(list(talk.chunks), talk.secrets)
+
+    assert targets(fields) == [b"/a"]
+    assert fields["tls"] is not None
+    assert fields["tls"].certificate_verify is not None
+    assert fields["malformed"] == ()
+
+
+def test_tls_without_keys_shows_its_handshake_only() -> None:
+    """Nothing is guessed about what is inside."""
+    talk = converse(Peers(), [("client", GET), ("server", OK)])
+
+    fields = play(list(talk.chunks))
+
+    assert fields["exchanges"] == ()
+    assert fields["tls"] is not None
+    assert fields["tls"].decrypted == "no"
+
+
+@pytest.mark.parametrize("size", [100_000, 97, 1], ids=["whole", "97 bytes", "byte by byte"])
+def test_tls_in_a_tunnel_in_tls(size: int) -> None:
+    """Each level has its session and its exchanges, however the bytes are cut."""
+    chunks, keylog = nested()
+
+    fields = play(list(tls_wire.split(chunks, size)), parse_keylog(keylog))
+
+    assert targets(fields) == [b"access.example.com:443"]
+    tunnel = fields["tunnel"]
+    assert tunnel is not None
+    assert tunnel.target == b"access.example.com:443"
+    assert tunnel.tls is not None
+    assert fields["tls"] is not None
+    assert tunnel.tls.client_random != fields["tls"].client_random
+    assert (tunnel.tls.decrypted, fields["tls"].decrypted) == ("yes", "yes")
+    assert [e.request.target for e in tunnel.exchanges if e.request] == [b"/a"]
+    assert [e.response.body for e in tunnel.exchanges if e.response] == [b"ok"]
+    assert fields["malformed"] == ()
+    assert tunnel.malformed == ()
+
+
+def test_inner_messages_name_outer_packets() -> None:
+    """Evidence for what is inside a tunnel is the packets of the outer connection."""
+    chunks, keylog = nested()
+
+    tunnel = play(list(chunks), parse_keylog(keylog))["tunnel"]
+
+    assert tunnel is not None
+    request = tunnel.exchanges[0].request
+    assert request is not None
+    assert request.packets
+    assert tunnel.opened.packets[-1] < request.packets[0] <= len(chunks)
+
+
+def test_tunnels_are_opened_to_a_limit() -> None:
+    """Four CONNECTs inside one another; the fourth is named and not opened."""
+    parts: list[Part] = []
+    for _ in range(5):
+        parts += [("client", CONNECT), ("server", OPENED)]
+    level = play([*parts, ("client", GET), ("server", OK)])["tunnel"]
+
+    depth = 0
+    while level is not None:
+        depth, level = depth + 1, level.tunnel
+
+    assert depth == 4
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n", b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c" + bytes(12)],
+    ids=["version 1", "version 2"],
+)
+def test_a_proxy_header_is_stepped_over(head: bytes) -> None:
+    """A balancer may put one before the bytes of the client."""
+    whole = play([("client", head + GET), ("server", OK)])
+    slow: list[Part] = [("client", bytes([byte])) for byte in head + GET]
+    bytewise = play([*slow, ("server", OK)])
+
+    assert targets(whole) == targets(bytewise) == [b"/a"]
+
+
+def test_the_answer_tells_what_a_strange_request_was_taken_for() -> None:
+    """An HTTP server that is sent noise answers, and both are told."""
+    fields = play(
+        [
+            ("client", b"\x00noise\r\n\r\n"),
+            ("server", b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"),
+        ]
+    )
+
+    assert [e.response.status for e in fields["exchanges"] if e.response] == [400]
+    assert [m.sender for m in fields["malformed"]] == ["client"]
+
+
+def test_other_protocols_give_nothing() -> None:
+    """No layer is claimed for what is neither TLS nor HTTP."""
+    fields = play([("server", b"SSH-2.0-a\r\n"), ("client", b"SSH-2.0-b\r\n"), ("server", OK)])
+
+    assert fields == LayerFields(tls=None, exchanges=(), malformed=(), tunnel=None)
+
+
+def test_the_middle_of_a_connection_is_read_from_the_next_message() -> None:
+    """The tail of an answer is passed over, the request after it is read."""
+    parts: list[Part] = [
+        ("server", None),
+        ("server", b"tail of a body"),
+        ("client", None),
+        ("client", GET),
+        ("server", OK),
+    ]
+
+    assert targets(play(parts)) == [b"/a"]
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 4000), st.integers(1, 3000), st.binary(max_size=3))
+def test_changed_bytes_never_raise(at: int, gone: int, noise: bytes) -> None:
+    """What cannot be authenticated is not handed out, at any level."""
+    chunks, keylog = nested()
+    parts: list[Part] = []
+    seen = 0
+    for side, data in chunks:
+        begin, end = at - seen, at + gone - seen
+        if 0 <= begin < len(data):
+            parts += [
+                (
+                    "client" if side == "client" else "server",
+                    data[:begin] + noise + data[max(end, 0) :],
+                )
+            ]
+        else:
+            parts.append((side, data))
+        seen += len(data)
+
+    fields = play(parts, parse_keylog(keylog))
+
+    known = {GET.split()[1], CONNECT.split()[1]}
+    assert {e.request.target for e in fields["exchanges"] if e.request} <= known

@@ -1,0 +1,68 @@
+"""Tests of sniffing."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.decode.sniff import Protocol, find_proxy_header, sniff_client, sniff_server
+
+V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c" + bytes(12)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", None),
+        (b"\x16", None),
+        (b"\x16\x03", None),
+        (b"\x16\x03\x01", "tls"),
+        (b"\x17\x03\x03", "tls"),
+        (b"\x16\x04", "other"),
+        (b"GE", None),
+        (b"GET ", "http"),
+        (b"\r\nCONNECT a", "http"),
+        (b"brew /pot HTTP/1.1\r\n", "http"),
+        (b"brew /pot", None),
+        (b"SSH-2.0-x y\r\n", "other"),
+        (b"PRI * HTTP/2.0\r\n", "other"),
+        (b"\x00\x01", "other"),
+        (b"x" * 9000, "other"),
+    ],
+)
+def test_the_client_tells(data: bytes, expected: Protocol | None) -> None:
+    """None asks for more bytes."""
+    assert sniff_client(data) == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", None),
+        (b"HTTP/", None),
+        (b"HTTP/1.1 ", "http"),
+        (b"220 mail", "other"),
+        (b"\x16\x03\x03", "tls"),
+    ],
+)
+def test_the_server_tells(data: bytes, expected: Protocol | None) -> None:
+    """Where the client was not seen."""
+    assert sniff_server(data) == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "size"),
+    [
+        (V2 + b"x", 28),
+        (V2[:15], None),
+        (V2[:3], None),
+        (b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nGET", 32),
+        (b"PROXY TCP4", None),
+        (b"PROXY" + b" " * 200, 0),
+        (b"POST", 0),
+        (b"\r\nGET", 0),
+        (b"", 0),
+    ],
+)
+def test_a_proxy_header_is_measured(data: bytes, size: int | None) -> None:
+    """Version 1 is text, version 2 has a length."""
+    assert find_proxy_header(data) == size
