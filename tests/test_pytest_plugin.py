@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ from tests.cli.tiny_capture import tiny_pcap
 
 
 @pytest.fixture(autouse=True)
-def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs of their own: no cache, and no plug-in that wants settings."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:asyncio -p no:cacheprovider")
+def _settings(pytester: pytest.Pytester) -> None:
+    """Runs of their own, without a cache; another plug-in warns unless it is told a scope."""
+    pytester.makeini(
+        "[pytest]\naddopts = -p no:cacheprovider\nasyncio_default_fixture_loop_scope = function\n"
+    )
 
 
 def write(pytester: pytest.Pytester, name: str, data: bytes) -> Path:
@@ -89,7 +92,9 @@ def test_unknown_capture_fails_with_the_report(pytester: pytest.Pytester) -> Non
 def test_verdict_beside_the_capture_decides(pytester: pytest.Pytester) -> None:
     """A capture whose stated verdict comes out byte for byte passes, whatever the verdict is."""
     capture = write(pytester, "foreign.pcapng", tiny_pcap())
-    stated = pytester.run("harness", "replay", capture, "--json").outlines[0]
+    stated = pytester.run(
+        sys.executable, "-m", "harness.cli", "replay", capture, "--json"
+    ).outlines[0]
     write(pytester, "foreign.verdict.json", f"{stated}\n".encode())
 
     pytester.runpytest_inprocess("foreign.pcapng").assert_outcomes(passed=1)

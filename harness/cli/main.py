@@ -8,9 +8,12 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from harness import __version__
 from harness.cli import judge, live, site
@@ -28,7 +31,8 @@ exit codes:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the return value is the exit code."""
     options = _build_parser().parse_args(arguments)
-    return conclude(lambda: options.command(options))
+    with _terminable():
+        return conclude(lambda: options.command(options))
 
 
 def conclude(command: Callable[[], ExitCode]) -> ExitCode:
@@ -55,6 +59,19 @@ def conclude(command: Callable[[], ExitCode]) -> ExitCode:
         )
         return ExitCode.OWN_BUG
     return code
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does, so that what was recorded is kept."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Only the main thread may handle signals: a caller's own business.
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _build_parser() -> argparse.ArgumentParser:
