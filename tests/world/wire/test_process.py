@@ -68,7 +68,7 @@ def test_an_error_comes_back_with_its_traceback() -> None:
     ("function", "words"),
     [
         pytest.param(_fail_unpicklable, "LookupError", id="an error that cannot travel"),
-        pytest.param(_return_unpicklable, "pickle", id="a result that cannot travel"),
+        pytest.param(_return_unpicklable, "local object", id="a result that cannot travel"),
         pytest.param(_die, "_die: the child died, exit code 3", id="an exit"),
         pytest.param(_crash, "_crash: the child died, exit code -9", id="a crash"),
     ],
