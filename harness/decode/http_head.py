@@ -78,7 +78,12 @@ def decode_status_line(line: bytes) -> tuple[StatusLine | None, tuple[str, ...]]
     """None: this is no response."""
     match = _RESPONSE.fullmatch(line)
     if match is not None:
-        return StatusLine(match[1], int(match[2]), match[3] or b""), ()
+        odd = (
+            (f"control character in the status line {_show(line)}",)
+            if _CONTROL.search(line)
+            else ()
+        )
+        return StatusLine(match[1], int(match[2]), match[3] or b""), odd
     match = _LOOSE_RESPONSE.fullmatch(line)
     if match is not None:
         return StatusLine(match[1], int(match[2]), match[3] or b""), (f"status line {_show(line)}",)
@@ -168,6 +173,17 @@ def find_response_framing(
         return Framing("none"), ()
     framing, problems = _find_framing(version, headers)
     return framing or Framing("close"), problems
+
+
+def is_last(version: bytes, headers: tuple[Header, ...]) -> bool:
+    """Whether the sender ends its connection with this message (RFC 9112 section 9.3)."""
+    options = {
+        option.strip(_SPACE).lower()
+        for header in headers
+        if header.name.lower() == b"connection"
+        for option in header.value.split(b",")
+    }
+    return b"close" in options or (version == b"HTTP/1.0" and b"keep-alive" not in options)
 
 
 def _find_framing(

@@ -18,6 +18,7 @@ from harness.decode.http_head import (
     decode_status_line,
     find_request_framing,
     find_response_framing,
+    is_last,
     split_lines,
 )
 from harness.decode.http_lane import Lane, Span
@@ -26,7 +27,11 @@ from harness.trace.tls import Seen, Side
 
 MAX_HEAD_SIZE = 256 << 10
 """Bytes of a head or a chunk line; far above what any server takes."""
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;.*)?", re.DOTALL)
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})((?:[ \t]*;.*)?)", re.DOTALL)
+_CHUNK_EXTENSIONS = re.compile(
+    rb"(?:[ \t]*;[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+    rb"(?:[ \t]*=[ \t]*(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|\"(?:[^\"\\\x00-\x08\x0a-\x1f]|\\.)*\"))?)*[ \t]*"
+)
 _REQUEST_START = re.compile(rb"[A-Z]{3,16} [^\s]+ HTTP/1\.[01]\r?\n")
 _RESPONSE_START = re.compile(rb"HTTP/1\.[01] [0-9]{3}")
 _REQUEST_PREFIX = re.compile(rb"[A-Z]{1,16}(?: [^\s]*(?: [HTP/1.0]{0,8}\r?)?)?")
@@ -73,6 +78,8 @@ class Reader:
         self._draft: Draft | None = None
         self._left = 0
         """Bytes of this body or chunk still to come."""
+        self._was_last = False
+        """The request before said that it is the last one."""
 
     @property
     def is_amid_head(self) -> bool:
@@ -136,8 +143,14 @@ class Reader:
             )
             return
         headers, more = decode_headers([text for text in lines[1:] if text])
+        if self._was_last:
+            odd = (
+                *odd,
+                "a request after the last one (Connection: close): one reader answers it, another does not",
+            )
         for problem in (*odd, *problems, *more):
             self._report(problem, begin)
+        self._was_last = isinstance(line, RequestLine) and is_last(line.version, headers)
         self._draft = Draft(begin=begin, line=line, headers=headers)
         framing = self._owner.begin_message(self.side, self._draft)
         match framing.kind:
@@ -202,6 +215,11 @@ class Reader:
         if match is None:
             self._break(f"chunk line {text[:80]!r}: readers see different sizes, or refuse", begin)
             return True
+        if not _CHUNK_EXTENSIONS.fullmatch(match[2]):
+            self._report(
+                f"chunk line {text[:80]!r}: one reader passes over what follows the size, another refuses",
+                begin,
+            )
         self._left = int(match[1], 16)
         self.state = State.CHUNK_DATA if self._left else State.TRAILERS
         return True

@@ -282,6 +282,11 @@ AMBIGUOUS = {
     "no colon": (b"RemotePort\r\n\r\n", "without a colon"),
     "name with space": (b"Remote Port: 1\r\n\r\n", "no token for a name"),
     "first line folded": (b" A: b\r\n\r\n", "white space before the first header"),
+    "chunk extension": (
+        b"Transfer-Encoding: chunked\r\n\r\n1;\r\na\r\n0\r\n\r\n",
+        "passes over what follows the size",
+    ),
+    "after the last": (b"Connection: close\r\n\r\n" + GET, "a request after the last one"),
     "odd chunk": (
         b"Transfer-Encoding: chunked\r\n\r\n0x5\r\nabcde\r\n0\r\n\r\n",
         "readers see different sizes",
@@ -323,6 +328,13 @@ def test_behind_an_unknown_length_nothing_is_read(name: str) -> None:
     assert found.request is not None
     assert not found.request.complete
     assert brief(found)[3] == 200
+
+
+def test_a_carriage_return_in_a_status_line_is_told() -> None:
+    """One reader sees a header behind it."""
+    decoder, _ = play([("client", GET), ("server", b"HTTP/1.1 204 OK\rA: b\r\n\r\n")])
+
+    assert [m.sender for m in decoder.malformed()] == ["server"]
 
 
 def test_a_gap_in_a_body_of_known_length() -> None:
