@@ -74,7 +74,13 @@ NO_FILES = frozenset(
 """Packages that get bytes, text or streams, and open no file themselves."""
 FILE_MODULES = frozenset({"os", "pathlib", "shutil", "subprocess", "tempfile"})
 
-UNTESTED: dict[str, str] = {}
+UNTESTED: dict[str, str] = {
+    "harness/run.py": "end_to_end/ runs every scenario through it",
+    "harness/world/crew.py": "needs live hosts: end_to_end/ plays every kind of step",
+    "harness/world/host.py": "declares what an actor may touch, and does nothing",
+    "harness/world/job.py": "declares one record and one error",
+    "harness/world/world.py": "needs live hosts: end_to_end/ records every scenario",
+}
 """Modules without a test file of their own, and why."""
 
 
@@ -287,7 +293,7 @@ def test_the_command_starts_light(arguments: list[str]) -> None:
         "from harness.cli.main import main\n"
         "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
         "heavy = {'scapy', 'pydantic', 'cryptography', 'tlslite', 'ruamel', 'trustme', 'asyncio'}\n"
-        "sys.exit(', '.join(sorted(heavy & set(sys.modules))))\n"
+        "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or 0)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
@@ -307,7 +313,7 @@ def test_replay_imports_nothing_of_the_world() -> None:
         "import sys\n"
         "import harness.replay\n"
         "left = {'scapy', 'tlslite', 'trustme', 'h11', 'ruamel', 'harness.world', 'harness.scenario', 'harness.run'}\n"
-        "sys.exit(', '.join(sorted(left & set(sys.modules))))\n"
+        "sys.exit(', '.join(sorted(left & set(sys.modules))) or 0)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
