@@ -111,7 +111,9 @@ def test_tshark_finds_nothing_wrong(run: Run) -> None:
     wrong = (
         # Checksums on a loopback are left to hardware that does not exist; no setting changes that.
         "tcp.analysis.lost_segment or tcp.analysis.ack_lost_segment or tcp.analysis.retransmission"
-        " or _ws.malformed or (!(frame.interface_name matches \"[.]lo$\") and (ip.checksum.status == 0 or tcp.checksum.status == 0))"
+        " or _ws.malformed"
+        r' or (!(frame.interface_name matches "[.]lo$")'
+        " and (ip.checksum.status == 0 or tcp.checksum.status == 0))"
     )
     told = output(
         "tshark",
