@@ -1,0 +1,82 @@
+"""Run: a scenario becomes a file, and the verdict is that file's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from harness.replay import replay
+from harness.report.json import verdict_json
+from harness.run import Interrupted, run
+from harness.scenario.scenario import Scenario
+from harness.scenario.yaml import load_scenario
+from harness.verdict.outcome import Outcome
+from harness.world.job import WorldError
+
+TEXT = """
+scenario: one device signs in at a single node
+site:
+  fqdn: access.example.com
+  nodes: {node1: 10.20.1.1}
+  cert_proxy: {destination_forced: true, destination: access.example.com}
+devices:
+  pixel: {user: alice@example.com}
+steps:
+  - {device: pixel, sign_in: salesforce}
+expect: {verdict: pass, signed_in: {pixel: alice@example.com}}
+"""
+
+
+def _scenario() -> Scenario:
+    return load_scenario(TEXT, name="single.yaml")
+
+
+def test_the_verdict_is_that_of_the_file(tmp_path: Path) -> None:
+    """Nothing but the file tells: judged again, it says the same."""
+    done = run(_scenario(), text=TEXT, file=tmp_path / "new" / "single.pcapng")
+
+    with done.file.open("rb") as stream:
+        again = replay(stream)
+    assert done.verdict.outcome is Outcome.PASS
+    assert verdict_json(again) == verdict_json(done.verdict)
+
+
+def test_the_seed_given_replaces_the_scenarios_own(tmp_path: Path) -> None:
+    """It is written down with the run."""
+    done = run(_scenario(), text=TEXT, file=tmp_path / "single.pcapng", seed=7)
+
+    assert b'"seed": 7' in done.file.read_bytes()
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    """Before anything is built."""
+    (tmp_path / "file").write_text("not a folder", encoding="utf-8")
+
+    with pytest.raises(WorldError, match="cannot make the folder .*file/runs: Not a directory"):
+        run(_scenario(), text=TEXT, file=tmp_path / "file" / "runs" / "single.pcapng")
+
+
+def test_an_interrupt_keeps_what_was_recorded(tmp_path: Path) -> None:
+    """A device that nobody answers holds the run; SIGINT ends it, and its file is marked as incomplete."""
+    text = TEXT.replace("steps:", "bystanders:\n  silent: {address: 10.30.0.5, segment: outside}\nsteps:")
+    text = text.replace("sign_in: salesforce}", "sign_in: salesforce, host: nowhere.example.com}")
+    text = text.replace("fqdn: access.example.com", "fqdn: access.example.com\n  names: {nowhere.example.com: 192.0.2.9}")
+    text = text.replace("signed_in: {pixel: alice@example.com}", "signed_in: {}")
+    file = tmp_path / "held.pcapng"
+    timer = threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    try:
+        with pytest.raises(Interrupted) as caught:
+            run(load_scenario(text, name="held.yaml"), text=text, file=file)
+    finally:
+        timer.cancel()
+
+    with file.open("rb") as stream:
+        verdict = replay(stream)
+    assert caught.value.file == file
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert verdict.completeness["complete"] is False
