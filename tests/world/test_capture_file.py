@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -53,20 +54,23 @@ def _file() -> CaptureFile:
     keys.secret(
         local=DEVICE, peer=VIP, client_random=RANDOM, label="CLIENT_RANDOM", secret=bytes(48)
     )
-    return CaptureFile(
-        annotations=("note",), host_names={VIP.address: "vip"}, sessions=tuple(keys)
-    )
+    return CaptureFile(annotations=("note",), host_names={VIP.address: "vip"}, sessions=tuple(keys))
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """A limit on the size of files stands for a full disk: the kernel refuses the write."""
+    """A limit on the size of files stands for a full disk: the kernel refuses the write.
+
+    Only for the call under test: it also holds for the file that pytest's own output may go to.
+    """
     old = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, old[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, old)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_secrets_stand_just_before_the_first_packet_of_their_connection(tmp_path: Path) -> None:
@@ -82,7 +86,17 @@ def test_secrets_stand_just_before_the_first_packet_of_their_connection(tmp_path
 
     with (tmp_path / "run.pcapng").open("rb") as stream:
         kinds = [type(block) for block in read_blocks(stream)]
-    assert kinds == [Section, Interface, Names, Capture, Keys, Capture, Capture, Capture, Statistics]
+    assert kinds == [
+        Section,
+        Interface,
+        Names,
+        Capture,
+        Keys,
+        Capture,
+        Capture,
+        Capture,
+        Statistics,
+    ]
 
 
 def test_the_kernel_counters_are_stored(tmp_path: Path) -> None:
@@ -99,12 +113,12 @@ def test_the_kernel_counters_are_stored(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.usefixtures("small_files")
 def test_a_full_disk_is_a_clear_error_and_leaves_nothing(tmp_path: Path) -> None:
     """Neither a half file under the final name nor the partial one."""
     frames = tuple(_segment(DEVICE, VIP, bytes(1000)) for _ in range(50))
 
-    with pytest.raises(WorldError, match=r"cannot write the capture .*run\.pcapng: File too large"):
+    refused = r"cannot write the capture .*run\.pcapng: File too large"
+    with small_files(), pytest.raises(WorldError, match=refused):
         _file().write(_recording(*frames), tmp_path / "run.pcapng")
 
     assert list(tmp_path.iterdir()) == []
