@@ -62,9 +62,14 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 
 def test_an_interrupt_keeps_what_was_recorded(tmp_path: Path) -> None:
     """A device that nobody answers holds the run; SIGINT ends it, and its file is marked as incomplete."""
-    text = TEXT.replace("steps:", "bystanders:\n  silent: {address: 10.30.0.5, segment: outside}\nsteps:")
+    text = TEXT.replace(
+        "steps:", "bystanders:\n  silent: {address: 10.30.0.5, segment: outside}\nsteps:"
+    )
     text = text.replace("sign_in: salesforce}", "sign_in: salesforce, host: nowhere.example.com}")
-    text = text.replace("fqdn: access.example.com", "fqdn: access.example.com\n  names: {nowhere.example.com: 192.0.2.9}")
+    text = text.replace(
+        "fqdn: access.example.com",
+        "fqdn: access.example.com\n  names: {nowhere.example.com: 192.0.2.9}",
+    )
     text = text.replace("signed_in: {pixel: alice@example.com}", "signed_in: {}")
     file = tmp_path / "held.pcapng"
     timer = threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGINT))

@@ -22,8 +22,8 @@ from harness.world.actors.bystander import Bystander
 from harness.world.actors.canary import Canary
 from harness.world.actors.cert_proxy import CertProxy
 from harness.world.actors.setting import Setting
+from harness.world.host import Wire
 from harness.world.layout import Layout
-from harness.world.wire.kernel import KernelWire
 
 AT_ONCE = 50
 """Devices of one step that act at the same time; more would only measure the machine."""
@@ -44,9 +44,7 @@ class Server(Protocol):
 class Crew:
     """The actors of one run."""
 
-    def __init__(
-        self, scenario: Scenario, layout: Layout, wire: KernelWire, setting: Setting
-    ) -> None:
+    def __init__(self, scenario: Scenario, layout: Layout, wire: Wire, setting: Setting) -> None:
         """Put each actor on its host; nothing listens yet."""
         site = scenario.site
         servers: list[Server] = []

@@ -132,3 +132,11 @@ class Host(Protocol):
     async def send_datagram(self, destination: Endpoint, data: bytes) -> None:
         """Send one UDP datagram and do not wait for an answer."""
         ...
+
+
+class Wire(Protocol):
+    """What carries the packets between hosts."""
+
+    def host(self, name: str, address: Address | None = None) -> Host:
+        """The machine of this name; with `address`, seen from this one of its addresses."""
+        ...
