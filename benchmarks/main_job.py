@@ -18,7 +18,7 @@ from pathlib import Path
 from harness.decode.decode import decode
 from harness.replay import replay
 from harness.run import run
-from harness.scenario.document import load_scenario
+from harness.scenario.yaml import load_scenario
 from harness.site.sign_in import find_app, find_user
 from harness.trace.trace import Trace
 
@@ -54,7 +54,11 @@ def main() -> None:
             replay(stream)
         judged = time.perf_counter() - started
         _row("one cluster scenario, capture and verdict, first (cold)", f"{walls[0] * 1000:.0f} ms")
-        _row(f"the same once warm, median of {ROUNDS}", f"{statistics.median(walls[1:]) * 1000:.0f} ms", "< 500 ms")
+        _row(
+            f"the same once warm, median of {ROUNDS}",
+            f"{statistics.median(walls[1:]) * 1000:.0f} ms",
+            "< 500 ms",
+        )
         _row("of which the verdict", f"{judged * 1000:.0f} ms")
         _row("first device signed in, SYN to answer", f"{first_ns / 1e6:.0f} ms", "< 150 ms")
 
@@ -74,7 +78,10 @@ def main() -> None:
         started = time.perf_counter()
         with many.open("rb") as stream:
             verdict = replay(stream)
-        _row("  verdict of that file", f"{verdict.outcome.value} in {time.perf_counter() - started:.1f} s")
+        _row(
+            "  verdict of that file",
+            f"{verdict.outcome.value} in {time.perf_counter() - started:.1f} s",
+        )
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         _row("  peak memory of the judging process", f"{peak:.0f} MB")
         helps = [_help() for _ in range(7)]
@@ -93,7 +100,10 @@ def _wall(count: int, file: Path) -> float:
     result = run(scenario, text=text, file=file)
     wall = time.perf_counter() - started
     if not result.verdict.as_expected:
-        print(json.dumps([(r.check, r.outcome, r.reason) for r in result.verdict.results]), file=sys.stderr)
+        print(
+            json.dumps([(r.check, r.outcome, r.reason) for r in result.verdict.results]),
+            file=sys.stderr,
+        )
         raise SystemExit(f"{file}: verdict {result.verdict.outcome.value}")
     return wall
 
