@@ -20,7 +20,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # DER tags of the string types that a user principal name is written in (X.680 section 8.4).
 _ENCODINGS = {0x0C: "utf-8", 0x13: "ascii", 0x16: "ascii", 0x1E: "utf-16-be"}
 
-_UNREADABLE = (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 @lru_cache(maxsize=4096)  # a few kilobytes each; chains repeat on every connection

@@ -130,6 +130,17 @@ def test_other_bytes_are_no_certificate(der: bytes) -> None:
     assert (certificate.der, certificate.sha256) == (der, hashlib.sha256(der).hexdigest())
 
 
+def test_a_version_that_cannot_be_read_is_a_problem() -> None:
+    """RFC 5280 section 4.1: version 1 is v2, which nobody issues and the library refuses."""
+    changed = NAMED.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x01", 1)
+    certificate = parse_certificate(changed)
+
+    assert changed != NAMED
+    assert (certificate.problem or "").startswith(
+        "not a certificate: 1 is not a valid X509 version"
+    )
+
+
 @settings(max_examples=200, deadline=None)
 @given(position=st.integers(0, len(NAMED) - 1), value=st.integers(0, 255))
 def test_changed_certificate_never_raises(position: int, value: int) -> None:
