@@ -112,6 +112,15 @@ async def test_later_requests_use_the_session(site: Site) -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_refusal_ends_the_visit() -> None:
+    """A device that is not signed in asks for nothing more."""
+    async with stage(cluster(accept_remote_port_from="")) as running:
+        answers = await running.sign_in(requests=5)
+
+        assert [answer.status for answer in answers] == [403]
+
+
+@pytest.mark.asyncio
 async def test_many_devices_at_once_are_not_mixed_up() -> None:
     """Ten devices at the same time, each with its own user."""
     async with stage(cluster()) as running:

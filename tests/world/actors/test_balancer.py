@@ -83,7 +83,7 @@ async def ask(running: Stage, *requests: Request) -> list[int]:
     stream = await pixel.connect(Endpoint(ip_address(VIP), 443), timeout_ns=LONG_NS)
     settings = ClientSettings(server_name=FQDN)
     tls = await open_client(stream, settings, keys=running.keys, timeout_ns=LONG_NS)
-    http = HttpClient(tls, timeout_ns=LONG_NS)
+    http = HttpClient(tls, timeout_ns=running.setting.timeout_ns)
     try:
         return [(await http.exchange(request)).status for request in requests]
     finally:

@@ -183,7 +183,9 @@ async def test_bytes_behind_a_connect_belong_to_the_tunnel() -> None:
 
     assert request is not None
     assert request.target == b"a:443"
-    assert [await tunnel.read(4), await tunnel.read()] == [b"GET ", b"/ HTTP/1.1\r\n\r\n"]
+    async with asyncio.timeout(5):
+        pieces = [await tunnel.read(4), await tunnel.read()]
+    assert pieces == [b"GET ", b"/ HTTP/1.1\r\n\r\n"]
     assert await near.read() == b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
@@ -291,7 +293,8 @@ async def test_bytes_behind_a_200_belong_to_the_tunnel() -> None:
     answer = await client.exchange(Request(method=b"CONNECT", target=b"a:443"))
 
     assert answer.status == 200
-    assert await client.tunnel().read() == b"hello"
+    async with asyncio.timeout(5):
+        assert await client.tunnel().read() == b"hello"
 
 
 PIECES = st.sampled_from(

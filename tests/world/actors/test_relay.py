@@ -68,10 +68,11 @@ async def test_one_direction_keeps_the_other_alive() -> None:
     there, server = connect_memory()
     joined = asyncio.create_task(relay(here, there, idle_ns=SHORT_NS))
 
-    for _ in range(8):
-        await client.write(b"x")
-        assert await server.read() == b"x"
-        await asyncio.sleep(SHORT_NS / 4e9)
+    async with asyncio.timeout(5):
+        for _ in range(8):
+            await client.write(b"x")
+            assert await server.read() == b"x"
+            await asyncio.sleep(SHORT_NS / 4e9)
     was_alive = not joined.done()
     joined.cancel()
 

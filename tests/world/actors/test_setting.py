@@ -192,3 +192,4 @@ async def test_a_balancer_that_ends_tls_shows_its_own_handshakes() -> None:
         assert running.wire.servers("pixel") == ("10.20.0.10:5262",)
         assert running.wire.servers("vip") == (f"{NODE1}:5262",)
         assert running.wire.servers("node1") == ()
+    assert not any(stream.is_aborted or stream._is_reset for stream in running.wire.served)
