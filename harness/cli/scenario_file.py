@@ -55,7 +55,10 @@ def load_scenario_files(files: Sequence[Path]) -> dict[Path, tuple[Scenario, str
         except Complaint as complaint:
             problems.append(str(complaint))
     if problems:
-        raise Complaint("\n".join(problems))
+        # A line of its own, so that each problem's line begins with its place, as editors want it.
+        count = sum(len(told.splitlines()) for told in problems)
+        listed = "\n".join(problems)
+        raise Complaint(f"{count} problem{'' if count == 1 else 's'}, nothing was run\n{listed}")
     return loaded
 
 

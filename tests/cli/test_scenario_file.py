@@ -60,7 +60,8 @@ def test_problems_of_all_files_come_at_once(tmp_path: Path) -> None:
     with pytest.raises(Complaint) as caught:
         load_scenario_files((tmp_path / "a.yaml", tmp_path / "b.yaml"))
 
-    lines = str(caught.value).splitlines()
+    head, *lines = str(caught.value).splitlines()
+    assert head == "2 problems, nothing was run"
     assert [line.split(": ")[0] for line in lines] == [
         f"{tmp_path}/a.yaml:4:18",
         f"{tmp_path}/b.yaml:4:18",
