@@ -66,6 +66,8 @@ def judge_trace(trace: Trace, *, site: Site | None = None) -> Verdict:
 def _judge(
     trace: Trace, said: _Annotations, ledger: Ledger
 ) -> tuple[tuple[CheckResult, ...], Mapping[str, str]]:
+    if not trace.taps and trace.damage:
+        return abstain(trace.damage[0].message), {}
     if said.site is None:
         return abstain(said.site_problem), {}
     results, case = judge(trace, said.site, note=said.note, ledger=ledger)

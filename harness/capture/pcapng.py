@@ -71,10 +71,15 @@ def read_blocks(stream: BinaryIO) -> Iterator[Block]:
         yield from _Reader(source).read()
     elif start:
         yield Damage(
-            offset=0, message=f"neither pcapng nor pcap: the file begins with {start[:8].hex(' ')}"
+            offset=0,
+            message="not a capture: expected pcapng, pcap or gzip of them;"
+            f" found {start[:8].hex(' ')}",
         )
     else:
-        yield Damage(offset=0, message="the file is empty")
+        yield Damage(
+            offset=0,
+            message="not a capture: expected pcapng, pcap or gzip of them; the file is empty",
+        )
     if source.problem is not None:
         yield Damage(offset=source.offset, message=source.problem)
 

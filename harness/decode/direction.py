@@ -233,10 +233,10 @@ class Direction:
 
     def build_stream(self) -> ByteStream:
         """What is known at the end."""
-        whole = self.from_start and not self._gaps
         return ByteStream(
             size=self.next,
-            sha256=self._hash.hexdigest() if whole else None,
+            from_start=self.from_start,
+            sha256=self._hash.hexdigest() if not self._gaps else None,
             gaps=tuple(self._gaps),
             packet_count=self.packet_count,
         )

@@ -8,6 +8,7 @@ from typing import Literal
 from harness.decode.certificate import parse_certificate
 from harness.decode.tls_alert import build_alert
 from harness.decode.tls_message import ClientHello, ServerHello
+from harness.decode.tls_suite import describe_suite
 from harness.trace.certificate import Certificate
 from harness.trace.tls import Alert, Seen, Side, TlsSession
 
@@ -125,6 +126,7 @@ class SessionFacts:
             server_random=server.random if server and is_answered else None,
             version=server.version if server else None,
             cipher_suite=server.cipher_suite if server else None,
+            cipher_suite_name=describe_suite(server.cipher_suite) if server else None,
             alpn=self.alpn,
             resumed=self.resumed,
             early_data=self.early_data,

@@ -21,6 +21,7 @@ FLAGS: Final = ((2, "SYN"), (1, "FIN"), (4, "RST"), (8, "PSH"), (16, "ACK"), (32
 """RFC 9293 section 3.1, the telling ones first."""
 PROTOCOLS: Final = {1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMPv6"}
 VERSIONS: Final = {
+    0x0200: "SSL 2.0",
     0x0300: "SSL 3.0",
     0x0301: "TLS 1.0",
     0x0302: "TLS 1.1",
@@ -130,11 +131,16 @@ def _note_layers(carried: _Carried, layers: Layers, prefix: str) -> None:
         _note_layers(carried, layers.tunnel, f"{prefix}in the tunnel to {target}: ")
 
 
+def name_version(version: int) -> str:
+    """`TLS 1.2` for 0x0303; `version 0x7f1c` for a draft or an unknown one."""
+    return VERSIONS.get(version, f"version 0x{version:04x}")
+
+
 def _tls_messages(tls: TlsSession) -> Iterator[tuple[str, Seen]]:
     offered = [f"for {tls.sni}"] if tls.sni else []
     if tls.alpn_offered:
         offered.append(f"ALPN {','.join(tls.alpn_offered)}")
-    chosen = [VERSIONS.get(tls.version, f"version 0x{tls.version:04x}")] if tls.version else []
+    chosen = [name_version(tls.version)] if tls.version else []
     if tls.cipher_suite is not None:
         chosen.append(f"suite 0x{tls.cipher_suite:04x}")
     if tls.resumed:

@@ -83,10 +83,19 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _headline(verdict: Verdict, name: str) -> str:
     outcome = verdict.outcome.value.upper()
-    broken = f": {' '.join(verdict.failing)}" if verdict.failing else ""
+    broken = f": {' '.join(verdict.failing)}" if verdict.failing else _only_reason(verdict)
     return (
         f"{outcome}  {name}{broken} ({'as expected' if verdict.as_expected else 'NOT as expected'})"
     )
+
+
+def _only_reason(verdict: Verdict) -> str:
+    """What keeps every check from an answer, where that is one and the same thing."""
+    reasons = {
+        result.reason if result.outcome is Outcome.UNKNOWN else None for result in verdict.results
+    }
+    reason = reasons.pop() if len(reasons) == 1 else None
+    return f": {reason}" if reason else ""
 
 
 def _failures(verdict: Verdict, file: str) -> Iterator[str]:

@@ -25,8 +25,10 @@ class ByteStream:
 
     size: int = 0
     """Stream bytes, gaps included."""
+    from_start: bool = True
+    """The SYN was seen, or what acknowledged it; False: the first bytes may be missing."""
     sha256: str | None = None
-    """Hex over all bytes; None where there is a gap or the start was not seen."""
+    """Hex over all bytes from the first one seen; None where there is a gap."""
     gaps: tuple[Gap, ...] = ()
     packet_count: int = 0
 

@@ -48,6 +48,8 @@ class TlsSession:
     version: int | None = None
     """The negotiated one: 0x0303 is TLS 1.2, 0x0304 is TLS 1.3."""
     cipher_suite: int | None = None
+    cipher_suite_name: str | None = None
+    """As the IANA registry spells it; `0xc050` for one that is not in our table."""
     alpn: str | None = None
     resumed: bool = False
     early_data: Literal["accepted", "rejected"] | None = None

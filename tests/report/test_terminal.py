@@ -124,7 +124,7 @@ def test_unknown_says_why() -> None:
     text = tell(verdict(UNCLEAR, second), name="dump", file="dump.pcap")
 
     assert text.splitlines()[:3] == [
-        "UNKNOWN  dump (NOT as expected)",
+        "UNKNOWN  dump: no keys for leg L4 (NOT as expected)",
         "not as expected: verdict is unknown, expected pass (no expectation in the file: PASS is expected)",
         "V07 V08 unknown: no keys for leg L4",
     ]

@@ -1,0 +1,175 @@
+"""One connection as one line of JSON: its bytes, its TLS session, its exchanges, and its tunnel in the same shape.
+
+Wire bytes become text byte by byte (ISO 8859-1), so nothing is lost and nothing raises; hashes are lower-case hex.
+Keys keep the order of the documentation (docs/decode.md).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from harness.report.packet_lines import name_version
+from harness.trace.certificate import Certificate
+from harness.trace.connection import ByteStream, Connection, Layers, Tunnel
+from harness.trace.http import Exchange, Header, Malformed, Request, Response
+from harness.trace.tls import TlsSession
+from harness.trace.trace import Damage
+
+
+def connection_json(connection: Connection) -> str:
+    """One line without its end."""
+    client, server = connection.client_stream, connection.server_stream
+    return _line(
+        {
+            "number": connection.number,
+            "tap": connection.tap,
+            "client": str(connection.client),
+            "server": str(connection.server),
+            "opened_ns": connection.opened_ns,
+            "closed_ns": connection.closed_ns,
+            "closed": connection.closed,
+            "from_start": connection.from_start,
+            "client_bytes": client.size,
+            "server_bytes": server.size,
+            "client_sha256": client.sha256,
+            "server_sha256": server.sha256,
+            "gaps": [*_gaps("client", client), *_gaps("server", server)],
+            "packets": len(connection.packets),
+            **_layers(connection),
+        }
+    )
+
+
+def summary_json(
+    *,
+    packet_count: int,
+    connection_count: int,
+    skipped: Mapping[str, int],
+    damage: tuple[Damage, ...],
+) -> str:
+    """The last line: what was read, and what was not."""
+    return _line(
+        {
+            "summary": {
+                "packets": packet_count,
+                "connections": connection_count,
+                "skipped": sum(skipped.values()),
+                "skipped_by_reason": dict(sorted(skipped.items())),
+                "damaged": len(damage),
+                "damage": [{"offset": d.offset, "message": d.message} for d in damage],
+            }
+        }
+    )
+
+
+def _line(value: Mapping[str, object]) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _gaps(side: str, stream: ByteStream) -> list[dict[str, object]]:
+    return [{"side": side, "offset": gap.offset, "bytes": gap.size} for gap in stream.gaps]
+
+
+def _layers(layers: Layers) -> dict[str, object]:
+    return {
+        "tls": _tls(layers.tls) if layers.tls is not None else None,
+        "exchanges": [_exchange(exchange) for exchange in layers.exchanges],
+        "malformed": [_malformed(malformed) for malformed in layers.malformed],
+        "tunnel": _tunnel(layers.tunnel) if layers.tunnel is not None else None,
+    }
+
+
+def _tunnel(tunnel: Tunnel) -> dict[str, object]:
+    return {"target": _text(tunnel.target), **_layers(tunnel)}
+
+
+def _tls(tls: TlsSession) -> dict[str, object]:
+    return {
+        "version": _code(tls.version),
+        "version_name": name_version(tls.version) if tls.version is not None else None,
+        "cipher_suite": _code(tls.cipher_suite),
+        "cipher_suite_name": tls.cipher_suite_name,
+        "sni": tls.sni,
+        "alpn": tls.alpn,
+        "alpn_offered": list(tls.alpn_offered),
+        "client_random": tls.client_random.hex() if tls.client_random is not None else None,
+        "resumed": tls.resumed,
+        "early_data": tls.early_data,
+        "client_certificate_requested": tls.certificate_request is not None,
+        "client_certificate_sent": tls.client_certificate is not None,
+        "client_certificates": [_certificate(c) for c in tls.client_certificates],
+        "later_client_certificates": [
+            [_certificate(c) for c in chain] for chain in tls.later_client_certificates
+        ],
+        "server_certificates": [_certificate(c) for c in tls.server_certificates],
+        "alerts": [
+            {"side": a.sender, "level": a.level, "description": a.description, "name": a.name}
+            for a in tls.alerts
+        ],
+        "decrypted": tls.decrypted,
+        "undecrypted": tls.undecrypted,
+        "client_plaintext_bytes": tls.client_plaintext_size,
+        "server_plaintext_bytes": tls.server_plaintext_size,
+        "client_plaintext_sha256": tls.client_plaintext_sha256,
+        "server_plaintext_sha256": tls.server_plaintext_sha256,
+    }
+
+
+def _certificate(certificate: Certificate) -> dict[str, object]:
+    return {"subject": certificate.subject, "sha256": certificate.sha256}
+
+
+def _exchange(exchange: Exchange) -> dict[str, object]:
+    return {
+        "request": _request(exchange.request) if exchange.request is not None else None,
+        "response": _response(exchange.response) if exchange.response is not None else None,
+        "packets": list(exchange.packets),
+    }
+
+
+def _request(request: Request) -> dict[str, object]:
+    return {
+        "method": _text(request.method),
+        "target": _text(request.target),
+        "version": _text(request.version),
+        "headers": _headers(request.headers),
+        "trailers": _headers(request.trailers),
+        "body_bytes": request.body_size,
+        "body_sha256": request.body_sha256 or None,
+        "complete": request.complete,
+    }
+
+
+def _response(response: Response) -> dict[str, object]:
+    return {
+        "status": response.status,
+        "version": _text(response.version),
+        "headers": _headers(response.headers),
+        "trailers": _headers(response.trailers),
+        "body_bytes": response.body_size,
+        "body_sha256": response.body_sha256 or None,
+        "complete": response.complete,
+    }
+
+
+def _headers(headers: tuple[Header, ...]) -> list[list[str]]:
+    return [[_text(header.name), _text(header.value)] for header in headers]
+
+
+def _malformed(malformed: Malformed) -> dict[str, object]:
+    return {
+        "side": malformed.sender,
+        "layer": malformed.layer,
+        "message": malformed.message,
+        "packets": list(malformed.packets),
+    }
+
+
+def _code(value: int | None) -> str | None:
+    """A code point as the registries write it."""
+    return f"0x{value:04x}" if value is not None else None
+
+
+def _text(data: bytes) -> str:
+    return data.decode("latin-1")

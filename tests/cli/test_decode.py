@@ -1,0 +1,137 @@
+"""The command `decode`."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.cli.main import main
+from tests.cli.tiny_capture import tiny_pcap
+from tests.packet_builder import Talk, build_capture
+from tests.tls_wire import Peers, converse
+
+
+@pytest.fixture
+def dump(tmp_path: Path) -> Path:
+    """Somebody's tcpdump."""
+    file = tmp_path / "dump.pcap"
+    file.write_bytes(tiny_pcap())
+    return file
+
+
+def test_json_lines(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One object a connection, and the summary."""
+    code = main(["decode", str(dump), "--json"])
+    first, last = map(json.loads, capsys.readouterr().out.splitlines())
+
+    assert code == 0
+    assert (first["number"], first["client"]) == (1, "203.0.113.10:40001")
+    assert last["summary"]["packets"] == 3
+
+
+def test_text(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same for people."""
+    code = main(["decode", str(dump)])
+    lines = capsys.readouterr().out.splitlines()
+
+    assert code == 0
+    assert lines[0].startswith("1  203.0.113.10:40001 > 10.20.1.1:443")
+    assert lines[-1] == "3 packets, 1 connections, 0 packets skipped, 0 places damaged"
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_stdin(
+    pack: type[bytes],
+    dump: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A pipe gives what the file gives, packed or not."""
+    main(["decode", str(dump), "--json"])
+    expected = capsys.readouterr().out
+    stdin = io.TextIOWrapper(io.BytesIO(pack(tiny_pcap())))
+    monkeypatch.setattr(sys, "stdin", stdin)
+
+    code = main(["decode", "-", "--json"])
+
+    assert (code, capsys.readouterr().out) == (0, expected)
+
+
+def test_key_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Secrets from a file of their own open the connection."""
+    wire = converse(Peers(), [("client", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")])
+    talk = Talk().open()
+    for side, data in wire.chunks:
+        talk.send(side, data, size=1448)
+    (tmp_path / "a.pcapng").write_bytes(build_capture(talk.close().frames).getvalue())
+    (tmp_path / "keys").write_bytes(wire.keylog)
+
+    code = main(
+        ["decode", str(tmp_path / "a.pcapng"), "--keylog", str(tmp_path / "keys"), "--json"]
+    )
+    first = json.loads(capsys.readouterr().out.splitlines()[0])
+
+    assert code == 0
+    assert first["tls"]["decrypted"] == "yes"
+    assert [e["request"]["method"] for e in first["exchanges"]] == ["GET"]
+
+
+@pytest.mark.parametrize(
+    ("data", "found"), [(b"hello", "found 68 65 6c 6c"), (b"", "the file is empty")]
+)
+def test_junk_is_named(
+    data: bytes, found: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is no capture: exit 2, and the first line says what was expected and what was found."""
+    (tmp_path / "junk").write_bytes(data)
+
+    code = main(["decode", str(tmp_path / "junk")])
+    told = capsys.readouterr()
+
+    assert (code, told.out) == (2, "")
+    assert "not a capture: expected pcapng, pcap or gzip of them" in told.err.splitlines()[0]
+    assert found in told.err
+
+
+def test_damage_is_no_failure(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What precedes the damage is used, and the damage is named with its place."""
+    dump.write_bytes(tiny_pcap()[:-5])
+
+    code = main(["decode", str(dump), "--json"])
+    summary = json.loads(capsys.readouterr().out.splitlines()[-1])["summary"]
+
+    assert code == 0
+    assert (summary["packets"], summary["damaged"]) == (2, 1)
+    assert summary["damage"][0]["offset"] == 24 + 2 * (16 + 54)
+
+
+def test_a_missing_file_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With its name."""
+    code = main(["decode", str(tmp_path / "none.pcap")])
+
+    assert code == 2
+    assert "none.pcap: cannot be read" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away(tmp_path: Path) -> None:
+    """`harness decode FILE | head` ends quietly."""
+    frames = [f for n in range(2000) for f in Talk(client=("203.0.113.5", 20000 + n)).open().frames]
+    (tmp_path / "many.pcapng").write_bytes(build_capture(frames).getvalue())
+    command = [sys.executable, "-m", "harness.cli", "decode", str(tmp_path / "many.pcapng")]
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        first = process.stdout.readline()
+        process.stdout.close()
+        process.wait(timeout=60)
+        told = process.stderr.read()
+
+    assert first.startswith(b"1  ")
+    assert told == b""
