@@ -92,10 +92,7 @@ class _Decoder:
             case blocks.Statistics():
                 self._taps[block.interface].statistics = block
             case blocks.Damage():
-                then = "nothing after it was read"
-                if block.resumed is not None:
-                    then = f"reading went on at {block.resumed}"
-                self._damage.append(Damage(offset=block.offset, message=f"{block.message}; {then}"))
+                self._damage.append(describe_damage(block))
             case blocks.Keys():
                 pass
 
@@ -122,7 +119,7 @@ class _Decoder:
         elif packet.ether_type == SENTINEL and self._is_sentinel(tap, packet, block.data):
             return
         else:
-            self._skipped[_reason(packet)] += 1
+            self._skipped[reason_not_followed(packet)] += 1
 
     def _is_sentinel(self, tap: _TapDraft, packet: Packet, data: bytes) -> bool:
         found = parse_sentinel(data)
@@ -140,10 +137,7 @@ class _Decoder:
         """The trace; nothing may be handled after it."""
         annotations = decode_annotations(self._comments)
         problems = (Damage(offset=0, message=problem) for problem in annotations.problems)
-        connections = tuple(
-            _build_connection(number, tap, tcp)
-            for number, (tap, tcp) in enumerate(self._reassembler.finish(), 1)
-        )
+        connections = tuple(build_connection(tcp) for tcp in self._reassembler.finish())
         return Trace(
             packets=tuple(self._packets),
             connections=connections,
@@ -157,7 +151,15 @@ class _Decoder:
         )
 
 
-def _reason(packet: Packet) -> str:
+def describe_damage(block: blocks.Damage) -> Damage:
+    """The same for the trace, in words."""
+    then = "nothing after it was read"
+    if block.resumed is not None:
+        then = f"reading went on at {block.resumed}"
+    return Damage(offset=block.offset, message=f"{block.message}; {then}")
+
+
+def reason_not_followed(packet: Packet) -> str:
     """Why a packet was not followed."""
     if packet.note is not None:
         return packet.note
@@ -182,15 +184,16 @@ def _build_tap(draft: _TapDraft) -> Tap:
     )
 
 
-def _build_connection(number: int, tap: str, tcp: TcpConnection[LayerStack]) -> Connection:
+def build_connection(tcp: TcpConnection[LayerStack]) -> Connection:
+    """The observation of a connection that has ended."""
     client, server = tcp.direction("client"), tcp.direction("server")
     layers = tcp.receiver.finish(
         client_closed=client.fin is not None, server_closed=server.fin is not None
     )
     layers["malformed"] = (*tcp.malformed(), *layers["malformed"])
     return Connection(
-        number=number,
-        tap=tap,
+        number=tcp.number,
+        tap=tcp.tap,
         client=tcp.client,
         server=tcp.server,
         opened_ns=tcp.opened_ns,

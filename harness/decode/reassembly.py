@@ -28,6 +28,17 @@ _RST_WINDOW = 1 << 20
 """Bytes a RST may be ahead of what was seen; a blind one is elsewhere (RFC 5961 section 3)."""
 
 
+LINGER_NS = 3_000_000_000
+"""Packet time after which a closed connection gets no more packets; late acknowledgments come within it."""
+MAX_PRESENT = 16384
+"""Connections followed at once; a TLS connection in the middle takes about 10 kB."""
+MAX_GONE = 65536
+"""Four-tuples that are remembered after their connection."""
+
+Key = tuple[str, bytes, bytes]
+"""Tap and both ends of a connection, the smaller one first."""
+
+
 class Receiver(Protocol):
     """Whoever takes the bytes of one connection."""
 
@@ -52,8 +63,10 @@ class _Waiting:
 class TcpConnection(Generic[R]):
     """One four-tuple from its first packet to its end; made and fed by the Reassembler."""
 
-    def __init__(self, first: Segment, receiver: R) -> None:
+    def __init__(self, first: Segment, receiver: R, *, number: int = 1, tap: str = "") -> None:
         """Begin before the first packet, which tells who is the client."""
+        self.number = number
+        self.tap = tap
         from_client = _is_from_client(first)
         self.client = first.flow.source if from_client else first.flow.destination
         self.server = first.flow.destination if from_client else first.flow.source
@@ -299,13 +312,19 @@ class TcpConnection(Generic[R]):
 
 
 class Reassembler(Generic[R]):
-    """All connections of a capture, in order of their first packet."""
+    """All connections of a capture, numbered from 1 in order of their first packet."""
 
     def __init__(self, make_receiver: Callable[[], R]) -> None:
         """Make one receiver for each connection."""
         self._make_receiver = make_receiver
-        self._present: dict[tuple[str, bytes, bytes], TcpConnection[R]] = {}
-        self._all: list[tuple[str, TcpConnection[R]]] = []
+        self._present: dict[Key, TcpConnection[R]] = {}
+        self._ended: list[TcpConnection[R]] = []
+        """Ended by another one on the same four-tuple, and not taken yet."""
+        self._gone: dict[Key, None] = {}
+        """Four-tuples of connections that were taken, oldest first."""
+        self._count = 0
+        self.late_count = 0
+        """Packets that came after the end of their connection, and were passed over."""
 
     def feed(self, tap: str, segment: Segment) -> None:
         """Take in the next segment of any connection."""
@@ -313,16 +332,51 @@ class Reassembler(Generic[R]):
         key = (tap, source, destination) if source <= destination else (tap, destination, source)
         connection = self._present.get(key)
         if connection is None or connection.is_new_connection(segment):
-            connection = TcpConnection(segment, self._make_receiver())
+            if connection is not None:
+                self._ended.append(connection)
+            elif key in self._gone and not segment.flags & SYN:
+                self.late_count += 1
+                return
+            self._count += 1
+            connection = TcpConnection(segment, self._make_receiver(), number=self._count, tap=tap)
             self._present[key] = connection
-            self._all.append((tap, connection))
         connection.handle(segment)
 
-    def finish(self) -> Iterator[tuple[str, TcpConnection[R]]]:
-        """End every connection and give it with its tap."""
-        for tap, connection in self._all:
+    def take_ended(self, now_ns: int) -> Iterator[TcpConnection[R]]:
+        """Those that have ended, as it seems at this time; and some of the silent ones where too many are open."""
+        ended, self._ended = self._ended, []
+        keys = [
+            key
+            for key, connection in self._present.items()
+            if now_ns - connection.closed_ns >= LINGER_NS and connection.closed != "open"
+        ]
+        excess = len(self._present) - len(keys) - MAX_PRESENT
+        if excess > 0:
+            taken = set(keys)
+            silent = sorted(
+                (connection.closed_ns, connection.number, key)
+                for key, connection in self._present.items()
+                if key not in taken
+            )
+            keys.extend(key for _, _, key in silent[: excess + MAX_PRESENT // 8])
+        for key in keys:
+            ended.append(self._present.pop(key))
+            self._gone.pop(key, None)
+            self._gone[key] = None
+        while len(self._gone) > MAX_GONE:
+            del self._gone[next(iter(self._gone))]
+        for connection in ended:
             connection.finish()
-            yield tap, connection
+            yield connection
+
+    def finish(self) -> Iterator[TcpConnection[R]]:
+        """End every connection that is left, in order."""
+        left = sorted((*self._ended, *self._present.values()), key=lambda c: c.number)
+        self._ended.clear()
+        self._present.clear()
+        for connection in left:
+            connection.finish()
+            yield connection
 
 
 def _is_from_client(segment: Segment) -> bool:

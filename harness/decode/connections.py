@@ -1,0 +1,153 @@
+"""Connections: the connections of a capture one by one, each as soon as it has ended, in bounded memory.
+
+A connection has ended when it was closed and nothing more came for LINGER_NS of packet time; when too many are open,
+the one that was silent for longest is given as it is. A packet that comes after the end of its connection is skipped
+and counted. Secrets are read first, wherever they stand in the file.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from typing import BinaryIO, Literal
+
+from harness.capture import block as blocks
+from harness.capture.keylog import Secrets
+from harness.capture.pcapng import read_blocks, read_keys
+from harness.decode.decode import build_connection, describe_damage, reason_not_followed
+from harness.decode.frame import FrameDecoder, Segment
+from harness.decode.layers import LayerStack
+from harness.decode.reassembly import LINGER_NS, Reassembler
+from harness.net.address import Address
+from harness.trace.connection import Connection
+from harness.trace.trace import Damage
+
+Level = Literal["connections", "handshakes", "exchanges"]
+"""How far a connection is followed: its packets; its TLS handshake as well; and its HTTP exchanges."""
+
+_SWEEP = 16384
+"""Packets between two looks for connections that have ended."""
+
+__all__ = ["LINGER_NS", "ConnectionReader", "Level", "Only", "decode_connections"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Only:
+    """Which connections are wanted: those with one of the ports and one of the addresses; empty: all."""
+
+    ports: frozenset[int] = frozenset()
+    addresses: frozenset[Address] = frozenset()
+
+    def accepts(self, segment: Segment) -> bool:
+        """Whether a packet belongs to a wanted connection."""
+        flow = segment.flow
+        if self.ports and flow.src_port not in self.ports and flow.dst_port not in self.ports:
+            return False
+        return not self.addresses or flow.src in self.addresses or flow.dst in self.addresses
+
+
+def decode_connections(
+    stream: BinaryIO,
+    *,
+    key_log: bytes = b"",
+    level: Level = "exchanges",
+    only: Only | None = None,
+) -> ConnectionReader:
+    """Give the connections of a pcapng or pcap file as they end; `number` is their order of first packet.
+
+    Args:
+        stream: Read from its present position. One that cannot seek is read once, so keys must precede their packets.
+        key_log: Secrets besides those of the file.
+        level: How far to follow each connection.
+        only: Follow no others; `number` counts the wanted ones.
+
+    Bad bytes do not raise; the reader's `damage` and `skipped` are whole when it is exhausted.
+    """
+    return ConnectionReader(stream, key_log=key_log, level=level, only=only)
+
+
+class ConnectionReader(Iterator[Connection]):
+    """Iterates over connections; its counters grow meanwhile."""
+
+    def __init__(
+        self, stream: BinaryIO, *, key_log: bytes, level: Level, only: Only | None
+    ) -> None:
+        """See decode_connections."""
+        self.packet_count = 0
+        """Packets of the file so far, as Wireshark counts."""
+        self.skipped: Counter[str] = Counter()
+        """Packets that were not followed, by reason."""
+        self.damage: list[Damage] = []
+        self._level = level
+        self._only = only
+        self._secrets = Secrets()
+        self._secrets.add(key_log)
+        self._taps: dict[int, tuple[str, int]] = {}
+        """Name and link type of each interface."""
+        self._found = self._read(stream)
+
+    def __next__(self) -> Connection:
+        """The next connection that ended."""
+        return next(self._found)
+
+    def _read(self, stream: BinaryIO) -> Iterator[Connection]:
+        stream = self._read_ahead(stream)
+        secrets = self._secrets
+        reassembler = Reassembler(lambda: LayerStack(secrets))
+        frames = FrameDecoder()
+        for block in read_blocks(stream):
+            if not isinstance(block, blocks.Capture):
+                self._note(block)
+                continue
+            self.packet_count += 1
+            tap, link_type = self._taps[block.interface]
+            packet, segment = frames.decode(
+                link_type,
+                block.data,
+                number=block.number,
+                time_ns=block.time_ns,
+                tap=tap,
+                size=block.size,
+            )
+            if segment is None:
+                self.skipped[reason_not_followed(packet)] += 1
+            elif self._only is None or self._only.accepts(segment):
+                reassembler.feed(tap, segment)
+            if self.packet_count % _SWEEP == 0:
+                for tcp in reassembler.take_ended(block.time_ns):
+                    yield build_connection(tcp)
+        for tcp in reassembler.finish():
+            yield build_connection(tcp)
+        if reassembler.late_count:
+            self.skipped["TCP after the end of its connection"] += reassembler.late_count
+
+    def _read_ahead(self, stream: BinaryIO) -> BinaryIO:
+        """Take the secrets, wherever they stand; gives the stream at its start again."""
+        if self._level == "connections":
+            return stream
+        if not stream.seekable():
+            stream = BytesIO(stream.read())
+        start = stream.tell()
+        for keys in read_keys(stream):
+            if keys.kind == blocks.TLS_KEY_LOG:
+                self._secrets.add(keys.data)
+        stream.seek(start)
+        return stream
+
+    def _note(self, block: blocks.Block) -> None:
+        """A block without a frame."""
+        match block:
+            case blocks.Uncaptured():
+                self.packet_count += 1
+                self.skipped[f"block type {block.kind} without a frame"] += 1
+            case blocks.Interface():
+                name = block.name or f"interface {block.index}"
+                if any(name == taken for taken, _ in self._taps.values()):
+                    name = f"{name} ({block.index})"
+                self._taps[block.index] = (name, block.link_type)
+            case blocks.Damage():
+                self.damage.append(describe_damage(block))
+            case _:
+                pass
