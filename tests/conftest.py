@@ -7,6 +7,12 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run, so that a red test is about the change and can be repeated; `make fuzz` explores.
+# No deadline: machines are shared, and time belongs to the benchmarks.
+settings.register_profile("suite", derandomize=True, deadline=None)
+settings.load_profile("suite")
 
 IS_CI = os.environ.get("CI", "").lower() == "true"
 
