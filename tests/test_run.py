@@ -56,7 +56,7 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     """Before anything is built."""
     (tmp_path / "file").write_text("not a folder", encoding="utf-8")
 
-    with pytest.raises(WorldError, match="cannot make the folder .*file/runs: Not a directory"):
+    with pytest.raises(WorldError, match=r"cannot make the folder .*file/runs: Not a directory"):
         run(_scenario(), text=TEXT, file=tmp_path / "file" / "runs" / "single.pcapng")
 
 
