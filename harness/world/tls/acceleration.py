@@ -17,15 +17,24 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa, x25519
 from cryptography.hazmat.primitives.asymmetric.utils import NoDigestInfo, Prehashed
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from tlslite import keyexchange, recordlayer, tlsconnection
-from tlslite.constants import GroupName
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
+from tlslite import handshakehelpers, keyexchange, recordlayer, tlsconnection, tlsrecordlayer
+from tlslite.constants import CipherSuite, GroupName, TLSEnum
 from tlslite.errors import TLSIllegalParameterException
+from tlslite.extensions import CustomNameExtension
+from tlslite.handshakehashes import HandshakeHashes
 from tlslite.utils import cipherfactory
-from tlslite.utils.python_ecdsakey import Python_ECDSAKey
+from tlslite.utils.keyfactory import parsePEMKey
 from tlslite.utils.python_eddsakey import Python_EdDSAKey
 from tlslite.utils.python_rsakey import Python_RSAKey
+from tlslite.x509 import X509
 
+from harness.world.tls import ec_key, key_schedule, lookup
+from harness.world.tls.key_schedule import Transcript
 from harness.world.tls.self_test import check_paths
 
 SUPPORTED_VERSION = "0.8.2"
@@ -37,11 +46,6 @@ _CURVES: Mapping[int, ec.EllipticCurve] = {
     GroupName.secp384r1: ec.SECP384R1(),
     GroupName.secp521r1: ec.SECP521R1(),
 }
-_KEY_CURVES: Mapping[str, ec.EllipticCurve] = {
-    "NIST256p": ec.SECP256R1(),
-    "NIST384p": ec.SECP384R1(),
-    "NIST521p": ec.SECP521R1(),
-}
 _HASHES: Mapping[str, hashes.HashAlgorithm] = {
     "sha1": hashes.SHA1(),
     "sha224": hashes.SHA224(),
@@ -49,7 +53,6 @@ _HASHES: Mapping[str, hashes.HashAlgorithm] = {
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
-_BY_SIZE = {each.digest_size: each for each in _HASHES.values()}
 
 _calls: Counter[str] = Counter()
 # Patching is for the whole process, and so is the count of what went through the patches.
@@ -58,7 +61,6 @@ _slow_agreement = keyexchange.ECDHKeyExchange
 _slow_random_private_key = _slow_agreement.get_random_private_key
 _slow_public_value = _slow_agreement.calc_public_value
 _slow_shared_key = _slow_agreement.calc_shared_key
-_slow_ecdsa_sign, _slow_ecdsa_verify = Python_ECDSAKey._sign, Python_ECDSAKey._verify
 _slow_rsa_sign, _slow_rsa_verify = Python_RSAKey.sign, Python_RSAKey.verify
 
 
@@ -135,44 +137,6 @@ def _shared_key(
     return _slow_shared_key(self, private, peer_share, valid_point_formats)
 
 
-def _ecdsa_private(key: Any) -> ec.EllipticCurvePrivateKey | None:
-    curve = _KEY_CURVES.get(key.private_key.curve.name)
-    if curve is None:
-        return None
-    if not hasattr(key, "_fast_private"):
-        key._fast_private = ec.derive_private_key(
-            int(key.private_key.privkey.secret_multiplier), curve
-        )
-    private: ec.EllipticCurvePrivateKey = key._fast_private
-    return private
-
-
-def _ecdsa_sign(self: Any, data: bytes, hash_name: str) -> Any:
-    # tlslite-ng has cut the digest to the size of the curve, so its length, not its name, says how to take it.
-    private, algorithm = _ecdsa_private(self), _BY_SIZE.get(len(data))
-    if private is None or algorithm is None:
-        return _slow_ecdsa_sign(self, data, hash_name)
-    _calls["ecdsa sign"] += 1
-    return private.sign(bytes(data), ec.ECDSA(Prehashed(algorithm)))
-
-
-def _ecdsa_verify(self: Any, signature: bytes, digest: bytes) -> Any:
-    curve, algorithm = _KEY_CURVES.get(self.public_key.curve.name), _BY_SIZE.get(len(digest))
-    if curve is None or algorithm is None:
-        return _slow_ecdsa_verify(self, signature, digest)
-    _calls["ecdsa verify"] += 1
-    if not hasattr(self, "_fast_public"):
-        point = self.public_key.pubkey.point
-        self._fast_public = ec.EllipticCurvePublicNumbers(
-            int(point.x()), int(point.y()), curve
-        ).public_key()
-    return _holds(
-        lambda: self._fast_public.verify(
-            bytes(signature), bytes(digest), ec.ECDSA(Prehashed(algorithm))
-        )
-    )
-
-
 def _eddsa_sign(self: Any, data: bytes) -> bytes:
     _calls["eddsa sign"] += 1
     kind = ed25519.Ed25519PrivateKey if self.key_type == "Ed25519" else ed448.Ed448PrivateKey
@@ -223,7 +187,8 @@ def _rsa_sign(
             iqmp=int(self.qInv),
             public_numbers=public,
         )
-        self._fast_private = numbers.private_key()
+        # Made by cryptography for this run: testing its primes again takes longer than all signatures.
+        self._fast_private = numbers.private_key(unsafe_skip_rsa_key_validation=True)
     return bytearray(self._fast_private.sign(bytes(data), *scheme))
 
 
@@ -253,6 +218,34 @@ def _holds(verify: Callable[[], None]) -> bool:
     return True
 
 
+def _count(operation: str) -> None:
+    _calls[operation] += 1
+
+
+def _derive_secret(
+    secret: key_schedule.Octets,
+    label: key_schedule.Octets,
+    transcript: Transcript | None,
+    algorithm: str,
+) -> bytearray:
+    _calls["derive"] += 1
+    return key_schedule.derive_secret(secret, label, transcript, algorithm)
+
+
+def parse_private_key(pem: str) -> Any:
+    """A private key for tlslite-ng, by cryptography alone where it is on a curve of TLS 1.3."""
+    key = ec_key.make_private(load_pem_private_key(pem.encode("ascii"), None), _count)
+    return key or parsePEMKey(pem, private=True, implementations=["python"])
+
+
+_certificates = lookup.CertificateReader(_count)
+_TRANSCRIPT = ("__init__", "update", "digest", "copy")
+_KEY_SCHEDULE: tuple[tuple[str, Any], ...] = (
+    ("secureHMAC", key_schedule.compute_hmac),
+    ("HKDF_expand_label", key_schedule.expand_label),
+    ("derive_secret", _derive_secret),
+)
+
 _PATCHES: tuple[tuple[Any, str, Any], ...] = (
     (recordlayer, "createAESGCM", _create_aes_gcm),
     (recordlayer, "createCHACHA20", _create_chacha20),
@@ -263,12 +256,22 @@ _PATCHES: tuple[tuple[Any, str, Any], ...] = (
     (keyexchange.ECDHKeyExchange, "get_random_private_key", _random_private_key),
     (keyexchange.ECDHKeyExchange, "calc_public_value", _public_value),
     (keyexchange.ECDHKeyExchange, "calc_shared_key", _shared_key),
-    (Python_ECDSAKey, "_sign", _ecdsa_sign),
-    (Python_ECDSAKey, "_verify", _ecdsa_verify),
     (Python_EdDSAKey, "_hashAndSign", _eddsa_sign),
     (Python_EdDSAKey, "_hashAndVerify", _eddsa_verify),
     (Python_RSAKey, "sign", _rsa_sign),
     (Python_RSAKey, "verify", _rsa_verify),
+    (X509, "parseBinary", _certificates.parse),
+    (X509, "_ecdsa_pubkey_parsing", _certificates.parse_ec_key),
+    *((HandshakeHashes, name, vars(Transcript)[name]) for name in _TRANSCRIPT),
+    *(
+        (module, name, function)
+        for module in (handshakehelpers, recordlayer, tlsconnection, tlsrecordlayer)
+        for name, function in _KEY_SCHEDULE
+        if hasattr(module, name)
+    ),
+    (TLSEnum, "toRepr", classmethod(lookup.find_name)),
+    (CipherSuite, "_filterSuites", staticmethod(lookup.filter_suites)),
+    (CustomNameExtension, "__setattr__", lookup.set_field),
 )
 
 
@@ -276,7 +279,7 @@ def _lost() -> list[str]:
     return [
         f"{owner.__name__}.{name}"
         for owner, name, new in _PATCHES
-        if getattr(owner, name, None) is not new
+        if vars(owner).get(name) is not new
     ]
 
 
@@ -292,6 +295,8 @@ def install() -> None:
             f"tlslite-ng {installed} is installed; the acceleration knows the private names of"
             f" {SUPPORTED_VERSION} only: pip install tlslite-ng=={SUPPORTED_VERSION}"
         )
+    if not _lost():
+        return
     for owner, name, replacement in _PATCHES:
         if not hasattr(owner, name):
             raise RuntimeError(
@@ -315,4 +320,4 @@ def check_live() -> None:
         raise RuntimeError(
             f"not accelerated: {', '.join(lost)}; call install() and let nothing replace them after it"
         )
-    check_paths(calls)
+    check_paths(calls, parse_private_key=parse_private_key)

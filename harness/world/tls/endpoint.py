@@ -22,7 +22,6 @@ from tlslite.errors import (
     TLSRemoteAlert,
 )
 from tlslite.handshakesettings import HandshakeSettings
-from tlslite.utils.keyfactory import parsePEMKey
 from tlslite.x509 import X509
 from tlslite.x509certchain import X509CertChain
 
@@ -278,19 +277,19 @@ async def open_client(
     """
     profile = profile_of(settings.android) if settings.android is not None else None
     version: Version = settings.version if profile is None or profile.has_tls13 else "1.2"
+    acceleration.install()
     connection = Connection(
         verify=settings.verify,
         is_certificate_required=False,
         shape_hello=None if profile is None else partial(shape, profile=profile),
         sink=_sink(stream, keys),
     )
-    acceleration.install()
     chain, key = _load(settings.identity) if settings.identity else (None, None)
     tls = TlsStream(stream, connection)
     handshake = connection.handshakeClientCert(
         chain,
         key,
-        settings=_handshake_settings(version),
+        settings=_handshake_settings(version, pads_hello=profile is None),
         serverName=_host_name(settings.server_name),
         alpn=_protocols(settings.alpn),
         async_=True,
@@ -303,13 +302,13 @@ async def open_server(
     stream: Stream, settings: ServerSettings, *, keys: KeyTap, timeout_ns: int
 ) -> TlsStream:
     """Do the server's handshake over a stream; errors and closing as in `open_client`."""
+    acceleration.install()
     connection = Connection(
         verify=settings.verify,
         is_certificate_required=settings.client_certificate == "required",
         shape_hello=None,
         sink=_sink(stream, keys),
     )
-    acceleration.install()
     chain, key = _load(settings.identity)
     tls = TlsStream(stream, connection)
     handshake = connection.handshakeServerAsync(
@@ -355,10 +354,29 @@ def _host_name(name: str) -> str | None:
 def _load(identity: Identity) -> tuple[Any, Any]:
     """Parse an identity for tlslite-ng; parsing costs more than a handshake, so it is done once."""
     chain = X509CertChain([X509().parse(pem) for pem in identity.chain_pem])
-    return chain, parsePEMKey(identity.key_pem, private=True, implementations=["python"])
+    return chain, acceleration.parse_private_key(identity.key_pem)
 
 
-def _handshake_settings(version: Version, groups: tuple[Group, ...] = _GROUPS) -> Any:
+class _Settings(HandshakeSettings):  # type: ignore[misc] # tlslite-ng is not typed
+    """Settings that were found valid once: each handshake takes a copy, and does not look at them again."""
+
+    def validate(self) -> Any:
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        return copy
+
+
+@lru_cache(maxsize=64)
+def _handshake_settings(
+    version: Version, groups: tuple[Group, ...] = _GROUPS, *, pads_hello: bool = True
+) -> Any:
+    """Make the settings of an endpoint.
+
+    Args:
+        version: the newest.
+        groups: for the key agreement, the best first.
+        pads_hello: whether tlslite-ng pads the ClientHello; who rewrites it does so afterwards.
+    """
     settings = HandshakeSettings()
     newest = _CODES[version]
     settings.minVersion, settings.maxVersion = TLS12, newest
@@ -371,8 +389,11 @@ def _handshake_settings(version: Version, groups: tuple[Group, ...] = _GROUPS) -
     settings.dsaSigHashes = []
     settings.useEncryptThenMAC = False
     settings.use_heartbeat_extension = False
+    settings.usePaddingExtension = pads_hello
     settings.record_size_limit = None
     # tlslite-ng 0.8.2 reads the peer's wish for compression out of its own hello; off, it cannot be wrong.
     settings.certificate_compression_send = settings.certificate_compression_receive = []
     settings.ticketKeys, settings.ticket_count = [], 0
-    return settings
+    valid = _Settings()
+    valid.__dict__.update(settings.validate().__dict__)
+    return valid

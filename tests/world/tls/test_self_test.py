@@ -11,7 +11,7 @@ from harness.world.tls import acceleration, self_test
 def test_passes() -> None:
     """With acceleration in place every path is right and counted."""
     acceleration.install()
-    self_test.check_paths(acceleration.calls)
+    self_test.check_paths(acceleration.calls, parse_private_key=acceleration.parse_private_key)
 
 
 def test_uncounted() -> None:
@@ -19,7 +19,7 @@ def test_uncounted() -> None:
     acceleration.install()
 
     with pytest.raises(RuntimeError, match="not in use: seal ran 0 times; expected 3"):
-        self_test.check_paths(dict)
+        self_test.check_paths(dict, parse_private_key=acceleration.parse_private_key)
 
 
 def test_wrong_result(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,4 +28,4 @@ def test_wrong_result(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ECDHKeyExchange, "calc_shared_key", lambda *_: object())
 
     with pytest.raises(RuntimeError, match="wrong result: agree: x25519"):
-        self_test.check_paths(acceleration.calls)
+        self_test.check_paths(acceleration.calls, parse_private_key=acceleration.parse_private_key)

@@ -1,0 +1,116 @@
+"""The arithmetic of TLS 1.3's key schedule and of the transcript, one call of OpenSSL for each step.
+
+Stands in for functions of the same shape in tlslite-ng's `cryptomath` and `handshakehashes`, which build an HMAC
+object for each step and hash every handshake message with six algorithms, of which a session uses one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from functools import cache
+from typing import Any, Protocol
+
+_DIGEST_BYTES = {name: hashlib.new(name).digest_size for name in ("sha256", "sha384", "sha512")}
+
+
+Octets = bytes | bytearray
+"""tlslite-ng uses both."""
+
+
+class Digestible(Protocol):
+    """A transcript."""
+
+    def digest(self, digest: str | None = None) -> Octets:
+        """The hash of everything so far."""
+        ...
+
+
+def compute_hmac(key: Octets, data: Octets, algorithm: str) -> bytearray:
+    """HMAC (RFC 2104); with the salt as key, HKDF-Extract (RFC 5869 section 2.2)."""
+    return bytearray(hmac.digest(key, data, algorithm))
+
+
+def expand_label(
+    secret: Octets, label: Octets, context: Octets, length: int, algorithm: str
+) -> bytearray:
+    """HKDF-Expand-Label (RFC 8446 section 7.1)."""
+    info = b"".join(
+        (
+            length.to_bytes(2, "big"),
+            bytes((6 + len(label),)),
+            b"tls13 ",
+            label,
+            bytes((len(context),)),
+            context,
+        )
+    )
+    key = bytearray()
+    block = b""
+    counter = 1
+    while len(key) < length:
+        block = hmac.digest(secret, block + info + bytes((counter,)), algorithm)
+        key += block
+        counter += 1
+    return key[:length]
+
+
+def derive_secret(
+    secret: Octets, label: Octets, transcript: Digestible | None, algorithm: str
+) -> bytearray:
+    """Derive-Secret (RFC 8446 section 7.1); without a transcript, that of no message at all."""
+    context = _hash_nothing(algorithm) if transcript is None else transcript.digest(algorithm)
+    return expand_label(secret, label, context, _DIGEST_BYTES[algorithm], algorithm)
+
+
+@cache
+def _hash_nothing(algorithm: str) -> bytes:
+    return hashlib.new(algorithm).digest()
+
+
+class Transcript:
+    """The handshake messages so far, hashed only with what is asked for, and each byte once for each algorithm.
+
+    Its methods are put into tlslite-ng's `HandshakeHashes`; they look at nothing else of that class.
+    """
+
+    _handshake_buffer: bytearray
+    _running: dict[str, tuple[Any, int]]
+    """By algorithm: a hash object, and how many bytes it has taken."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._handshake_buffer = bytearray()
+        self._running = {}
+
+    def update(self, data: Octets) -> None:
+        """Add a message."""
+        self._handshake_buffer += data
+
+    def digest(self, digest: str | None = None) -> Octets:
+        """The hash of all messages so far; "intrinsic" gives the messages themselves (RFC 8422 section 5.10).
+
+        Raises:
+            ValueError: no such algorithm.
+        """
+        buffer = self._handshake_buffer
+        if digest is None:
+            # TLS 1.1 and older.
+            return hashlib.md5(buffer).digest() + hashlib.sha1(buffer).digest()
+        if digest == "intrinsic":
+            return buffer
+        running, taken = self._running.get(digest) or (hashlib.new(digest), 0)
+        if taken < len(buffer):
+            running.update(memoryview(buffer)[taken:])
+        self._running[digest] = running, len(buffer)
+        result: bytes = running.digest()
+        return result
+
+    def copy(self) -> Any:
+        """The same state, growing on its own from here."""
+        other = type(self)()
+        other._handshake_buffer += self._handshake_buffer
+        other._running = {
+            name: (running.copy(), taken) for name, (running, taken) in self._running.items()
+        }
+        return other
