@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Literal
 
 import trustme
@@ -59,6 +59,15 @@ class _Authority:
     def root(self) -> x509.Certificate:
         return x509.load_pem_x509_certificate(self.trusted.cert_pem.bytes())
 
+    @cache  # noqa: B019 - one of a handful, which live as long as the run
+    def signer(self, ca: Ca) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+        """Certificate and key, for certificates that trustme does not make."""
+        authority = self.select(ca)
+        key = load_pem_private_key(authority.private_key_pem.bytes(), password=None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise AssertionError(f"the key of {self.name} is {type(key).__name__}; expected P-256")
+        return x509.load_pem_x509_certificate(authority.cert_pem.bytes()), key
+
 
 class Pki:
     """Everything about certificates in one run; all keys are P-256 and made for this run alone."""
@@ -77,6 +86,7 @@ class Pki:
         self._public = _Authority("Public CA")
         self._appliance = _Authority("Appliance CA")
         self._users = _Authority("User CA")
+        self._server_verifiers: dict[tuple[str, Roots], Verify] = {}
 
     def public_identity(
         self,
@@ -132,8 +142,7 @@ class Pki:
             names.append(encode_upn(upn or user))
         if email is not None:
             names.append(x509.RFC822Name(email or user))
-        authority = self._users.select(ca)
-        issuer = x509.load_pem_x509_certificate(authority.cert_pem.bytes())
+        issuer, signer = self._users.signer(ca)
         key = ec.generate_private_key(ec.SECP256R1())
         builder = (
             x509.CertificateBuilder()
@@ -144,9 +153,6 @@ class Pki:
             .not_valid_before(not_before or self._now - _BACKDATE)
             .not_valid_after(not_after or self._now + _LIFETIME)
         )
-        signer = load_pem_private_key(authority.private_key_pem.bytes(), password=None)
-        if not isinstance(signer, ec.EllipticCurvePrivateKey):
-            raise AssertionError(f"the user CA's key is {type(signer).__name__}; expected P-256")
         builder = _with_extensions(builder, key=key, issuer=issuer, names=names)
         certificate = builder.sign(signer, SHA256())
         return Identity(
@@ -158,15 +164,24 @@ class Pki:
 
     def server_verifier(self, server_name: str | Address, *, roots: Roots) -> Verify:
         """Make the judge of a server's chain: chain, dates, host name or address, EKU serverAuth."""
-        trusted = {
-            "public": (self._public.root,),
-            "appliance": (self._appliance.root,),
-            "both": (self._public.root, self._appliance.root),
-        }[roots]
-        return verification.server_verifier(trusted, server_name=server_name, at=self._now)
+        key = str(server_name), roots
+        if key not in self._server_verifiers:
+            trusted = {
+                "public": (self._public.root,),
+                "appliance": (self._appliance.root,),
+                "both": (self._public.root, self._appliance.root),
+            }[roots]
+            self._server_verifiers[key] = verification.server_verifier(
+                trusted, server_name=server_name, at=self._now
+            )
+        return self._server_verifiers[key]
 
     def user_verifier(self) -> Verify:
         """Make the judge of a device's chain: chain to the user CA, dates, EKU clientAuth."""
+        return self._user_verifier
+
+    @cached_property
+    def _user_verifier(self) -> Verify:
         return verification.client_verifier((self._users.root,), at=self._now)
 
     def user_of(self, chain: tuple[bytes, ...]) -> str:

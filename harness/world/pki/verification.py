@@ -7,6 +7,7 @@ that RFC 8446 section 6.2 names.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from ipaddress import ip_address
 
 from cryptography import x509
@@ -23,6 +24,8 @@ from cryptography.x509.verification import (
 from harness.net.address import Address
 from harness.world.tls.identity import VerificationError, Verify
 
+_CHAINS = 1024
+"""Chains that a verifier remembers to hold: those of a fleet."""
 _BAD_CERTIFICATE = 42
 _CERTIFICATE_EXPIRED = 45
 _CERTIFICATE_UNKNOWN = 46
@@ -79,6 +82,9 @@ def _policies(
 def _make(
     verifier: verification.ServerVerifier | verification.ClientVerifier, at: datetime, role: str
 ) -> Verify:
+    # At one instant, with the same roots, a chain holds or it does not: no connection changes that. Refusals raise,
+    # and are not kept.
+    @lru_cache(maxsize=_CHAINS)
     def verify(chain: tuple[bytes, ...]) -> None:
         try:
             leaf, *others = (x509.load_der_x509_certificate(der) for der in chain)
