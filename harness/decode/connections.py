@@ -111,6 +111,8 @@ class ConnectionReader(Iterator[Connection]):
                 tap=tap,
                 size=block.size,
             )
+            if segment is not None and segment.earlier:
+                self.skipped["fragment"] -= len(segment.earlier)
             if segment is None:
                 self.skipped[reason_not_followed(packet)] += 1
             elif self._only is None or self._only.accepts(segment):

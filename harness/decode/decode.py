@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from types import MappingProxyType
 from typing import BinaryIO
@@ -14,7 +14,7 @@ from harness.capture.keylog import Secrets
 from harness.capture.ledger import ETHER_TYPE as SENTINEL
 from harness.capture.ledger import find_freezes, parse_sentinel
 from harness.capture.pcapng import read_blocks, read_keys
-from harness.decode.frame import TCP, FrameDecoder
+from harness.decode.frame import TCP, FrameDecoder, find_tunnel
 from harness.decode.layers import LayerStack
 from harness.decode.reassembly import Reassembler, TcpConnection
 from harness.net.address import Address
@@ -115,6 +115,11 @@ class _Decoder:
         )
         self._packets.append(packet)
         if segment is not None:
+            for earlier in segment.earlier:
+                # Its fragments were noted when they came; now they are known to be part of this segment.
+                self._skipped["fragment"] -= 1
+                before = self._packets[earlier - 1]
+                self._packets[earlier - 1] = replace(before, flow=segment.flow, note=None)
             self._reassembler.feed(tap.name, segment)
         elif packet.ether_type == SENTINEL and self._is_sentinel(tap, packet, block.data):
             return
@@ -147,7 +152,7 @@ class _Decoder:
             ),
             annotations=annotations.texts,
             damage=(*self._damage, *problems),
-            skipped=MappingProxyType(dict(self._skipped)),
+            skipped=MappingProxyType(dict(+self._skipped)),
         )
 
 
@@ -167,7 +172,7 @@ def reason_not_followed(packet: Packet) -> str:
         return f"ether type 0x{packet.ether_type or 0:04x}"
     if packet.flow.protocol == TCP:
         return "TCP"
-    return f"IP protocol {packet.flow.protocol}"
+    return find_tunnel(packet.flow) or f"IP protocol {packet.flow.protocol}"
 
 
 def _build_tap(draft: _TapDraft) -> Tap:

@@ -6,9 +6,10 @@ Sizes come from the IP header, never from the frame: Ethernet pads, and a captur
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 
+from harness.decode.fragment import Fragment, FragmentReader
 from harness.decode.link import ETHER_IPV4, ETHER_IPV6, find_payload
 from harness.net.address import Address
 from harness.trace.packet import Flow, Packet, PacketNumber
@@ -32,6 +33,27 @@ _FRAGMENT = 44
 _AUTHENTICATION = 51
 _MAX_EXTENSIONS = 16
 
+_TUNNELS = {
+    4: "IPv4 inside IP, not followed",
+    41: "IPv6 inside IP, not followed",
+    47: "GRE tunnel, not followed",
+    50: "ESP: encrypted by IPsec",
+    94: "IP inside IP, not followed",
+    115: "L2TP tunnel, not followed",
+    137: "MPLS inside IP, not followed",
+}
+"""By IP protocol number (IANA registry)."""
+_UDP_TUNNELS = {
+    1701: "L2TP tunnel (UDP port 1701), not followed",
+    2152: "GTP-U tunnel (UDP port 2152), not followed",
+    3544: "Teredo tunnel (UDP port 3544), not followed",
+    4754: "GRE in UDP (port 4754), not followed",
+    4789: "VXLAN tunnel (UDP port 4789), not followed",
+    6081: "Geneve tunnel (UDP port 6081), not followed",
+    6635: "MPLS in UDP (port 6635), not followed",
+    8472: "VXLAN tunnel (UDP port 8472), not followed",
+}
+
 _IPV4 = struct.Struct(">BxHHHxB2x4s4s")
 _TCP = struct.Struct(">HHIIH")
 
@@ -53,6 +75,8 @@ class Segment:
     """What was captured of the payload."""
     size: int
     """What was sent, by the IP length: more than `data` where the capture cut."""
+    earlier: tuple[PacketNumber, ...] = ()
+    """Packets with the other IP fragments of it, ascending; `number` is that of the last one seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +91,26 @@ class _Datagram:
     end: int
     """Where the datagram ends, by its own length; may lie beyond the captured bytes."""
     note: str | None = None
+    fragment: _Part | None = None
+    """Only a part of the datagram is here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What an IP header says about the fragment behind it."""
+
+    identification: int
+    offset: int
+    """Bytes before it in the datagram."""
+    is_last: bool
 
 
 class FrameDecoder:
-    """Decodes frames of one file; it only keeps addresses and flows it has met, so that equal ones are one object."""
+    """Decodes frames of one file; it keeps addresses and flows it has met, and fragments that wait for the others."""
 
     def __init__(self) -> None:
         """Begin with nothing met."""
+        self._fragments = FragmentReader()
         self._addresses: dict[bytes, Address] = {}
         self._flows: dict[tuple[bytes, bytes, int, int, int], Flow] = {}
 
@@ -102,11 +139,38 @@ class FrameDecoder:
                 note=note,
             )
             return packet, None
-        return self._decode_transport(
-            data,
-            datagram,
-            Packet(number=known, time_ns=time_ns, tap=tap, size=size, ether_type=payload.wire_type),
+        bare = Packet(
+            number=known, time_ns=time_ns, tap=tap, size=size, ether_type=payload.wire_type
         )
+        if datagram.fragment is None:
+            return self._decode_transport(data, datagram, bare)
+        return self._decode_fragment(data, datagram, datagram.fragment, bare)
+
+    def _decode_fragment(
+        self, data: bytes, ip: _Datagram, part: _Part, bare: Packet
+    ) -> tuple[Packet, Segment | None]:
+        """One part of a datagram; the transport header is read when the last part is there."""
+        sent, have = max(ip.end - ip.offset, 0), data[ip.offset : ip.end]
+        ports = (0, 0)
+        if part.offset == 0 and ip.protocol in (TCP, UDP) and len(have) >= 4:
+            ports = struct.unpack_from(">HH", have)
+        flow = self._flow(ip.src, ip.dst, ip.protocol, *ports)
+        if len(have) < sent:
+            return _packet(bare, flow, payload_size=sent, note="fragment cut by snaplen"), None
+        fragment = Fragment(part.offset, have, part.is_last, bare.number, bare.time_ns)
+        key = (bare.tap, ip.src, ip.dst, ip.protocol, part.identification)
+        found = self._fragments.feed(key, fragment)
+        if isinstance(found, str):
+            return _packet(bare, flow, payload_size=sent, note=found), None
+        whole = _Datagram(ip.src, ip.dst, ip.protocol, 0, len(found.data))
+        if len(ip.src) == 16:
+            whole = _step_over(found.data, whole)
+            if whole.fragment is not None:
+                return _packet(bare, flow, payload_size=sent, note="fragment of a fragment"), None
+        packet, segment = self._decode_transport(found.data, whole, bare)
+        if segment is not None:
+            segment = replace(segment, earlier=found.earlier)
+        return packet, segment
 
     def _decode_transport(
         self, data: bytes, ip: _Datagram, bare: Packet
@@ -171,7 +235,9 @@ class FrameDecoder:
         # RFC 791 section 3.1
         if len(data) - offset < 20:
             return f"cut IPv4 header of {len(data) - offset} bytes"
-        first, length, _, fragment, protocol, src, dst = _IPV4.unpack_from(data, offset)
+        first, length, identification, fragment, protocol, src, dst = _IPV4.unpack_from(
+            data, offset
+        )
         header = (first & 0x0F) * 4
         if first >> 4 != 4:
             return f"bad IPv4 version {first >> 4}"
@@ -181,9 +247,11 @@ class FrameDecoder:
         size = length or len(data) - offset
         if size < header:
             return f"bad IPv4 length {length}"
-        note = "fragment" if fragment & 0x3FFF else None
         end = min(offset + size, max(limit, len(data)))
-        return _Datagram(src, dst, protocol, offset + header, end, note)
+        part = None
+        if fragment & 0x3FFF:
+            part = _Part(identification, (fragment & 0x1FFF) * 8, not fragment & 0x2000)
+        return _Datagram(src, dst, protocol, offset + header, end, fragment=part)
 
     def _decode_ipv6(self, data: bytes, offset: int, limit: int) -> _Datagram | str:
         # RFC 8200 section 3
@@ -196,27 +264,7 @@ class FrameDecoder:
         dst = data[offset + 24 : offset + 40]
         # A length of 0 is a jumbogram (RFC 2675), or offload; both fill the frame.
         end = min(offset + 40 + length, max(limit, len(data))) if length else len(data)
-        here = offset + 40
-        for _ in range(_MAX_EXTENSIONS):
-            if protocol in _EXTENSIONS:
-                size = 8 * (data[here + 1] + 1) if here + 2 <= len(data) else 0
-            elif protocol == _AUTHENTICATION:
-                size = 4 * (data[here + 1] + 2) if here + 2 <= len(data) else 0
-            elif protocol == _FRAGMENT:
-                size = 8
-                if here + 8 > len(data):
-                    size = 0
-                elif struct.unpack_from(">H", data, here + 2)[0] & 0xFFF9:
-                    return _Datagram(src, dst, data[here], here + 8, end, "fragment")
-            else:
-                return _Datagram(src, dst, protocol, here, end)
-            if not size or here + size > end:
-                return _Datagram(src, dst, protocol, here, end, "cut IPv6 extension header")
-            protocol = data[here]
-            here += size
-        return _Datagram(
-            src, dst, protocol, here, end, f"more than {_MAX_EXTENSIONS} IPv6 extension headers"
-        )
+        return _step_over(data, _Datagram(src, dst, protocol, offset + 40, end))
 
     def _decode_quoted(self, data: bytes, protocol: int) -> Flow | None:
         """The flow of the packet inside an ICMP error (RFC 792, RFC 4443 section 2.4)."""
@@ -225,7 +273,9 @@ class FrameDecoder:
             return None
         ports = (0, 0)
         # Only the first fragment has ports; 8 bytes of the transport header are promised.
-        if found.protocol in (TCP, UDP) and found.note is None and len(data) - found.offset >= 4:
+        is_first = found.fragment is None or found.fragment.offset == 0
+        is_known = found.protocol in (TCP, UDP) and found.note is None
+        if is_first and is_known and len(data) - found.offset >= 4:
             ports = struct.unpack_from(">HH", data, found.offset)
         return self._flow(found.src, found.dst, found.protocol, *ports)
 
@@ -250,6 +300,40 @@ class FrameDecoder:
             )
             self._flows[key] = flow
         return flow
+
+
+def find_tunnel(flow: Flow) -> str | None:
+    """What other packets may hide in a packet of this flow; their connections are not followed."""
+    if flow.protocol != UDP:
+        return _TUNNELS.get(flow.protocol)
+    return _UDP_TUNNELS.get(flow.dst_port) or _UDP_TUNNELS.get(flow.src_port)
+
+
+def _step_over(data: bytes, ip: _Datagram) -> _Datagram:
+    """Step over the IPv6 extension headers that begin at `offset` (RFC 8200 section 4)."""
+    protocol, here = ip.protocol, ip.offset
+    for _ in range(_MAX_EXTENSIONS):
+        size = 0
+        if protocol in _EXTENSIONS:
+            size = 8 * (data[here + 1] + 1) if here + 2 <= len(data) else 0
+        elif protocol == _AUTHENTICATION:
+            size = 4 * (data[here + 1] + 2) if here + 2 <= len(data) else 0
+        elif protocol == _FRAGMENT:
+            size = 8 if here + 8 <= len(data) else 0
+        else:
+            return ip if here == ip.offset else replace(ip, protocol=protocol, offset=here)
+        if not size or here + size > ip.end:
+            return replace(ip, protocol=protocol, offset=here, note="cut IPv6 extension header")
+        if protocol == _FRAGMENT:
+            bits, identification = struct.unpack_from(">HI", data, here + 2)
+            # Both fields 0: an atomic fragment, whole in itself (RFC 6946).
+            if bits & 0xFFF9:
+                part = _Part(identification, bits & 0xFFF8, not bits & 1)
+                return replace(ip, protocol=data[here], offset=here + 8, fragment=part)
+        protocol = data[here]
+        here += size
+    note = f"more than {_MAX_EXTENSIONS} IPv6 extension headers"
+    return replace(ip, protocol=protocol, offset=here, note=note)
 
 
 def _short(name: str, have: bytes, sent: int) -> str:

@@ -8,6 +8,7 @@ connection or _PATIENCE_NS, when too much waits behind it, or at the end (RFC 92
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
@@ -142,6 +143,8 @@ class TcpConnection(Generic[R]):
         mine, other = self._both(side)
         if not self.packets:
             self.opened_ns = segment.time_ns
+        for earlier in segment.earlier:
+            insort(self.packets, earlier)
         self.packets.append(segment.number)
         self.closed_ns = max(self.closed_ns, segment.time_ns)
         mine.packet_count += 1

@@ -21,7 +21,15 @@ from harness.decode.decode import decode
 from harness.trace.connection import Layers
 from harness.trace.http import Exchange
 from harness.trace.trace import Tap, Trace
-from tests.packet_builder import START_NS, STEP_NS, Talk, build_capture, build_ethernet, build_ip
+from tests.packet_builder import (
+    START_NS,
+    STEP_NS,
+    Talk,
+    build_capture,
+    build_ethernet,
+    build_ip,
+    build_tcp,
+)
 from tests.tls_wire import Peers, converse
 
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -115,13 +123,33 @@ def test_every_packet_has_its_number() -> None:
     """Also those that are no TCP, so that a number finds its packet; and they are counted."""
     arp = build_ethernet(bytes(28), ether_type=0x0806)
     icmp = build_ethernet(build_ip("10.0.0.1", "10.0.0.2", 1, bytes(8)))
-    fragment = build_ethernet(build_ip("10.0.0.1", "10.0.0.2", 6, bytes(20), fragment=0x2000))
+    fragment = build_ethernet(build_ip("10.0.0.1", "10.0.0.2", 6, bytes(24), fragment=0x2000))
 
     trace = decode(build_capture([arp, icmp, fragment, *http_talk().frames]))
 
     assert [p.number for p in trace.packets] == list(range(1, len(trace.packets) + 1))
     assert trace.packet(trace.packets[1].number).icmp_type == 0
     assert trace.skipped == {"ether type 0x0806": 1, "IP protocol 1": 1, "fragment": 1}
+
+
+def test_fragments_are_followed() -> None:
+    """A request in two fragments is a request; both packets belong to it, and nothing is left over."""
+    segment = build_tcp(("203.0.113.5", 50000), ("10.20.0.10", 443), seq=1001, data=GET)
+    parts = ((segment[:24], 0x2000), (segment[24:], 3))
+    frames = http_talk().frames
+    frames[3:4] = [
+        build_ethernet(build_ip("203.0.113.5", "10.20.0.10", 6, part, fragment=bits))
+        for part, bits in parts
+    ]
+
+    trace = decode(build_capture(frames))
+
+    (found,) = trace.connections
+    assert found.packets == tuple(range(1, len(frames) + 1))
+    assert [e.request.target for e in found.exchanges if e.request] == [b"/a"]
+    assert trace.skipped == {}
+    assert [p.note for p in trace.packets] == [None] * len(frames)
+    assert trace.packets[3].flow == trace.packets[4].flow
 
 
 @pytest.mark.parametrize("where", ["before", "after", "beside"])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import struct
 from ipaddress import ip_address
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.decode.frame import FrameDecoder, Segment
+from harness.decode.frame import FrameDecoder, Segment, find_tunnel
 from harness.trace.packet import Flow, Packet
 from tests.packet_builder import ACK, SYN, build_ethernet, build_ip, build_tcp
 
@@ -156,10 +157,14 @@ def test_a_length_of_zero_means_the_frame() -> None:
 @pytest.mark.parametrize(
     ("frame", "note"),
     [
-        (build_ethernet(build_ip(A[0], B[0], 6, TCP_PART, fragment=0x2000)), "fragment"),
+        (build_ethernet(build_ip(A[0], B[0], 6, TCP_PART[:24], fragment=0x2000)), "fragment"),
+        (
+            build_ethernet(build_ip(A[0], B[0], 6, TCP_PART, fragment=0x2000)),
+            f"fragment of {len(TCP_PART)} bytes, not a multiple of 8",
+        ),
         (build_ethernet(build_ip(A[0], B[0], 6, TCP_PART, fragment=5)), "fragment"),
         (
-            build_ethernet(build_ip(A6[0], B6[0], 44, b"\x06\0\0\x01\0\0\0\x07" + TCP_PART)),
+            build_ethernet(build_ip(A6[0], B6[0], 44, b"\x06\0\0\x01\0\0\0\x07" + TCP_PART[:24])),
             "fragment",
         ),
         (
@@ -208,3 +213,85 @@ def test_changed_bytes_never_raise(src: tuple[str, int], noise: bytes, at: int, 
 
     assert found.number == 1
     assert segment is None or len(segment.data) <= segment.size
+
+
+def fragments(family: int, payload: bytes, size: int, *, number: int = 7) -> list[bytes]:
+    """Frames of one TCP datagram, cut into parts of `size` bytes."""
+    frames = []
+    for begin in range(0, len(payload), size):
+        part, more = payload[begin : begin + size], begin + size < len(payload)
+        if family == 4:
+            bits = begin // 8 | 0x2000 * more
+            frames.append(build_ethernet(build_ip(A[0], B[0], 6, part, fragment=bits)))
+        else:
+            head = struct.pack(">BBHI", 6, 0, begin | more, number)
+            frames.append(build_ethernet(build_ip(A6[0], B6[0], 44, head + part)))
+    return frames
+
+
+@given(
+    st.sampled_from([4, 6]),
+    st.binary(max_size=300),
+    st.integers(1, 12),
+    st.randoms(use_true_random=False),
+)
+def test_fragments_are_one_segment(family: int, data: bytes, size: int, random: Random) -> None:
+    """In any order; the packets of all parts are named."""
+    frames = fragments(family, build_tcp(A, B, seq=7, data=data), size * 8)
+    random.shuffle(frames)
+    decoder = FrameDecoder()
+    found = [
+        decoder.decode(1, frame, number=n, time_ns=n, tap="t", size=len(frame))
+        for n, frame in enumerate(frames, 1)
+    ]
+
+    assert [segment for _, segment in found[:-1]] == [None] * (len(frames) - 1)
+    packet, segment = found[-1]
+    assert segment is not None
+    assert (segment.seq, segment.data, segment.size) == (7, data, len(data))
+    assert list(segment.earlier) == list(range(1, len(frames)))
+    assert packet.note is None
+    assert (packet.flow, packet.payload_size) == (segment.flow, len(data))
+
+
+def test_fragments_of_two_taps_are_not_mixed() -> None:
+    """The same datagram seen twice is two datagrams."""
+    decoder = FrameDecoder()
+    frames = fragments(4, build_tcp(A, B, seq=7, data=b"x" * 20), 24)
+    found = [
+        decoder.decode(1, frame, number=n, time_ns=n, tap=tap, size=len(frame))[1]
+        for n, (frame, tap) in enumerate(zip(frames, ("one", "two"), strict=True), 1)
+    ]
+
+    assert found == [None, None]
+
+
+def test_the_first_fragment_shows_the_ports() -> None:
+    """A node that sends only this part has shown where it wants to go."""
+    packet, segment = decode(fragments(4, build_tcp(A, B, seq=7, data=b"x" * 20), 24)[0])
+
+    assert segment is None
+    assert packet.flow is not None
+    assert (packet.flow.source.port, packet.flow.destination.port) == (A[1], B[1])
+
+
+@pytest.mark.parametrize(
+    ("protocol", "port", "named"),
+    [
+        (47, 0, "GRE tunnel"),
+        (4, 0, "IPv4 inside IP"),
+        (17, 4789, "VXLAN"),
+        (17, 2152, "GTP-U"),
+        (17, 53, None),
+        (1, 0, None),
+    ],
+)
+def test_tunnels_are_named(protocol: int, port: int, named: str | None) -> None:
+    """What is skipped may hide connections: the reason says so."""
+    payload = struct.pack(">HHHH", 40000, port, 8, 0)
+    packet, _ = decode(build_ethernet(build_ip(A[0], B[0], protocol, payload)))
+
+    assert packet.flow is not None
+    found = find_tunnel(packet.flow)
+    assert (found or "").startswith(named or "")
+    assert (found is None) == (named is None)

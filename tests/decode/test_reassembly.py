@@ -335,14 +335,11 @@ OTHER_CONNECTIONS = [
     "file/ndpi__fuzz-2006-09-29-28586.pcap",
     "http/ndpi__http_origin_different_than_host.pcap",
     "link/arkime__gre-erspan-vxlan.pcap",
-    "link/suriverify__frag-ip-tcp-syn.pcap",
-    "link/suriverify__frag-ip-tcp.pcap",
-    "link/zeek__fragmented-syn.pcap",
     "tls-plain/ndpi__tls_change_cipher.pcap",
     "tls-plain/ndpi__tls_invalid_reads.pcap",
 ]
-"""Where tshark sees another number of connections: tunnels (GTP, GRE, VXLAN) and IP fragments, which are noted and
-not followed; the first and the last one are fuzzed."""
+"""Where tshark sees another number of connections: tunnels (GTP, GRE, VXLAN), which are noted and not followed; the
+first and the last one are fuzzed."""
 
 
 def test_streams_are_those_of_the_reference(shared: Path) -> None:
