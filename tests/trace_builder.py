@@ -333,6 +333,10 @@ class TraceBuilder:
         self._port += 1
         return self._port
 
+    def next_port(self, port: int) -> None:
+        """Let the next free client port be this one."""
+        self._port = port - 1
+
     def open(
         self,
         tap: str,
@@ -369,7 +373,10 @@ class TraceBuilder:
         dials: tuple[str, Address, int] | None = None,
     ) -> tuple[Wire, Wire, Wire]:
         """L1, L2 and L3 up to the inner ClientHello; `dials` is tap, address and port of L3."""
-        inner, outer = make_random(f"inner {len(self.wires)}"), make_random(f"outer {len(self.wires)}")
+        inner, outer = (
+            make_random(f"inner {len(self.wires)}"),
+            make_random(f"outer {len(self.wires)}"),
+        )
         has_balancer = bool(self.site.balancers)
         l1 = self.open("outside", device, VIP if has_balancer else node, 5262)
         l2 = self.open("dmz", VIP, node, 5262) if has_balancer else l1

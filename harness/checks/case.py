@@ -45,7 +45,7 @@ def build_case(
         note=note,
         machines=machines,
         legs=legs,
-        journeys=join(legs, machines),
+        journeys=join(legs, machines, slack_ns=trace.slack_ns),
         policy=read_policy(site),
         ledger=ledger or read_ledger(trace, site=site, note=note),
     )

@@ -12,17 +12,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from harness.checks.headers import find_pick, find_remote_port
+from harness.checks.attribution import attribute, start
+from harness.checks.call_back_form import find_key
 from harness.checks.legs import Legs, Machines
 from harness.net.address import Address
-from harness.site.callback import find_port
 from harness.site.site import SERVICE_PORT, BalancerMode
 from harness.trace.connection import Connection
 from harness.trace.http import Exchange, Request
 from harness.trace.journey import (
     Ambiguous,
     CallBack,
-    Caused,
     Front,
     Journeys,
     Proxied,
@@ -34,10 +33,10 @@ BAD_GATEWAY = 500
 """A balancer answers with a status from here on when the node gave no answer."""
 
 
-def join(legs: Legs, machines: Machines) -> Journeys:
-    """Join all legs of a trace."""
+def join(legs: Legs, machines: Machines, *, slack_ns: int = 0) -> Journeys:
+    """Join all legs of a trace; `slack_ns` is by how much times of several files may be apart."""
     proxies = _ProxyIndex.build(legs)
-    fronts = _FrontIndex.build(legs, machines)
+    fronts = _FrontIndex.build(legs, machines, slack_ns)
     requests = []
     for connection in legs.service:
         for exchange in connection.exchanges:
@@ -55,9 +54,9 @@ def join(legs: Legs, machines: Machines) -> Journeys:
                     else None,
                 )
             )
-    requests.sort(key=lambda r: (_start(r), r.connection.number))
+    requests.sort(key=lambda r: (start(r), r.connection.number))
     call_backs = _find_call_backs(legs, machines, proxies)
-    joined = _attribute(requests, call_backs, machines)
+    joined = attribute(requests, call_backs, machines, slack_ns=slack_ns)
     proxied = tuple(
         (c, proxies.find(c)) for c in legs.fronts if machines.client(c) in machines.nodes
     )
@@ -145,56 +144,62 @@ class _FrontIndex:
     """Connections to the service by what finds them again behind a balancer."""
 
     machines: Machines
+    slack_ns: int
     by_random: Mapping[bytes, tuple[Connection, ...]]
     by_request: Mapping[tuple[Address, _Key], tuple[tuple[Connection, Exchange], ...]]
 
     @classmethod
-    def build(cls, legs: Legs, machines: Machines) -> _FrontIndex:
+    def build(cls, legs: Legs, machines: Machines, slack_ns: int) -> _FrontIndex:
         by_request: dict[tuple[Address, _Key], tuple[tuple[Connection, Exchange], ...]] = (
             defaultdict(tuple)
         )
-        at_balancers = [c for c in legs.fronts if c.server.address in machines.balancers]
+        at_balancers = [c for c in legs.fronts if machines.server(c) in machines.balancers]
         for connection in at_balancers:
             for exchange in connection.exchanges:
                 if exchange.request is not None:
-                    by_request[connection.server.address, _key(exchange.request)] += (
+                    by_request[machines.server(connection), _key(exchange.request)] += (
                         (connection, exchange),
                     )
         return cls(
             machines=machines,
+            slack_ns=slack_ns,
             by_random=_by_random(at_balancers, outer_random),
             by_request=by_request,
         )
 
     def find(
-        self, connection: Connection, exchange: Exchange, request: Request
+        self, connection: Connection, exchange: Exchange, request: Request, *, hops: int = 0
     ) -> Front | Ambiguous | None:
-        """Where an exchange at a node entered."""
-        balancer = self.machines.balancers.get(connection.client.address)
+        """Where an exchange at a node entered; `hops` balancers were passed already."""
+        sender = self.machines.client(connection)
+        balancer = self.machines.balancers.get(sender)
         if balancer is None:
             return self._front(connection, exchange)
         if self.machines.site.balancers[balancer].service is BalancerMode.PASSTHROUGH:
             random = outer_random(connection)
             found = self.by_random.get(random, ()) if random is not None else ()
-            same = [c for c in found if c.server.address == connection.client.address]
+            same = [c for c in found if self.machines.server(c) == sender]
             if len(same) > 1:
                 reason = f"{len(same)} connections to the balancer have the same ClientHello.random"
                 return Ambiguous(reason=reason, packets=_hellos((connection, *same)))
             return self._front(same[0], None) if same else None
-        listed = self.by_request.get((connection.client.address, _key(request)), ())
-        fitting = [(c, e) for c, e in listed if _is_within(exchange, e)]
+        listed = self.by_request.get((sender, _key(request)), ())
+        fitting = [(c, e) for c, e in listed if _is_within(exchange, e, self.slack_ns)]
         if len(fitting) > 1:
             packets = sorted({n for _, e in fitting for n in e.packets} | set(request.packets))
             target = request.target[:80].decode("latin-1")
             reason = f"{len(fitting)} requests to the balancer could be the one for {target!r}"
             return Ambiguous(reason=reason, packets=tuple(packets))
-        return self._follow(*fitting[0]) if fitting else None
+        return self._follow(*fitting[0], hops=hops) if fitting else None
 
-    def _follow(self, connection: Connection, exchange: Exchange) -> Front | Ambiguous | None:
-        """On through a further balancer, if one stands before this one (it asked before, so this ends)."""
-        if connection.client.address not in self.machines.balancers or exchange.request is None:
+    def _follow(
+        self, connection: Connection, exchange: Exchange, *, hops: int
+    ) -> Front | Ambiguous | None:
+        """On through a further balancer, if one stands before this one."""
+        is_balancer = self.machines.client(connection) in self.machines.balancers
+        if not is_balancer or exchange.request is None or hops >= len(self.machines.balancers):
             return self._front(connection, exchange)
-        return self.find(connection, exchange, exchange.request)
+        return self.find(connection, exchange, exchange.request, hops=hops + 1)
 
     def _front(self, connection: Connection, exchange: Exchange | None) -> Front:
         client = self.machines.client(connection)
@@ -205,11 +210,11 @@ class _FrontIndex:
         )
 
 
-def _is_within(upstream: Exchange, downstream: Exchange) -> bool:
+def _is_within(upstream: Exchange, downstream: Exchange, slack_ns: int) -> bool:
     """Whether a balancer can have made `upstream` from `downstream`: contained in time, and the same answer."""
     assert upstream.request is not None
     assert downstream.request is not None
-    if downstream.request.first_ns > upstream.request.first_ns:
+    if downstream.request.first_ns > upstream.request.first_ns + slack_ns:
         return False
     got, given = upstream.response, downstream.response
     if got is None:
@@ -220,7 +225,7 @@ def _is_within(upstream: Exchange, downstream: Exchange) -> bool:
         got.status,
         got.body_size,
         got.body_sha256,
-    ) and (given.last_ns >= got.last_ns)
+    ) and (given.last_ns >= got.last_ns - slack_ns)
 
 
 def _find_call_backs(legs: Legs, machines: Machines, proxies: _ProxyIndex) -> tuple[CallBack, ...]:
@@ -230,7 +235,7 @@ def _find_call_backs(legs: Legs, machines: Machines, proxies: _ProxyIndex) -> tu
         if _is_service(connection, machines) or proxies.find(connection) is not None:
             continue
         for exchange in connection.exchanges:
-            key = find_port(exchange.request.target) if exchange.request is not None else None
+            key = find_key(exchange.request, machines.site)
             if key is not None:
                 found.append(
                     CallBack(
@@ -241,75 +246,11 @@ def _find_call_backs(legs: Legs, machines: Machines, proxies: _ProxyIndex) -> tu
                         key=key,
                     )
                 )
-    return tuple(sorted(found, key=lambda c: (_start(c), c.connection.number)))
+    return tuple(sorted(found, key=lambda c: (start(c), c.connection.number)))
 
 
 def _is_service(connection: Connection, machines: Machines) -> bool:
     server = machines.server(connection)
-    return connection.server.port == SERVICE_PORT and (
+    return machines.port(connection) == SERVICE_PORT and (
         server in machines.nodes or server in machines.balancers
     )
-
-
-def _start(observation: ServiceRequest | CallBack) -> int:
-    assert observation.exchange.request is not None
-    return observation.exchange.request.first_ns
-
-
-def _end(request: ServiceRequest) -> int:
-    """When the answer was complete; without one, when the connection ended."""
-    response = request.exchange.response
-    return response.last_ns if response is not None else request.connection.closed_ns
-
-
-def _attribute(
-    requests: list[ServiceRequest], call_backs: tuple[CallBack, ...], machines: Machines
-) -> Journeys:
-    """Find the cause of each call-back, sweeping over time."""
-    caused: dict[int, tuple[Caused, ...]] = defaultdict(tuple)
-    perhaps: dict[int, tuple[CallBack, ...]] = defaultdict(tuple)
-    ambiguous: list[CallBack] = []
-    uncaused: list[CallBack] = []
-    running: dict[Address, list[int]] = defaultdict(list)
-    following = 0
-    for call_back in call_backs:
-        now = _start(call_back)
-        while following < len(requests) and _start(requests[following]) <= now:
-            running[requests[following].node].append(following)
-            following += 1
-        running[call_back.caller] = [
-            i for i in running[call_back.caller] if _end(requests[i]) >= now
-        ]
-        possible = running[call_back.caller]
-        matching = [i for i in possible if _matches(requests[i], call_back, machines)]
-        chosen = matching or possible
-        if len(chosen) == 1:
-            caused[chosen[0]] += (Caused(call_back=call_back, matches=bool(matching)),)
-        elif chosen:
-            ambiguous.append(call_back)
-            for index in chosen:
-                perhaps[index] += (call_back,)
-        else:
-            uncaused.append(call_back)
-    return Journeys(
-        requests=tuple(
-            replace(r, call_backs=caused[i], perhaps=perhaps[i])
-            if i in caused or i in perhaps
-            else r
-            for i, r in enumerate(requests)
-        ),
-        ambiguous=tuple(ambiguous),
-        uncaused=tuple(uncaused),
-    )
-
-
-def _matches(request: ServiceRequest, call_back: CallBack, machines: Machines) -> bool:
-    """Whether the call-back asks the node and port that the request's headers or its peer name."""
-    assert request.exchange.request is not None
-    asked = (call_back.target, call_back.key)
-    if asked == (machines.client(request.connection), request.connection.client.port):
-        return True
-    pick = find_pick(
-        request.exchange.request, balancers=machines.site.cert_proxy.number_of_load_balancers
-    )
-    return pick is not None and asked == (pick, find_remote_port(request.exchange.request))

@@ -1,14 +1,17 @@
 """The legs: which connection plays which part, by the site's addresses and ports.
 
-A loopback address means the node on whose tap `NODE.lo` the packet was seen.
+A loopback address means the node on whose tap `NODE.lo` the packet was seen. Where the capture shows other addresses
+or ports than the site's, the site's `seen_as` says what they stand for; reports show what the packets show.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from harness.net.address import Address, Endpoint
+from harness.site.listener import Listener, parse_listener
 from harness.site.site import SERVICE_PORT, BalancerMode, Site
 from harness.trace.connection import Connection
 from harness.trace.packet import Packet
@@ -26,6 +29,8 @@ class Machines:
     balancers: Mapping[Address, str]
     names: Mapping[Address, tuple[str, ...]]
     """Host names of the capture."""
+    seen: Mapping[Endpoint, Listener] = field(default_factory=lambda: MappingProxyType({}))
+    """What endpoints of the capture stand for, where the site says it."""
 
     @property
     def device_ports(self) -> tuple[int, ...]:
@@ -50,19 +55,43 @@ class Machines:
 
     def client(self, connection: Connection) -> Address:
         """Who opened the connection."""
+        listener = self.seen.get(connection.server)
+        if listener is not None and listener.client is not None:
+            return self._address(listener.client)
         return self.owner(connection.tap, connection.client.address)
 
     def server(self, connection: Connection) -> Address:
         """Who accepted it (or did not answer)."""
-        return self.owner(connection.tap, connection.server.address)
+        return self.role(connection.server, tap=connection.tap).address
+
+    def port(self, connection: Connection) -> int:
+        """The port that the connection leads to, as the site counts ports."""
+        return self.role(connection.server, tap=connection.tap).port
+
+    def role(self, endpoint: Endpoint, *, tap: str = "") -> Endpoint:
+        """The site's own address and port for an endpoint of the capture."""
+        listener = self.seen.get(endpoint)
+        if listener is not None:
+            return Endpoint(self._address(listener.machine), listener.port)
+        return Endpoint(self.owner(tap, endpoint.address), endpoint.port)
+
+    def _address(self, machine: str) -> Address:
+        balancer = self.site.balancers.get(machine)
+        return balancer.address if balancer is not None else self.site.nodes[machine]
 
     def is_sender_node(self, packet: Packet) -> bool:
-        """Whether a node's address sent this packet."""
+        """Whether a node sent this packet."""
         flow = packet.flow
-        return flow is not None and self.owner(packet.tap, flow.src) in self.nodes
+        if flow is None:
+            return False
+        listener = self.seen.get(flow.destination)
+        if listener is not None and listener.client is not None:
+            return self._address(listener.client) in self.nodes
+        return self.role(flow.source, tap=packet.tap).address in self.nodes
 
     def balancer_mode(self, server: Endpoint) -> BalancerMode | None:
         """What a balancer does with this port; None: not a balancer, or not a port it serves."""
+        server = self.role(server)
         name = self.balancers.get(server.address)
         if name is None:
             return None
@@ -73,11 +102,15 @@ class Machines:
 
     def tell(self, endpoint: Endpoint, *, tap: str = "") -> str:
         """`node1 10.20.1.1:443`; the bare endpoint where nobody knows its name."""
-        name = self.name(self.owner(tap, endpoint.address))
+        listener = self.seen.get(endpoint)
+        name = listener.machine if listener else self.name(self.owner(tap, endpoint.address))
         return f"{name} {endpoint}" if name else str(endpoint)
 
     def tell_client(self, connection: Connection) -> str:
         """Who opened the connection, and from which port."""
+        listener = self.seen.get(connection.server)
+        if listener is not None and listener.client is not None:
+            return f"{listener.client} {connection.client}"
         return self.tell(connection.client, tap=connection.tap)
 
     def tell_server(self, connection: Connection) -> str:
@@ -118,12 +151,22 @@ class Legs:
 
 
 def find_machines(trace: Trace, site: Site) -> Machines:
-    """The site's machines, with the names the capture gives to hosts."""
+    """The site's machines, with the names the capture gives to hosts.
+
+    Raises:
+        ValueError: a line of `seen_as` that cannot be read.
+    """
     return Machines(
         site=site,
         nodes={address: name for name, address in site.nodes.items()},
         balancers={balancer.address: name for name, balancer in site.balancers.items()},
         names=trace.host_names,
+        seen=MappingProxyType(
+            {
+                listener.seen: listener
+                for listener in (parse_listener(*line) for line in site.seen_as.items())
+            }
+        ),
     )
 
 
@@ -138,7 +181,7 @@ def find_legs(trace: Trace, machines: Machines) -> Legs:
 
 def _parts(connection: Connection, machines: Machines) -> tuple[str, ...]:
     client, server = machines.client(connection), machines.server(connection)
-    port = connection.server.port
+    port = machines.port(connection)
     is_from_balancer = client in machines.balancers
     parts: list[str] = []
     if server in machines.balancers:

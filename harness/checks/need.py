@@ -52,7 +52,8 @@ def _is_closed_to_us(tls: TlsSession) -> bool:
     return True
 
 
-def _unreadable(connection: Connection, machines: Machines) -> str | None:
+def find_unreadable(connection: Connection, machines: Machines) -> str | None:
+    """Why something that a connection carried is not known; None when all of it is."""
     told = f"{machines.tell_client(connection)} to {machines.tell_server(connection)}"
     where = tell_packets(connection.packets[:1])
     if connection.tls is not None and _is_closed_to_us(connection.tls):
@@ -70,12 +71,12 @@ def _unreadable(connection: Connection, machines: Machines) -> str | None:
 
 
 def _missing_content(connections: Iterable[Connection], machines: Machines) -> str | None:
-    return _few(reason for c in connections if (reason := _unreadable(c, machines)) is not None)
+    return _few(reason for c in connections if (reason := find_unreadable(c, machines)) is not None)
 
 
 def _call_back_legs(case: Case) -> tuple[Connection, ...]:
     ports = case.machines.certificate_ports
-    return tuple(c for c in case.legs.opened if c.server.port in ports)
+    return tuple(c for c in case.legs.opened if case.machines.port(c) in ports)
 
 
 def _missing_hellos(case: Case) -> str | None:

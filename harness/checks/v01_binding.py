@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from harness.checks.alternatives import settle
+from harness.checks.call_back_form import find_fingerprint
 from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement, Unjudged
 from harness.checks.evidence import answering, asking, gather, opening, seen
@@ -24,7 +23,6 @@ from harness.verdict.finding import Finding
 
 OK = 200
 
-_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
 _COOKIE = re.compile(rb"(?:^|;)\s*" + SESSION_COOKIE.encode() + rb"=([^;\s]+)")
 
 
@@ -55,11 +53,13 @@ def _judge(case: Case) -> Iterator[Judgement]:
             for call_back in handed:
                 yield from _judge_binding(case, success, call_back)
         else:
-            yield from _judge_session(success, sessions)
+            yield from _judge_session(case, success, sessions)
         sessions |= dict.fromkeys(_cookies_set(request.exchange), user)
 
 
-def _judge_session(success: _Success, sessions: dict[bytes, str]) -> Iterator[Judgement]:
+def _judge_session(
+    case: Case, success: _Success, sessions: dict[bytes, str]
+) -> Iterator[Judgement]:
     """A success without a certificate is fine only in a session that was signed in as the same user."""
     request = success.request
     owners = [sessions[cookie] for cookie in _cookies_sent(request.exchange) if cookie in sessions]
@@ -67,9 +67,12 @@ def _judge_session(success: _Success, sessions: dict[bytes, str]) -> Iterator[Ju
         return
     if request.perhaps:
         reason = f"{success.told}, and it cannot be told which certificate it was given"
-        yield Unjudged(
-            reason=reason, packets=gather(*(asking(c.exchange) for c in request.perhaps))
-        )
+        packets = gather(*(asking(c.exchange) for c in request.perhaps))
+        handed = tuple(c for c in request.perhaps if c.status == OK)
+        stories = [tuple(_judge_binding(case, success, call_back)) for call_back in handed]
+        # A call-back that handed out nothing leaves the question where the user comes from.
+        doubt = Unjudged(reason=reason, packets=packets)
+        yield from settle(stories, doubt) if len(handed) == len(request.perhaps) else (doubt,)
         return
     why = f"in a session of {owners[0]}" if owners else "without any certificate from a node"
     finding = _finding(
@@ -80,7 +83,7 @@ def _judge_session(success: _Success, sessions: dict[bytes, str]) -> Iterator[Ju
 
 def _judge_binding(case: Case, success: _Success, call_back: CallBack) -> Iterator[Judgement]:
     request = success.request
-    given = _fingerprint(call_back.exchange)
+    given = find_fingerprint(call_back.exchange, case.site)
     handed = gather(answering(call_back.exchange), answering(request.exchange))
     ends: tuple[Endpoint, ...] = (call_back.connection.client, call_back.connection.server)
     if given is None:
@@ -160,18 +163,6 @@ def _user(exchange: Exchange) -> str | None:
 def _answered(request: ServiceRequest) -> int:
     response = request.exchange.response
     return response.last_ns if response is not None else request.connection.closed_ns
-
-
-def _fingerprint(exchange: Exchange) -> str | None:
-    """SHA-256 of the first certificate of a call-back's answer."""
-    match = _PEM.search(exchange.response.body) if exchange.response is not None else None
-    if match is None:
-        return None
-    try:
-        der = base64.b64decode(b"".join(match[1].split()), validate=True)
-    except binascii.Error:
-        return None
-    return hashlib.sha256(der).hexdigest()
 
 
 def _cookies_sent(exchange: Exchange) -> tuple[bytes, ...]:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.checks.alternatives import settle
+from harness.checks.attribution import names_port
 from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement, Unjudged
 from harness.checks.evidence import asking, gather, opening
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, SERVICE_CONTENT
 from harness.checks.v06_header_origin import is_header_used
-from harness.trace.journey import Ambiguous, CallBack, Caused, Front, ServiceRequest
+from harness.trace.journey import (
+    Ambiguous,
+    CallBack,
+    Caused,
+    Front,
+    ServiceRequest,
+    UnclearCallBack,
+)
 from harness.verdict.finding import Finding
 
 
@@ -22,18 +31,36 @@ def _judge(case: Case) -> Iterator[Judgement]:
                 endpoints=(call_back.connection.client, call_back.connection.server),
             )
         )
-    for call_back in case.journeys.ambiguous:
-        reason = f"{_told(case, call_back)}; several requests at {_caller(case, call_back)} could have caused it"
-        yield Unjudged(reason=reason, packets=asking(call_back.exchange))
+    for unclear in case.journeys.unclear:
+        yield from _judge_unclear(case, unclear)
     for request in case.journeys.requests:
         for caused in request.call_backs:
             yield from _judge_caused(case, request, caused)
 
 
+def _judge_unclear(case: Case, unclear: UnclearCallBack) -> Iterator[Judgement]:
+    """One of several requests caused it: right or wrong for all of them, or undecided."""
+    call_back, requests = unclear.call_back, unclear.requests
+    caller = _caller(case, call_back)
+    is_known = all(isinstance(request.front, Front) for request in requests)
+    if is_known and not any(names_port(r, call_back, case.machines) for r in requests):
+        message = f"{_told(case, call_back)}, and of {len(requests)} open requests at {caller} none names that port"
+        packets = gather(asking(call_back.exchange), *(asking(r.exchange) for r in requests))
+        ends = (call_back.connection.client, call_back.connection.server)
+        yield Absent(finding=Finding(message=message, packets=packets, endpoints=ends))
+        return
+    doubt = Unjudged(
+        reason=f"{_told(case, call_back)}; several requests at {caller} could have caused it",
+        packets=asking(call_back.exchange),
+    )
+    caused = Caused(call_back=call_back, matches=False)
+    yield from settle([tuple(_judge_caused(case, r, caused)) for r in requests], doubt)
+
+
 def _judge_caused(case: Case, request: ServiceRequest, caused: Caused) -> Iterator[Judgement]:
     call_back, front = caused.call_back, request.front
-    if is_header_used(request, call_back) and case.policy.refusal(
-        request.connection.client.address
+    if is_header_used(case, request, call_back) and case.policy.refusal(
+        case.machines.client(request.connection)
     ):
         return  # The header had no right to any effect: V06.
     if isinstance(front, Ambiguous):

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.checks.alternatives import settle
 from harness.checks.case import Case
 from harness.checks.check import Check, Judgement, Unjudged
 from harness.checks.evidence import asking, gather, opening
-from harness.checks.headers import find_claimed_ports, show
+from harness.checks.headers import find_claimed_ports, port_header, port_values, show
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, SERVICE_CONTENT
-from harness.net.forwarding import REMOTE_PORT
 from harness.trace.connection import Connection
-from harness.trace.journey import Ambiguous, CallBack, Front, ServiceRequest
+from harness.trace.journey import Ambiguous, CallBack, Front, ServiceRequest, UnclearCallBack
 from harness.trace.packet import PacketNumber
 from harness.verdict.finding import Finding
 
 
-def is_header_used(request: ServiceRequest, call_back: CallBack) -> bool:
+def is_header_used(case: Case, request: ServiceRequest, call_back: CallBack) -> bool:
     """Whether the key came from the request's RemotePort and not from its TCP peer."""
     message = request.exchange.request
     return (
         message is not None
-        and call_back.key in find_claimed_ports(message)
+        and call_back.key in find_claimed_ports(message, case.site)
         and call_back.key != request.connection.client.port
     )
 
@@ -29,24 +29,34 @@ def is_header_used(request: ServiceRequest, call_back: CallBack) -> bool:
 def _judge(case: Case) -> Iterator[Judgement]:
     for request in case.journeys.requests:
         for caused in request.call_backs:
-            if is_header_used(request, caused.call_back):
+            if is_header_used(case, request, caused.call_back):
                 yield from _judge_used(case, request, caused.call_back)
-        message = request.exchange.request
-        if request.perhaps and message is not None and message.values(REMOTE_PORT):
-            reason = f"it cannot be told whether RemotePort had an effect in {_told(case, request)}"
-            packets = gather(
-                asking(request.exchange), *(asking(c.exchange) for c in request.perhaps)
-            )
-            yield Unjudged(reason=reason, packets=packets)
+    for unclear in case.journeys.unclear:
+        yield from _judge_unclear(case, unclear)
+
+
+def _judge_unclear(case: Case, unclear: UnclearCallBack) -> Iterator[Judgement]:
+    """One of several requests caused it: no header of theirs may have had this effect."""
+    call_back, requests = unclear.call_back, unclear.requests
+    stories = [
+        tuple(_judge_used(case, r, call_back)) if is_header_used(case, r, call_back) else ()
+        for r in requests
+    ]
+    name = port_header(case.site)
+    doubt = Unjudged(
+        reason=f"it cannot be told whether {name} had an effect in {_told(case, requests[0])}",
+        packets=gather(asking(call_back.exchange), *(asking(r.exchange) for r in requests)),
+    )
+    yield from settle(stories, doubt)
 
 
 def _judge_used(case: Case, request: ServiceRequest, call_back: CallBack) -> Iterator[Judgement]:
     connection = request.connection
     effect = (
         f"{case.machines.tell_address(call_back.caller)} asked {case.machines.tell_server(call_back.connection)} "
-        f"for the certificate of port {call_back.key} because of RemotePort in {_told(case, request)}"
+        f"for the certificate of port {call_back.key} because of {port_header(case.site)} in {_told(case, request)}"
     )
-    refusal = case.policy.refusal(connection.client.address)
+    refusal = case.policy.refusal(case.machines.client(connection))
     if refusal is not None:
         yield _finding(f"{effect}, although {refusal}", request, call_back, connection)
         return
@@ -58,7 +68,7 @@ def _judge_used(case: Case, request: ServiceRequest, call_back: CallBack) -> Ite
             reason=f"{effect}, but the connection the request came from was not found",
             packets=asking(request.exchange),
         )
-    elif _is_from_client(request, front, call_back.key):
+    elif _is_from_client(case, request, front, call_back.key):
         opener = case.machines.tell_client(front.connection)
         sent = asking(front.exchange) if front.exchange is not None else ()
         yield _finding(
@@ -70,7 +80,7 @@ def _judge_used(case: Case, request: ServiceRequest, call_back: CallBack) -> Ite
         )
 
 
-def _is_from_client(request: ServiceRequest, front: Front, key: int) -> bool:
+def _is_from_client(case: Case, request: ServiceRequest, front: Front, key: int) -> bool:
     """Whether the value was there before any balancer, and is not the true port."""
     if (
         front.exchange is None
@@ -79,7 +89,7 @@ def _is_from_client(request: ServiceRequest, front: Front, key: int) -> bool:
     ):
         return False
     is_relayed = front.connection is not request.connection or front.node is not None
-    return is_relayed and key in find_claimed_ports(front.exchange.request)
+    return is_relayed and key in find_claimed_ports(front.exchange.request, case.site)
 
 
 def _finding(
@@ -107,7 +117,7 @@ def _finding(
 def _told(case: Case, request: ServiceRequest) -> str:
     connection, message = request.connection, request.exchange.request
     assert message is not None
-    values = show(message.values(REMOTE_PORT))
+    values = show(port_values(message, case.site))
     client = case.machines.tell_client(connection)
     return f"the request from {client} to {case.machines.tell_server(connection)} ({values})"
 

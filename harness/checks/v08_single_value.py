@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from harness.checks.case import Case
 from harness.checks.check import Check, Judgement
 from harness.checks.evidence import asking, gather
-from harness.checks.headers import show
+from harness.checks.headers import port_header, show
 from harness.checks.need import COMPLETE, NODE_SERVICE_CONTENT
 from harness.checks.v07_header_truth import is_from_terminating
 from harness.net.forwarding import (
-    FORWARDED_FOR,
-    REMOTE_PORT,
     ForwardingError,
     is_named_in_connection,
     parse_remote_port,
     pick_forwarded_for,
+    pick_forwarded_port,
 )
+from harness.site.site import Site
 from harness.trace.http import Request
 from harness.verdict.finding import Finding
 
@@ -30,7 +30,7 @@ def _judge(case: Case) -> Iterator[Judgement]:
         if message is None or not is_from_terminating(case, request):
             continue
         connection = request.connection
-        for problem in _problems(message, balancers=case.site.cert_proxy.number_of_load_balancers):
+        for problem in _problems(message, case.site):
             yield Finding(
                 message=(
                     f"the request from {case.machines.tell_client(connection)} "
@@ -41,25 +41,33 @@ def _judge(case: Case) -> Iterator[Judgement]:
             )
 
 
-def _problems(message: Request, *, balancers: int) -> Iterator[str]:
-    values = message.values(REMOTE_PORT)
-    trailers = tuple(
-        t.value for t in message.trailers if t.name.lower() == REMOTE_PORT.lower().encode()
-    )
-    try:
-        parse_remote_port(values)
-    except ForwardingError as error:
-        yield str(error)
+def _problems(message: Request, site: Site) -> Iterator[str]:
+    names = site.headers
+    if names.remote_port:
+        try:
+            parse_remote_port(message.values(names.remote_port), name=names.remote_port)
+        except ForwardingError as error:
+            yield str(error)
+    wanted = port_header(site)
+    trailers = tuple(t.value for t in message.trailers if t.name.lower() == wanted.lower().encode())
     if trailers:
-        yield f"{REMOTE_PORT}: got {show(trailers)} once more, in a trailer; expected exactly one line"
-    try:
-        pick_forwarded_for(message.values(FORWARDED_FOR), from_right=balancers)
-    except ForwardingError as error:
-        yield str(error)
+        yield f"{wanted}: got {show(trailers)} once more, in a trailer; expected exactly one line"
+    if names.forwarded_for:
+        try:
+            _read_forwarded_for(message, site)
+        except ForwardingError as error:
+            yield str(error)
     options = message.values("Connection")
-    for name in (REMOTE_PORT, FORWARDED_FOR):
+    for name in names.all:
         if is_named_in_connection(name, options):
             yield f"Connection: got {show(options)}, which makes {name} hop-by-hop"
+
+
+def _read_forwarded_for(message: Request, site: Site) -> None:
+    """Raise ForwardingError unless the element that the site's rule names is there, with a port if it must have one."""
+    name, balancers = site.headers.forwarded_for, site.cert_proxy.number_of_load_balancers
+    pick = pick_forwarded_for if site.headers.remote_port else pick_forwarded_port
+    pick(message.values(name), from_right=balancers, name=name)
 
 
 V08 = Check(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.checks.call_back_form import find_key
 from harness.checks.case import Case
 from harness.checks.check import Check, Judgement
 from harness.checks.evidence import accepting, answering, asking, gather, opening
 from harness.checks.need import COMPLETE, NODE_SERVICE_CONTENT, PROXY_CONTENT
-from harness.site.callback import find_port
 from harness.trace.connection import Connection
 from harness.verdict.finding import Finding
 
@@ -33,14 +33,14 @@ def _judge(case: Case) -> Iterator[Judgement]:
 
 def _judge_answers(case: Case, connection: Connection) -> Iterator[Judgement]:
     is_node = case.machines.client(connection) in case.machines.nodes
-    is_certificate_port = connection.server.port in case.machines.certificate_ports
-    is_admin = connection.server.port in case.site.admin_ports
+    is_certificate_port = case.machines.port(connection) in case.machines.certificate_ports
+    is_admin = case.machines.port(connection) in case.site.admin_ports
     if is_node and is_certificate_port and (is_admin or not case.site.admin_ports):
         return  # A one-port set-up: nodes may ask here.
     for exchange in connection.exchanges:
         if exchange.request is None or exchange.response is None or exchange.response.status != OK:
             continue
-        key = find_port(exchange.request.target)
+        key = find_key(exchange.request, case.site)
         if key is None:
             continue
         server = case.machines.tell_server(connection)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.checks.call_back_form import find_key
 from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement, Unjudged
 from harness.checks.evidence import answering, asking, gather, opening, seen
@@ -11,7 +12,6 @@ from harness.checks.joining import inner_random, outer_random
 from harness.checks.need import COMPLETE, PROXY_CONTENT
 from harness.checks.policy import TCP
 from harness.checks.proof import Proof, find_proof
-from harness.site.callback import find_port
 from harness.trace.connection import Connection
 from harness.trace.http import Exchange
 from harness.trace.packet import PacketNumber
@@ -44,7 +44,7 @@ def _judge_session(case: Case, connection: Connection) -> Iterator[Judgement]:
         elif proof is Proof.UNKNOWN:
             reason = f"{told}, and whether that proved a certificate was not seen"
             yield Unjudged(reason=reason, packets=packets)
-    elif _is_open_to_all(connection):
+    elif _is_open_to_all(case, connection):
         message = (
             f"{case.machines.tell_server(connection)} asked {case.machines.tell_client(connection)} "
             "for no client certificate and took its data"
@@ -56,13 +56,13 @@ def _judge_session(case: Case, connection: Connection) -> Iterator[Judgement]:
         yield finding if tls.decrypted == "yes" else Absent(finding=finding)
 
 
-def _is_open_to_all(connection: Connection) -> bool:
+def _is_open_to_all(case: Case, connection: Connection) -> bool:
     """A finished handshake that asked for no certificate, and then data; call-backs are V09's."""
     tls = connection.tls
     if tls is None or tls.resumed or not tls.established:
         return False
     requests = [e.request for e in connection.exchanges if e.request is not None]
-    is_call_back = bool(requests) and all(find_port(r.target) is not None for r in requests)
+    is_call_back = bool(requests) and all(find_key(r, case.site) is not None for r in requests)
     return (
         tls.certificate_request is None
         and tls.client_application_data is not None
@@ -78,7 +78,7 @@ def _judge_upstream(case: Case) -> Iterator[Judgement]:
         is_joined = random is not None and random in tunnels
         is_own = (
             case.machines.server(upstream) in case.machines.nodes
-            and upstream.server.port in case.machines.certificate_ports
+            and case.machines.port(upstream) in case.machines.certificate_ports
         ) or (TCP, upstream.server) in case.policy.other_services
         if is_joined or is_own:
             continue

@@ -21,10 +21,10 @@ def _judge(case: Case) -> Iterator[Judgement]:
     onward: dict[tuple[Address, bytes], list[Connection]] = defaultdict(list)
     onwards: dict[Address, list[Connection]] = defaultdict(list)
     for connection in (*case.legs.relayed, *case.legs.upstream):
-        onwards[connection.client.address].append(connection)
+        onwards[case.machines.client(connection)].append(connection)
         random = outer_random(connection)
         if random is not None:
-            onward[connection.client.address, random].append(connection)
+            onward[case.machines.client(connection), random].append(connection)
     for connection in (*case.legs.outer, *case.legs.fronts):
         is_passed = case.machines.balancer_mode(connection.server) is BalancerMode.PASSTHROUGH
         if not is_passed or connection.tls is None or connection.tls.server_hello is None:
@@ -34,11 +34,13 @@ def _judge(case: Case) -> Iterator[Judgement]:
             told = f"no ClientHello from {case.machines.tell_client(connection)} was seen"
             yield Unjudged(reason=told, packets=opening(connection))
             continue
-        same = onward[connection.server.address, random]
+        same = onward[case.machines.server(connection), random]
         if same:
             yield from _judge_certificates(case, connection, same)
         else:
-            yield Absent(finding=_not_passed(case, connection, onwards[connection.server.address]))
+            yield Absent(
+                finding=_not_passed(case, connection, onwards[case.machines.server(connection)])
+            )
 
 
 def _not_passed(case: Case, connection: Connection, others: list[Connection]) -> Finding:

@@ -91,7 +91,7 @@ def _judge(case: Case) -> Iterator[Judgement]:
             if packet.ether_type in (IPV4, IPV6, None) and packet.note is not None:
                 unread.append(packet.number)
             continue
-        is_to_node = case.machines.owner(packet.tap, flow.dst) in case.machines.nodes
+        is_to_node = _receiver(case, packet, flow).address in case.machines.nodes
         talk.note(packet, flow, is_to_node=is_to_node)
         if not case.machines.is_sender_node(packet):
             if _is_stranger(case, packet, flow):
@@ -133,12 +133,18 @@ def _is_link_chatter(icmp_type: int, flow: Flow) -> bool:
 
 def _is_allowed(case: Case, packet: Packet, flow: Flow) -> bool:
     """Whether a node may send this of its own accord."""
-    if case.policy.is_destination(flow.destination, flow.protocol):
+    server = _receiver(case, packet, flow)
+    # Loopback stays what it is here: whether it may be a destination is a setting of its own.
+    if case.policy.is_destination(case.machines.role(flow.destination), flow.protocol):
         return True
-    server = case.machines.owner(packet.tap, flow.dst)
-    is_cluster = flow.protocol == TCP and server in case.machines.nodes
+    is_cluster = flow.protocol == TCP and server.address in case.machines.nodes
     # Who may ask which of these ports, and what for, is the business of V05 and V09.
-    return is_cluster and flow.dst_port in case.machines.certificate_ports
+    return is_cluster and server.port in case.machines.certificate_ports
+
+
+def _receiver(case: Case, packet: Packet, flow: Flow) -> Endpoint:
+    """Who gets a packet, in the site's own addresses and ports."""
+    return case.machines.role(flow.destination, tap=packet.tap)
 
 
 def _finding(case: Case, packet: Packet, flow: Flow) -> Finding:

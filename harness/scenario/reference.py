@@ -51,7 +51,8 @@ expect: {verdict: pass, signed_in: {pixel: alice@example.com}}
 """
 
 _ORDER = (
-    "Site", "Balancer", "CertProxy", "Port", "Device", "TunnelRule", "Attacker", "Bystander",
+    "Site", "Balancer", "CertProxy", "Port", "HeaderNames", "CallBackForm",
+    "Device", "TunnelRule", "Attacker", "Bystander",
     "SignIn", "ForgedRequest", "ForgedCallback", "Together", "Expect",
 )  # fmt: skip
 

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from harness.site.site import Model, Site, WrittenAddress
+from harness.site.model import Model
+from harness.site.site import Site, WrittenAddress
 
 Segment = Literal["outside", "dmz", "inside"]
 

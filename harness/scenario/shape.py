@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from harness.scenario.scenario import STEP_KINDS
 from harness.scenario.schema import Guide
+from harness.site.model import Model
 from harness.site.problem import Path, Problem, choose, show
-from harness.site.site import Model
 
 M = TypeVar("M", bound=Model)
 

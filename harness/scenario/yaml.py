@@ -12,8 +12,9 @@ from harness.scenario.scenario import Scenario
 from harness.scenario.schema import Guide, scenario_guide, site_guide
 from harness.scenario.shape import Shaped, shape
 from harness.site import preflight
+from harness.site.model import Model
 from harness.site.problem import Problem, show
-from harness.site.site import Model, Site
+from harness.site.site import Site
 
 __all__ = ["ScenarioError", "load_scenario", "load_site"]
 
@@ -51,7 +52,7 @@ def load_scenario(text: str, *, name: str, read: Read | None = None) -> Scenario
 
 
 def load_site(text: str, *, name: str) -> Site:
-    """Read a site file.
+    """Read a site file, for judging captures of others: what need not be built need not be buildable.
 
     Raises:
         ScenarioError: with every problem, its line and its column.
@@ -60,7 +61,7 @@ def load_site(text: str, *, name: str) -> Site:
     shaped = _shape(document.data, Site, site_guide())
     problems = list(shaped.problems)
     if shaped.model is not None:
-        problems += shaped.news(preflight.find_problems(shaped.model))
+        problems += shaped.news(preflight.find_problems(shaped.model, is_built=False))
     if problems:
         raise ScenarioError(tuple(_place(problem, document, None) for problem in problems))
     assert shaped.model is not None

@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv4Network
 from harness.net.address import Address, parse_address
 from harness.net.allow_list import AllowList, AllowListError
 from harness.site import canary
+from harness.site.contract_problems import find_contract_problems
 from harness.site.host_name import LOCALHOST, is_host_name, is_machine_name
 from harness.site.problem import Path, Problem, choose, show
 from harness.site.service import EXPECTED, parse_service
@@ -21,16 +22,22 @@ RESERVED = (LOCALHOST, "canary-node", "canary-other-node", "canary-balancer", "c
 """Names that the harness itself gives to machines."""
 
 
-def find_problems(site: Site) -> tuple[Problem, ...]:
-    """Everything that must be changed before this site can be built or judged; () when it is fine."""
+def find_problems(site: Site, *, is_built: bool = True) -> tuple[Problem, ...]:
+    """Everything that must be changed before this site can be built or judged; () when it is fine.
+
+    Args:
+        site: the site.
+        is_built: False: captures of others are judged by it, and nothing is built.
+    """
     return (
         *_names(site),
-        *_addresses(site),
-        *_destination(site),
+        *_addresses(site, is_built=is_built),
+        *_destination(site, is_built=is_built),
         *_accept_list(site),
         *_balancers(site),
         *_ports(site),
         *_other_services(site),
+        *find_contract_problems(site, is_built=is_built),
     )
 
 
@@ -55,9 +62,11 @@ def find_warnings(site: Site) -> tuple[str, ...]:
     return tuple(found)
 
 
-def address_problem(path: Path, address: Address) -> Problem | None:
+def address_problem(path: Path, address: Address, *, is_built: bool = True) -> Problem | None:
     """Why a machine cannot have this address; None when it can."""
     if not isinstance(address, IPv4Address):
+        if not is_built:
+            return None
         expected = (
             "an IPv4 address: machines have IPv4 addresses only so far (allow-lists may hold IPv6)"
         )
@@ -132,7 +141,7 @@ def _clash(path: Path, name: str, taken: dict[str, str]) -> Iterator[Problem]:
     taken.setdefault(name, ".".join(str(key) for key in path))
 
 
-def _addresses(site: Site) -> Iterator[Problem]:
+def _addresses(site: Site, *, is_built: bool) -> Iterator[Problem]:
     machines: list[tuple[Path, Address]] = [
         *((("nodes", name), address) for name, address in site.nodes.items()),
         *(
@@ -142,7 +151,7 @@ def _addresses(site: Site) -> Iterator[Problem]:
     ]
     owners: dict[Address, str] = {}
     for path, address in machines:
-        if problem := address_problem(path, address):
+        if problem := address_problem(path, address, is_built=is_built):
             yield problem
         if address in owners:
             yield Problem(
@@ -152,11 +161,11 @@ def _addresses(site: Site) -> Iterator[Problem]:
             )
         owners.setdefault(address, str(path[1]))
     for name, address in site.names.items():
-        if problem := address_problem(("names", name), address):
+        if problem := address_problem(("names", name), address, is_built=is_built):
             yield problem
 
 
-def _destination(site: Site) -> Iterator[Problem]:
+def _destination(site: Site, *, is_built: bool) -> Iterator[Problem]:
     path = ("cert_proxy", "destination")
     text = site.cert_proxy.destination
     if not site.cert_proxy.destination_forced:
@@ -177,7 +186,9 @@ def _destination(site: Site) -> Iterator[Problem]:
     except ValueError:
         pass
     else:
-        if not address.is_loopback and (problem := address_problem(path, address)):
+        if not address.is_loopback and (
+            problem := address_problem(path, address, is_built=is_built)
+        ):
             yield problem
         return
     host, colon, port = text.rpartition(":")

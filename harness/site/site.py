@@ -6,10 +6,12 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from harness.net.address import Address, parse_address
+from harness.site.contract import CallBackForm, HeaderNames
+from harness.site.model import Model
 
 SERVICE_PORT = 443
 """The Access service always listens here."""
@@ -34,14 +36,6 @@ WrittenAddress = Annotated[
     WithJsonSchema({"type": "string", "format": "ipv4", "examples": ["10.20.1.2"]}),
 ]
 """An address in its canonical written form: no leading zeros, no short forms, no numbers."""
-
-
-class Model(BaseModel):
-    """A frozen record that refuses unknown keys."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True
-    )
 
 
 class BalancerMode(StrEnum):
@@ -123,6 +117,12 @@ class Site(Model):
     """Further host names and their addresses."""
     other_services: dict[str, str] = {}
     """Further things that nodes may talk to: name to `tcp|udp ADDRESS:PORT`."""
+    headers: HeaderNames = HeaderNames()
+    """Names of the headers that a terminating balancer sets; for captures of others."""
+    call_back: CallBackForm = CallBackForm()
+    """The form of the certificate call-back; for captures of others."""
+    seen_as: dict[str, str] = {}
+    """Where addresses or ports of the capture are not the site's: `ADDRESS:PORT` to `MACHINE:PORT [from MACHINE]`."""
 
     @property
     def proxy_ports(self) -> tuple[int, ...]:

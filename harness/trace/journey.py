@@ -91,6 +91,15 @@ class ServiceRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnclearCallBack:
+    """A call-back with several possible causes: right or wrong for all of them, or undecided."""
+
+    call_back: CallBack
+    requests: tuple[ServiceRequest, ...]
+    """Everything that may have caused it, by time; two or more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Journeys:
     """All requests at the nodes, joined, and the call-backs that no request caused."""
 
@@ -98,6 +107,8 @@ class Journeys:
     """By time."""
     ambiguous: tuple[CallBack, ...] = ()
     """Call-backs with several possible causes."""
+    unclear: tuple[UnclearCallBack, ...] = ()
+    """The same, each with its possible causes."""
     uncaused: tuple[CallBack, ...] = ()
     """Call-backs outside every request at the caller."""
     proxied: tuple[tuple[Connection, Proxied | Ambiguous | None], ...] = ()

@@ -53,6 +53,8 @@ class Trace:
     damage: tuple[Damage, ...] = ()
     skipped: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """Packets that were not followed, counted by reason."""
+    slack_ns: int = 0
+    """By how much times of different taps may be apart: several files, several clocks."""
 
     def packet(self, number: PacketNumber) -> Packet:
         """The packet with this 1-based number."""

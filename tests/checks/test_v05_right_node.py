@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from harness.checks.v05_right_node import V05
+from harness.net.address import Address
 from harness.site.site import Site
 from harness.verdict.outcome import Outcome
 from tests.checks.examining import result_of
 from tests.lost_evidence import without_keys, without_packet
 from tests.trace_builder import (
     CLUSTER,
+    GALAXY,
     N1,
     N2,
     N3,
@@ -112,12 +114,74 @@ def test_two_requests_at_once_are_told_apart_by_their_headers() -> None:
     assert result_of(V05, _two_at_one_node(keys=(None, None))).outcome is Outcome.PASS
 
 
-def test_two_requests_at_once_that_cannot_be_told_apart_are_unknown() -> None:
-    """A call-back that fits neither of two requests may belong to either."""
-    result = result_of(V05, _two_at_one_node(keys=(None, 40000)))
+def test_a_port_that_no_open_request_names_fails() -> None:
+    """Whichever request it belongs to: none of them came from that port."""
+    (finding,) = result_of(V05, _two_at_one_node(keys=(None, 40000))).findings
+
+    assert "of 2 open requests at node1 10.20.1.1 none names that port" in finding.message
+
+
+def _same_port_at_two_nodes(asked: Address, *, forwarded: str = "") -> TraceBuilder:
+    """Requests of node2's and node3's proxies, both from one port number, and a call-back for that port.
+
+    `forwarded` stands in X-Forwarded-For of both instead of the truth.
+    """
+    builder = TraceBuilder()
+    start = builder.port()
+    open_requests = []
+    for device, node in ((PIXEL, N2), (GALAXY, N3)):
+        builder.next_port(start)
+        _, _, l3 = builder.tunnel(device=device, node=node)
+        builder.next_port(start + 10 * len(builder.wires))
+        l4 = builder.open("dmz", VIP, N1, 443).handshake(make_random(str(node)))
+        target = builder.login()
+        lines = (
+            ("RemotePort", str(l3.client.port).encode()),
+            ("X-Forwarded-For", (forwarded or str(node)).encode()),
+        )
+        open_requests.append((l3, l3.ask(target), l4, l4.ask(target, headers=lines)))
+    builder.call_back(N1, asked, key=open_requests[0][0].client.port, answer=(404, b""))
+    for legs in open_requests:
+        builder.finish(*legs, user="", status=403)
+    return builder
+
+
+def test_a_node_that_is_wrong_for_every_open_request_fails() -> None:
+    """F44 among many: the port names two requests, and neither came through the node that was asked."""
+    (finding,) = result_of(V05, _same_port_at_two_nodes(N1)).findings
+
+    assert "asked node1 10.20.1.1:5263" in finding.message
+    assert "whichever of 2 open requests it belongs to, it is wrong" in finding.message
+
+
+def test_one_port_at_two_nodes_is_told_apart_by_the_list() -> None:
+    """Node and port together name one request."""
+    assert result_of(V05, _same_port_at_two_nodes(N3)).outcome is Outcome.PASS
+
+
+def test_right_for_one_and_wrong_for_another_is_unknown() -> None:
+    """Nobody can say which of the two caused it."""
+    result = result_of(V05, _same_port_at_two_nodes(N2, forwarded=str(N1)))
 
     assert result.outcome is Outcome.UNKNOWN
     assert "several requests" in (result.reason or "")
+
+
+def test_two_requests_of_one_connection_are_right_either_way() -> None:
+    """One device asks twice at once: both name the same node and port."""
+    builder = TraceBuilder()
+    _, _, l3 = builder.tunnel()
+    lines = (("RemotePort", str(l3.client.port).encode()), ("X-Forwarded-For", str(N2).encode()))
+    open_requests = []
+    for name in ("one", "two"):
+        l4 = builder.open("dmz", VIP, N1, 443).handshake(make_random(name))
+        target = builder.login()
+        open_requests.append((l3, l3.ask(target), l4, l4.ask(target, headers=lines)))
+    builder.call_back(N1, N2, key=l3.client.port, answer=(404, b""))
+    for legs in open_requests:
+        builder.finish(*legs, user="", status=403)
+
+    assert result_of(V05, builder).outcome is Outcome.PASS
 
 
 def test_an_unentitled_header_is_left_to_v06() -> None:
