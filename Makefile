@@ -13,7 +13,7 @@ PYTEST_ARGS ?=
 .PHONY: help run test replay check format bench system clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r n t; do printf '%-14s %s\n' "$$n" "$$t"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r n t; do printf '%-14s %s\n' "$$n" "$$t"; done
 
 run: $(STAMP) ## run every scenario, replay every capture, print the results
 	@status=0; \
@@ -40,7 +40,7 @@ format: $(STAMP) ## format the code
 	$(BIN)/ruff check --fix .
 
 bench: $(STAMP) ## measure speed and memory, print the numbers
-	@for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+	@$(BIN)/python benchmarks/main_job.py
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
