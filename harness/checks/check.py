@@ -18,7 +18,7 @@ from harness.verdict.finding import Finding
 from harness.verdict.outcome import Outcome
 from harness.verdict.verdict import CheckResult
 
-SHOWN = 5
+SHOWN = 3
 """Reasons of one check that are told; the rest is counted."""
 
 
@@ -57,12 +57,12 @@ class Check:
 def examine(check: Check, case: Case) -> CheckResult:
     """The outcome of one check; never raises."""
     try:
-        missing = [reason for need in check.needs if (reason := need.missing(case)) is not None]
+        missing = {need: reasons for need in check.needs if (reasons := need.missing(case))}
         judgements = tuple(check.judge(case))
     except Exception as error:  # noqa: BLE001 - a crashed check says nothing, and must not stop the others
         return crashed(check, error)
     findings = [j for j in judgements if isinstance(j, Finding)]
-    reasons = [*missing]
+    reasons: list[str] = []
     for judgement in judgements:
         match judgement:
             case Unjudged(reason=reason, packets=packets):
@@ -82,7 +82,7 @@ def examine(check: Check, case: Case) -> CheckResult:
             outcome=Outcome.FAIL,
             findings=_in_order(findings),
         )
-    return _without_findings(check, reasons)
+    return _without_findings(check, reasons, missing)
 
 
 def unknown(check: Check, reason: str) -> CheckResult:
@@ -103,12 +103,32 @@ def crashed(check: Check, error: Exception) -> CheckResult:
     )
 
 
-def _without_findings(check: Check, reasons: list[str]) -> CheckResult:
-    distinct = tuple(dict.fromkeys(reasons))
-    if not distinct:
+def _without_findings(
+    check: Check, reasons: list[str], missing: dict[Need, tuple[str, ...]]
+) -> CheckResult:
+    """PASS where nothing is in the way; else the few reasons that say most: what is nearest to the promise first."""
+    groups = [("", tuple(dict.fromkeys(reasons)))] if reasons else []
+    groups += [(need.intro, tuple(dict.fromkeys(missing[need]))) for need in reversed(missing)]
+    if not groups:
         return CheckResult(check=check.id, promise=check.promise, outcome=Outcome.PASS)
-    more = f"; and {len(distinct) - SHOWN} more" if len(distinct) > SHOWN else ""
-    return unknown(check, "; ".join(distinct[:SHOWN]) + more)
+    shown = _share(len(group) for _, group in groups)
+    told = [
+        intro + "; ".join(group[:count])
+        for (intro, group), count in zip(groups, shown, strict=True)
+        if count
+    ]
+    more = sum(len(group) for _, group in groups) - sum(shown)
+    return unknown(check, "; ".join(told) + (f"; and {more} more" if more else ""))
+
+
+def _share(sizes: Iterable[int]) -> list[int]:
+    """How many reasons of each group are told: one of each as far as they go, then more of the first."""
+    listed = list(sizes)
+    shown = [int(index < SHOWN) for index in range(len(listed))]
+    for index, size in enumerate(listed):
+        while sum(shown) < SHOWN and shown[index] < size:
+            shown[index] += 1
+    return shown
 
 
 def _in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:

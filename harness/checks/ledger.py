@@ -16,6 +16,8 @@ from harness.trace.trace import Tap, Trace
 SEGMENTS = ("outside", "dmz", "inside")
 """Every recorded run has these taps, and one `NODE.lo` for each node."""
 
+FOREIGN = "another program recorded it, and nothing proves that it saw every packet"
+
 SHOWN = 10
 """Packets named at most in one reason."""
 
@@ -70,9 +72,13 @@ def read_ledger(trace: Trace, *, site: Site | None, note: RunNote | None) -> Led
         problems.append("the run was interrupted: the file says that it is not complete")
     problems += (f"the file is damaged at byte {d.offset}: {d.message}" for d in trace.damage)
     problems += _unread(trace)
-    problems += _missing_taps(trace, site)
-    problems += (problem for tap in trace.taps for problem in _tap_problems(tap))
-    problems += _strays(trace)
+    if _is_foreign(trace, note):
+        problems.append(FOREIGN)
+        problems += (problem for tap in trace.taps for problem in _foreign_problems(tap))
+    else:
+        problems += _missing_taps(trace, site)
+        problems += (problem for tap in trace.taps for problem in _tap_problems(tap))
+        problems += _strays(trace)
     problems += (
         problem for connection in trace.connections for problem in _connection_problems(connection)
     )
@@ -116,6 +122,18 @@ def _missing_taps(trace: Trace, site: Site | None) -> list[str]:
     )
     present = {tap.name for tap in trace.taps}
     return [f"tap {name} is not in the file" for name in wanted if name not in present]
+
+
+def _is_foreign(trace: Trace, note: RunNote | None) -> bool:
+    """Whether nothing in the file is the harness's: no note, no sentinel."""
+    return note is None and not any(tap.started or tap.stopped for tap in trace.taps)
+
+
+def _foreign_problems(tap: Tap) -> list[str]:
+    """What another program's counters admit; that they admit nothing proves nothing."""
+    if not tap.dropped:
+        return []
+    return [f"tap {tap.name}: the recording program dropped {tap.dropped} packets"]
 
 
 def _tap_problems(tap: Tap) -> list[str]:

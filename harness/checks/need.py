@@ -12,8 +12,6 @@ from harness.trace.connection import Connection
 from harness.trace.tls import TlsSession
 
 TLS_1_3 = 0x0304
-SHOWN = 3
-"""Reasons of one need that are told; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,22 +19,10 @@ class Need:
     """One kind of evidence."""
 
     name: str
-    missing: Callable[[Case], str | None]
-    """What is missing, in one sentence; None: nothing."""
-
-
-def _missing_packets(case: Case) -> str | None:
-    return _few(
-        f"the capture is not proven complete: {problem}" for problem in case.ledger.problems
-    )
-
-
-def _few(reasons: Iterable[str]) -> str | None:
-    listed = tuple(reasons)
-    if not listed:
-        return None
-    more = f"; and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
-    return "; ".join(listed[:SHOWN]) + more
+    missing: Callable[[Case], tuple[str, ...]]
+    """What is missing, one sentence each; (): nothing."""
+    intro: str = ""
+    """Stands once before the sentences."""
 
 
 def _is_closed_to_us(tls: TlsSession) -> bool:
@@ -70,8 +56,9 @@ def find_unreadable(connection: Connection, machines: Machines) -> str | None:
     return None
 
 
-def _missing_content(connections: Iterable[Connection], machines: Machines) -> str | None:
-    return _few(reason for c in connections if (reason := find_unreadable(c, machines)) is not None)
+def _missing_content(connections: Iterable[Connection], machines: Machines) -> tuple[str, ...]:
+    found = (find_unreadable(connection, machines) for connection in connections)
+    return tuple(reason for reason in found if reason is not None)
 
 
 def _call_back_legs(case: Case) -> tuple[Connection, ...]:
@@ -79,7 +66,7 @@ def _call_back_legs(case: Case) -> tuple[Connection, ...]:
     return tuple(c for c in case.legs.opened if case.machines.port(c) in ports)
 
 
-def _missing_hellos(case: Case) -> str | None:
+def _missing_hellos(case: Case) -> tuple[str, ...]:
     reasons = []
     for connection in (*case.legs.outer, *case.legs.fronts, *case.legs.proxy, *case.legs.upstream):
         tls = connection.tls
@@ -93,10 +80,14 @@ def _missing_hellos(case: Case) -> str | None:
             reasons.append(
                 f"no ClientHello of {told} was seen ({tell_packets(connection.packets[:1])})"
             )
-    return _few(reasons)
+    return tuple(reasons)
 
 
-COMPLETE = Need(name="a complete capture", missing=_missing_packets)
+COMPLETE = Need(
+    name="a complete capture",
+    missing=lambda case: case.ledger.problems,
+    intro="the capture is not proven complete: ",
+)
 PROXY_CONTENT = Need(
     name="the content of every connection to a proxy port (L1, L2)",
     missing=lambda case: _missing_content((*case.legs.outer, *case.legs.proxy), case.machines),

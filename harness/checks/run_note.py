@@ -32,7 +32,10 @@ def parse_run_note(text: str) -> RunNote:
     Raises:
         ValueError: not JSON, or a key that is missing or of the wrong kind.
     """
-    data = json.loads(text)
+    try:
+        data = json.loads(text)
+    except RecursionError:
+        raise ValueError("brackets in brackets in brackets; expected a JSON object") from None
     if not isinstance(data, dict):
         raise ValueError(f"got {type(data).__name__}; expected a JSON object")
     mode, devices = data.get("mode"), data.get("devices", {})

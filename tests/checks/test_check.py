@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement, Unjudged, crashed, examine, unknown
@@ -14,8 +15,8 @@ from harness.verdict.outcome import Outcome
 from tests.checks.examining import make_case
 from tests.trace_builder import N1, TraceBuilder
 
-MET = Need(name="met", missing=lambda case: None)
-UNMET = Need(name="unmet", missing=lambda case: "the keys are gone")
+MET = Need(name="met", missing=lambda case: ())
+UNMET = Need(name="unmet", missing=lambda case: ("the keys are gone",))
 
 
 def _finding(packet: int = 4) -> Finding:
@@ -77,11 +78,22 @@ def test_findings_come_in_order_and_once() -> None:
     assert result.findings == (_finding(4), _finding(9))
 
 
-def test_reasons_are_counted_beyond_five() -> None:
+def test_reasons_are_counted_beyond_three() -> None:
     """A verdict stays readable."""
     result = examine(_check(*(Unjudged(reason=f"r{n}") for n in range(8))), CASE)
 
-    assert result.reason == "r0; r1; r2; r3; r4; and 3 more"
+    assert result.reason == "r0; r1; r2; and 5 more"
+
+
+def test_every_kind_of_reason_is_told_and_an_introduction_once() -> None:
+    """What is nearest to the promise first, the state of the capture last."""
+    lossy = Need(name="lossy", missing=lambda case: ("a gap", "a cut"), intro="not complete: ")
+    keys = Need(name="keys", missing=lambda case: ("no key", "no key either"))
+    check = replace(_check(Unjudged(reason="two candidates")), needs=(lossy, keys))
+    alone = replace(_check(), needs=(lossy,))
+
+    assert examine(check, CASE).reason == "two candidates; no key; not complete: a gap; and 2 more"
+    assert examine(alone, CASE).reason == "not complete: a gap; a cut"
 
 
 def _crash(case: Case) -> Iterable[Judgement]:
@@ -102,7 +114,7 @@ def test_a_crash_is_unknown_with_its_traceback() -> None:
 def test_a_crash_of_a_need_is_unknown() -> None:
     """Needs are code as well."""
 
-    def fail(case: Case) -> str | None:
+    def fail(case: Case) -> tuple[str, ...]:
         raise KeyError("tap")
 
     assert examine(_check(need=Need(name="n", missing=fail)), CASE).traceback is not None

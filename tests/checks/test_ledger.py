@@ -142,3 +142,19 @@ def test_json_holds_plain_values_only() -> None:
 def test_packets_are_told_in_order_and_not_all(numbers: list[int], expected: str) -> None:
     """At most ten."""
     assert tell_packets(PacketNumber(n) for n in numbers) == expected
+
+
+def test_a_capture_of_others_has_one_reason_for_all_that_it_cannot_prove() -> None:
+    """Their interfaces are not our taps; what their program admits to have lost is told."""
+    trace = replace(
+        _trace(),
+        taps=(
+            Tap(name="eth0", link_type=1, packet_count=9, received=12, dropped=3),
+            Tap(name="eth1", link_type=1, packet_count=9),
+        ),
+    )
+
+    assert read_ledger(trace, site=CLUSTER, note=None).problems == (
+        "another program recorded it, and nothing proves that it saw every packet",
+        "tap eth0: the recording program dropped 3 packets",
+    )

@@ -34,7 +34,7 @@ def _signed_in() -> TraceBuilder:
 
 def _missing(trace: Trace) -> list[Need]:
     case = make_case(trace, CLUSTER)
-    return [need for need in ALL if need.missing(case) is not None]
+    return [need for need in ALL if need.missing(case)]
 
 
 def test_a_whole_trace_lacks_nothing() -> None:
@@ -63,7 +63,7 @@ def test_the_reason_names_connection_and_packet() -> None:
 
     assert PROXY_CONTENT.missing(make_case(trace, CLUSTER)) == (
         "pixel 203.0.113.10:41001 to vip 10.20.0.10:5262 cannot be read "
-        "(no secret for this client random; starts at packet 7)"
+        "(no secret for this client random; starts at packet 7)",
     )
 
 

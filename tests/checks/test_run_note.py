@@ -31,6 +31,7 @@ def test_a_note_is_read() -> None:
     [
         ("{", "Expecting"),
         ("[]", "got list"),
+        ("[" * 100_000, "brackets in brackets"),
         (json.dumps(GOOD | {"mode": 3}), "mode: got 3"),
         (json.dumps(GOOD | {"canary": "yes"}), "canary: got 'yes'"),
         (json.dumps({k: v for k, v in GOOD.items() if k != "complete"}), "complete: got None"),
