@@ -115,7 +115,10 @@ def _read_site(trace: Trace) -> tuple[Site | None, str]:
 
 
 def _parse_expectation(text: str) -> Expectation:
-    data = json.loads(text)
+    try:
+        data = json.loads(text)
+    except RecursionError:
+        raise ValueError("brackets in brackets in brackets; expected a JSON object") from None
     if not isinstance(data, dict):
         raise ValueError(f"got {type(data).__name__}; expected a JSON object")
     return Expectation.from_json(data)

@@ -102,7 +102,7 @@ def test_a_site_from_outside_replaces_the_files_own() -> None:
 
 
 @pytest.mark.parametrize("tag", ["run_1", "expectation_1"])
-@pytest.mark.parametrize("text", ["{", "[]", "3", '{"mode": 1, "verdict": "maybe"}'])
+@pytest.mark.parametrize("text", ["{", "[]", "3", '{"mode": 1, "verdict": "maybe"}', "[" * 50_000])
 def test_other_annotations_that_cannot_be_read_leave_it_unknown(tag: str, text: str) -> None:
     """The ledger says so; nobody raises."""
     changed: dict[str, Any] = {tag: text}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right, insort
-from collections import deque
 from dataclasses import dataclass
 
 from harness.trace.connection import ByteStream, Gap
@@ -78,7 +77,9 @@ class Direction:
         """Time of the latest byte delivered."""
         self._gaps: list[Gap] = []
         self._hash = hashlib.sha256()
-        self._history: deque[Piece] = deque()
+        self._history: list[Piece] = []
+        """Delivered, ascending; those before `_history_begin` are let go."""
+        self._history_begin = 0
         self._history_size = 0
         self._conflicts = 0
 
@@ -182,8 +183,12 @@ class Direction:
         self._hash.update(piece.data)
         self._history.append(piece)
         self._history_size += piece.size
-        while self._history_size > _HISTORY_SIZE and len(self._history) > 1:
-            self._history_size -= self._history.popleft().size
+        while self._history_size > _HISTORY_SIZE and self._history_begin < len(self._history) - 1:
+            self._history_size -= self._history[self._history_begin].size
+            self._history_begin += 1
+        if 2 * self._history_begin > len(self._history):
+            del self._history[: self._history_begin]
+            self._history_begin = 0
         return piece
 
     def skip(self, until: int) -> int:
@@ -203,8 +208,13 @@ class Direction:
         # A keep-alive repeats the last byte, with any content (RFC 1122 section 4.2.3.6).
         if piece.size == 1 and piece.end == self.next:
             return
-        for old in self._history:
-            if old.end > piece.offset and old.offset < piece.end:
+        begin = self._history_begin
+        at = bisect_right(self._history, piece.offset, lo=begin, key=_offset)
+        for index in range(max(at - 1, begin), len(self._history)):
+            old = self._history[index]
+            if old.offset >= piece.end:
+                break
+            if old.end > piece.offset:
                 self._compare(old, piece)
 
     def _compare(self, first: Piece, again: Piece) -> None:

@@ -45,7 +45,7 @@ def find_user(status: int, body: bytes) -> str | None:
         return None
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # brackets in brackets in brackets
         return None
     user = answer.get("user") if isinstance(answer, dict) else None
     return user if isinstance(user, str) else None

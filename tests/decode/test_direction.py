@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 
 import pytest
 from hypothesis import given
@@ -158,3 +159,19 @@ def test_a_guessed_start_moves_back() -> None:
 
     assert take_all(direction) == b"abc"
     assert not direction.build_stream().from_start
+
+
+def test_many_small_repetitions_cost_little() -> None:
+    """A copy is compared with the pieces it covers, not with all that are remembered."""
+    direction = make()
+    for offset in range(20_000):
+        direction.add(piece(offset, b"a", offset + 1))
+        direction.take()
+
+    began = time.process_time()
+    for offset in range(4_000, 8_000):
+        direction.add(piece(offset, b"ab", 30_000))
+
+    assert time.process_time() - began < 2
+    assert direction.malformed[0].packets == (4_002, 30_000)
+    assert direction.next == 20_000

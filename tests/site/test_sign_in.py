@@ -43,6 +43,7 @@ def test_answer_tells_its_user() -> None:
         (200, b"[]"),
         (200, b'{"user": 1}'),
         (200, b"\xff"),
+        (200, b"[" * 60_000),
     ],
 )
 def test_other_answers_sign_in_nobody(status: int, body: bytes) -> None:
