@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
 
 from harness.capture.block import Block, Capture, Damage, Interface, Section
 from harness.capture.option import ByteOrder
@@ -29,75 +28,96 @@ def is_pcap(start: bytes) -> bool:
     return start[:4] in _MAGIC
 
 
-def read_records(source: Source) -> Iterator[Block]:
-    """A section, an interface, and every packet; nothing raises."""
-    header = source.take(24)
-    order, ticks = _MAGIC[header[:4]]
-    if len(header) < 24:
-        yield Damage(offset=0, message=f"the file ends {len(header)} bytes into its header")
-        return
-    snap_length, link_type = struct.unpack_from(order + "II", header, 16)
-    yield Section()
-    # The upper half of the word tells of the frame check sequence; the IP length makes it harmless.
-    yield Interface(
-        index=0,
-        section=0,
-        link_type=link_type & 0xFFFF,
-        snap_length=snap_length,
-        ticks_per_second=ticks,
-    )
-    yield from _Records(source, order, ticks, snap_length).read()
+class RecordReader:
+    """Reads one pcap file: a section, an interface, and every packet; nothing raises."""
 
-
-class _Records:
-    """The records after the file header."""
-
-    def __init__(self, source: Source, order: ByteOrder, ticks: int, snap_length: int) -> None:
-        self._source = source
-        self._head = struct.Struct(order + "IIII")
-        self._order = order
-        self._ticks = ticks
-        self._limit = max(snap_length if snap_length < 1 << 24 else 0, _MAX_PACKET_SIZE)
+    def __init__(self, source: Source) -> None:
+        """Take the file header."""
+        self.source = source
+        self.packet_count = 0
+        """Packets so far: the number of the last one."""
+        self._begun: list[Block] = []
+        """What the file header says, not given yet, last first."""
+        self.interfaces: list[Interface] = []
+        """The only one, once it was given."""
+        header = source.look(24)
+        self.order, self._ticks = _MAGIC[header[:4]]
+        self.head = struct.Struct(self.order + "IIII")
         self._last_s: int | None = None
+        self.limit = _MAX_PACKET_SIZE
+        """Captured bytes of a packet above which a record is not believed."""
+        if len(header) < 24:
+            self._damage = f"the file ends {len(header)} bytes into its header"
+            return
+        self._damage = ""
+        snap_length, link_type = struct.unpack_from(self.order + "II", header, 16)
+        self.limit = max(snap_length if snap_length < 1 << 24 else 0, _MAX_PACKET_SIZE)
+        # The upper half of the word tells of the frame check sequence; the IP length makes it harmless.
+        interface = Interface(
+            index=0,
+            section=0,
+            link_type=link_type & 0xFFFF,
+            snap_length=snap_length,
+            ticks_per_second=self._ticks,
+        )
+        self._begun = [interface, Section()]
 
-    def read(self) -> Iterator[Block]:
-        """Yield packets and damage."""
-        source = self._source
-        number = 0
-        while source.has(1):
-            head = source.look(16)
-            if len(head) < 16:
-                yield Damage(
-                    offset=source.offset,
-                    message=f"the file ends {len(head)} bytes into a record header",
-                )
-                return
-            seconds, fraction, kept, size = self._head.unpack(head)
-            if kept > self._limit:
-                yield self._resume(f"a record of {kept} bytes")
-                continue
-            if not source.has(16 + kept):
-                yield self._resume(f"the file ends inside a record of {kept} bytes")
-                continue
+    def read_one(self) -> Block | None:
+        """The next block; None where there is none. The source has bytes."""
+        source = self.source
+        if self._damage:
+            source.take(24)
+            return Damage(offset=0, message=self._damage)
+        if self._begun:
+            return self._begin()
+        head = source.look(16)
+        if len(head) < 16:
+            offset = source.offset
             source.take(16)
-            number += 1
-            self._last_s = seconds
-            time_ns = seconds * 1_000_000_000 + fraction * (1_000_000_000 // self._ticks)
-            yield Capture(
-                number=number, interface=0, time_ns=time_ns, size=size, data=source.take(kept)
+            return Damage(
+                offset=offset, message=f"the file ends {len(head)} bytes into a record header"
             )
+        seconds, fraction, kept, size = self.head.unpack(head)
+        if kept > self.limit:
+            return self._resume(f"a record of {kept} bytes")
+        if not source.has(16 + kept):
+            return self._resume(f"the file ends inside a record of {kept} bytes")
+        source.take(16)
+        self.packet_count += 1
+        self._last_s = seconds
+        time_ns = seconds * 1_000_000_000 + fraction * (1_000_000_000 // self._ticks)
+        return Capture(
+            number=self.packet_count,
+            interface=0,
+            time_ns=time_ns,
+            size=size,
+            data=source.take(kept),
+        )
+
+    def _begin(self) -> Block:
+        """The section, then the interface: the file header is taken with the latter."""
+        block = self._begun.pop()
+        if isinstance(block, Interface):
+            self.source.take(24)
+            self.interfaces.append(block)
+        return block
+
+    def pass_over(self, count: int, seconds: int) -> None:
+        """Packets were read by somebody else, the last one at this time."""
+        self.packet_count += count
+        self._last_s = seconds
 
     def _resume(self, message: str) -> Damage:
         """Take bytes up to a chain of records of about the same day, or all of them."""
-        source = self._source
+        source = self.source
         offset = source.offset
         if self._last_s is None:
             while source.take(_WINDOW):
                 pass
             return Damage(offset=offset, message=message)
         high = self._last_s >> 16
-        words = [struct.pack(self._order + "H", half & 0xFFFF) for half in (high, high + 1)]
-        lead = b"" if self._order == ">" else b".."
+        words = [struct.pack(self.order + "H", half & 0xFFFF) for half in (high, high + 1)]
+        lead = b"" if self.order == ">" else b".."
         pattern = re.compile(
             b"(?=" + lead + b"(?:" + b"|".join(map(re.escape, words)) + b"))", re.DOTALL
         )
@@ -116,17 +136,17 @@ class _Records:
         assert self._last_s is not None
         begin = skip
         for _ in range(_CHAIN):
-            head = self._source.look(16, skip=skip)
+            head = self.source.look(16, skip=skip)
             if len(head) < 16:
                 return skip > begin and not head
-            seconds, fraction, kept, size = self._head.unpack(head)
+            seconds, fraction, kept, size = self.head.unpack(head)
             believable = (
-                0 < kept <= self._limit
+                0 < kept <= self.limit
                 and kept <= size <= 4 * _MAX_PACKET_SIZE
                 and fraction < self._ticks
                 and abs(seconds - self._last_s) < _DAY_S
             )
-            if not believable or not self._source.has(skip + 16 + kept):
+            if not believable or not self.source.has(skip + 16 + kept):
                 return False
             skip += 16 + kept
         return True

@@ -31,7 +31,7 @@ from harness.capture.option import (
     decode_text,
     find_value,
 )
-from harness.capture.pcap import is_pcap, read_records
+from harness.capture.pcap import RecordReader, is_pcap
 from harness.capture.source import Source
 from harness.net.address import Address
 
@@ -64,89 +64,91 @@ class _Bad(Exception):
 def read_blocks(stream: BinaryIO) -> Iterator[Block]:
     """All blocks of a capture file from the stream's present position on, in file order."""
     source = Source(stream)
-    start = source.look(12)
-    if is_pcap(start):
-        yield from read_records(source)
-    elif start.startswith(_SECTION_TYPE):
-        yield from _Reader(source).read()
-    elif start:
-        yield Damage(
-            offset=0,
-            message="not a capture: expected pcapng, pcap or gzip of them;"
-            f" found {start[:8].hex(' ')}",
-        )
+    reader = open_reader(source)
+    if isinstance(reader, Damage):
+        yield reader
     else:
-        yield Damage(
-            offset=0,
-            message="not a capture: expected pcapng, pcap or gzip of them; the file is empty",
-        )
+        while source.has(1):
+            block = reader.read_one()
+            if block is not None:
+                yield block
     if source.problem is not None:
         yield Damage(offset=source.offset, message=source.problem)
+
+
+def open_reader(source: Source) -> BlockReader | RecordReader | Damage:
+    """The reader for what the file is; it reads one block after the other while the source has bytes."""
+    start = source.look(12)
+    if is_pcap(start):
+        return RecordReader(source)
+    if start.startswith(_SECTION_TYPE):
+        return BlockReader(source)
+    what = f" found {start[:8].hex(' ')}" if start else " the file is empty"
+    return Damage(offset=0, message=f"not a capture: expected pcapng, pcap or gzip of them;{what}")
 
 
 def read_keys(stream: BinaryIO) -> Iterator[Keys]:
     """Only the secrets of a capture file, wherever they stand in it; faster than read_blocks."""
     source = Source(stream)
     if source.look(4) == _SECTION_TYPE:
-        for block in _Reader(source).read(only=KEYS):
+        reader = BlockReader(source)
+        while source.has(1):
+            block = reader.read_one(only=KEYS)
             if isinstance(block, Keys):
                 yield block
 
 
-class _Reader:
+class BlockReader:
     """Reads one pcapng stream; all state of the present section is here."""
 
     def __init__(self, source: Source) -> None:
-        self._source = source
-        self._order: ByteOrder = "<"
+        """Begin at the source's place."""
+        self.source = source
+        self.order: ByteOrder = "<"
+        self.interfaces: list[Interface] = []
+        """Those of this section; a damaged one has the link type -1."""
+        self.packet_count = 0
+        """Packets so far: the number of the last one."""
         self._section = -1
         self._all: list[Interface] = []
-        self._here: list[Interface] = []
-        """The interfaces of this section."""
-        self._number = 0
 
-    def read(self, *, only: int | None = None) -> Iterator[Block]:
-        """Yield every block; or just those of one type, and damage."""
-        source = self._source
-        while source.has(1):
-            raw = self._look()
-            if isinstance(raw, str):
-                yield self._resume(raw)
-                continue
-            offset = source.offset
-            source.skip(len(raw))
-            if raw.startswith(_SECTION_TYPE):
-                self._order = _MAGIC[raw[8:12]]
-            kind = int.from_bytes(raw[:4], "little" if self._order == "<" else "big")
-            if only is not None and kind != only:
-                continue
-            try:
-                block = self._decode(kind, raw[8:-4])
-            except (_Bad, struct.error) as problem:
-                yield Damage(
-                    offset=offset, message=f"block type {kind}: {problem}", resumed=source.offset
-                )
-                continue
-            if block is not None:
-                yield block
+    def read_one(self, *, only: int | None = None) -> Block | None:
+        """The next block; None for a type without meaning here, or for any other than `only`. The source has bytes."""
+        source = self.source
+        raw = self._look()
+        if isinstance(raw, str):
+            return self._resume(raw)
+        offset = source.offset
+        source.skip(len(raw))
+        if raw.startswith(_SECTION_TYPE):
+            self.order = _MAGIC[raw[8:12]]
+        kind = int.from_bytes(raw[:4], "little" if self.order == "<" else "big")
+        if only is not None and kind != only:
+            return None
+        try:
+            return self._decode(kind, raw[8:-4])
+        except (_Bad, struct.error) as problem:
+            return Damage(
+                offset=offset, message=f"block type {kind}: {problem}", resumed=source.offset
+            )
 
     def _look(self) -> bytes | str:
         """The whole next block, or what is wrong with it."""
-        head = self._source.look(8)
+        head = self.source.look(8)
         if not head.startswith(_SECTION_TYPE) and len(head) == 8:
             # The ordinary case, without a second look at each field.
-            size = int.from_bytes(head[4:], "little" if self._order == "<" else "big")
+            size = int.from_bytes(head[4:], "little" if self.order == "<" else "big")
             if 12 <= size <= _MAX_BLOCK_SIZE and size % 4 == 0:
-                raw = self._source.look(size)
+                raw = self.source.look(size)
                 if len(raw) == size and raw[-4:] == head[4:]:
                     return raw
         found = self._block_size(0)
-        return found if isinstance(found, str) else self._source.look(found)
+        return found if isinstance(found, str) else self.source.look(found)
 
     def _block_size(self, skip: int, order: ByteOrder | None = None) -> int | str:
         """Size of the block that begins `skip` bytes ahead, or what is wrong with it."""
-        order = order or self._order
-        head = self._source.look(12, skip=skip)
+        order = order or self.order
+        head = self.source.look(12, skip=skip)
         if len(head) < 12:
             return f"the file ends {len(head)} bytes into a block"
         if head.startswith(_SECTION_TYPE):
@@ -157,19 +159,19 @@ class _Reader:
         size = int(struct.unpack_from(order + "I", head, 4)[0])
         if size < 12 or size % 4 or size > _MAX_BLOCK_SIZE:
             return f"block length {size}"
-        if not self._source.has(skip + size):
+        if not self.source.has(skip + size):
             return f"the file ends inside a block of {size} bytes"
-        trailer = int(struct.unpack(order + "I", self._source.look(4, skip=skip + size - 4))[0])
+        trailer = int(struct.unpack(order + "I", self.source.look(4, skip=skip + size - 4))[0])
         if trailer != size:
             return f"block length {size} at its begin, {trailer} at its end"
         return size
 
     def _resume(self, message: str) -> Damage:
         """Take bytes up to the next chain of blocks, or all of them."""
-        source = self._source
+        source = self.source
         offset = source.offset
         kinds = (INTERFACE, OLD_PACKET, SIMPLE_PACKET, NAMES, STATISTICS, PACKET, KEYS)
-        known = b"|".join(re.escape(struct.pack(self._order + "I", kind)) for kind in kinds)
+        known = b"|".join(re.escape(struct.pack(self.order + "I", kind)) for kind in kinds)
         # The look-ahead keeps a match from hiding one that begins inside it.
         pattern = re.compile(b"(?=" + known + b"|" + re.escape(_SECTION_TYPE) + b")", re.DOTALL)
         source.take(1)
@@ -185,13 +187,13 @@ class _Reader:
 
     def _is_chain(self, skip: int) -> bool:
         """Whether enough blocks follow one another from there."""
-        order = self._order
+        order = self.order
         begin = skip
         for _ in range(_CHAIN):
             size = self._block_size(skip, order)
             if isinstance(size, str):
-                return skip > begin and not self._source.has(skip + 1)
-            head = self._source.look(12, skip=skip)
+                return skip > begin and not self.source.has(skip + 1)
+            head = self.source.look(12, skip=skip)
             if head.startswith(_SECTION_TYPE):
                 order = _MAGIC[head[8:12]]
             skip += size
@@ -207,23 +209,23 @@ class _Reader:
         if kind == SIMPLE_PACKET:
             return self._decode_simple_packet(body)
         if kind == NAMES:
-            return _decode_names(body, self._order)
+            return _decode_names(body, self.order)
         if kind == STATISTICS:
             return self._decode_statistics(body)
         if kind == KEYS:
             return self._decode_keys(body)
         if kind in UNCAPTURED:
-            self._number += 1
-            return Uncaptured(number=self._number, kind=kind)
+            self.packet_count += 1
+            return Uncaptured(number=self.packet_count, kind=kind)
         return None
 
     def _decode_section(self, body: bytes) -> Section:
-        major = struct.unpack_from(self._order + "H", body, 4)[0]
+        major = struct.unpack_from(self.order + "H", body, 4)[0]
         self._section += 1
-        self._here = []
+        self.interfaces = []
         if major != 1:
             raise _Bad(f"version {major} of the format is not known")
-        options = decode_options(body[16:], self._order)
+        options = decode_options(body[16:], self.order)
         return Section(
             comments=decode_comments(options),
             hardware=decode_text(find_value(options, 2) or b""),
@@ -236,10 +238,10 @@ class _Reader:
             # It still takes its number, or the packets of the next one would become its own.
             unusable = Interface(index=len(self._all), section=self._section, link_type=-1)
             self._all.append(unusable)
-            self._here.append(unusable)
+            self.interfaces.append(unusable)
             raise _Bad(f"an interface in {len(body)} bytes")
-        link_type, snap_length = struct.unpack_from(self._order + "HxxI", body)
-        options = decode_options(body[8:], self._order)
+        link_type, snap_length = struct.unpack_from(self.order + "HxxI", body)
+        options = decode_options(body[8:], self.order)
         resolution = find_value(options, 9)
         offset = find_value(options, 14)
         interface = Interface(
@@ -250,21 +252,23 @@ class _Reader:
             name=decode_text(find_value(options, 2) or b""),
             description=decode_text(find_value(options, 3) or b""),
             ticks_per_second=_ticks(resolution[0]) if resolution else 1_000_000,
-            offset_s=struct.unpack(self._order + "q", offset)[0]
+            offset_s=struct.unpack(self.order + "q", offset)[0]
             if offset and len(offset) == 8
             else 0,
             comments=decode_comments(options),
         )
         self._all.append(interface)
-        self._here.append(interface)
+        self.interfaces.append(interface)
         return interface
 
     def _interface(self, index: int) -> Interface:
-        if index >= len(self._here):
-            raise _Bad(f"interface {index} is not described; the section has {len(self._here)}")
-        if self._here[index].link_type < 0:
+        if index >= len(self.interfaces):
+            raise _Bad(
+                f"interface {index} is not described; the section has {len(self.interfaces)}"
+            )
+        if self.interfaces[index].link_type < 0:
             raise _Bad(f"the description of interface {index} is damaged")
-        return self._here[index]
+        return self.interfaces[index]
 
     def _time(self, interface: Interface, high: int, low: int) -> int:
         ticks = (high << 32) | low
@@ -274,32 +278,32 @@ class _Reader:
 
     def _decode_packet(self, kind: int, body: bytes) -> Capture:
         layout = "IIIII" if kind == PACKET else "HxxIIII"
-        index, high, low, kept, size = struct.unpack_from(self._order + layout, body)
+        index, high, low, kept, size = struct.unpack_from(self.order + layout, body)
         interface = self._interface(index)
         if 20 + kept > len(body):
             raise _Bad(f"{kept} captured bytes in a block that has room for {len(body) - 20}")
-        self._number += 1
+        self.packet_count += 1
         end = 20 + kept + (-kept % 4)
         return Capture(
-            number=self._number,
+            number=self.packet_count,
             interface=interface.index,
             time_ns=self._time(interface, high, low),
             size=size,
             data=body[20 : 20 + kept],
-            comments=decode_comments(decode_options(body[end:], self._order))
+            comments=decode_comments(decode_options(body[end:], self.order))
             if len(body) > end
             else (),
         )
 
     def _decode_simple_packet(self, body: bytes) -> Capture:
-        (size,) = struct.unpack_from(self._order + "I", body)
+        (size,) = struct.unpack_from(self.order + "I", body)
         interface = self._interface(0)
         kept = min(size, interface.snap_length or size)
         if 4 + kept > len(body):
             raise _Bad(f"{kept} captured bytes in a block that has room for {len(body) - 4}")
-        self._number += 1
+        self.packet_count += 1
         return Capture(
-            number=self._number,
+            number=self.packet_count,
             interface=interface.index,
             time_ns=0,
             size=size,
@@ -307,19 +311,19 @@ class _Reader:
         )
 
     def _decode_statistics(self, body: bytes) -> Statistics:
-        (index,) = struct.unpack_from(self._order + "I", body)
+        (index,) = struct.unpack_from(self.order + "I", body)
         interface = self._interface(index)
-        options = decode_options(body[12:], self._order)
+        options = decode_options(body[12:], self.order)
 
         def counter(code: int) -> int | None:
             value = find_value(options, code)
-            return struct.unpack(self._order + "Q", value)[0] if value and len(value) == 8 else None
+            return struct.unpack(self.order + "Q", value)[0] if value and len(value) == 8 else None
 
         def moment(code: int) -> int | None:
             value = find_value(options, code)
             if value is None or len(value) != 8:
                 return None
-            return self._time(interface, *struct.unpack(self._order + "II", value))
+            return self._time(interface, *struct.unpack(self.order + "II", value))
 
         return Statistics(
             interface=interface.index,
@@ -332,7 +336,7 @@ class _Reader:
         )
 
     def _decode_keys(self, body: bytes) -> Keys:
-        kind, size = struct.unpack_from(self._order + "II", body)
+        kind, size = struct.unpack_from(self.order + "II", body)
         if 8 + size > len(body):
             raise _Bad(f"{size} bytes of secrets in a block that has room for {len(body) - 8}")
         return Keys(kind=kind, data=body[8 : 8 + size])

@@ -16,6 +16,7 @@ class Source:
 
     __slots__ = (
         "_buffer",
+        "_end",
         "_ended",
         "_packed",
         "_position",
@@ -28,8 +29,9 @@ class Source:
     def __init__(self, stream: BinaryIO) -> None:
         """Begin at the stream's present position."""
         self._stream = stream
-        self._buffer = bytearray()
+        self._buffer = memoryview(bytearray(2 * _CHUNK))
         self._position = 0
+        self._end = 0
         self._ended = False
         self._packed = b""
         self.offset = 0
@@ -39,19 +41,39 @@ class Source:
         first = stream.read(_CHUNK) or b""
         self._unzip = zlib.decompressobj(_GZIP) if first.startswith(GZIP_MAGIC) else None
         if self._unzip is None:
-            self._buffer += first
+            self._append(first)
         else:
             self._packed = first
 
+    def _append(self, data: bytes) -> None:
+        end = self._end + len(data)
+        self._buffer[self._end : end] = data
+        self._end = end
+
+    def _make_room(self, size: int) -> None:
+        """Move what is left to the front, of a larger buffer where that many bytes and a chunk do not fit this one."""
+        rest = self._end - self._position
+        if size + _CHUNK > len(self._buffer):
+            larger = memoryview(bytearray(size + _CHUNK))
+            larger[:rest] = self._buffer[self._position : self._end]
+            self._buffer = larger
+        elif self._position:
+            self._buffer[:rest] = self._buffer[self._position : self._end]
+        self._position, self._end = 0, rest
+
     def _read_more(self) -> None:
+        if self._unzip is None:
+            with self._buffer[self._end :] as room:
+                count = _read_into(self._stream, room)
+            self._end += count
+            self._ended = not count
+            return
         data = self._packed or self._stream.read(_CHUNK) or b""
         self._packed = b""
         if not data:
             self._ended = True
-            if self._unzip is not None and not self._unzip.eof:
+            if not self._unzip.eof:
                 self.problem = "the gzip data is cut"
-        elif self._unzip is None:
-            self._buffer += data
         else:
             self._unpack(data)
 
@@ -62,10 +84,15 @@ class Source:
                 self._ended = True  # Zeros after the last member, as tapes leave them.
                 return
             self._unzip = zlib.decompressobj(_GZIP)
+        before = self._unzip.copy()
+        room = min(_CHUNK, len(self._buffer) - self._end)
+        before = self._unzip.copy()
         try:
             # The limit keeps a small file from becoming a large buffer.
-            self._buffer += self._unzip.decompress(data, _CHUNK)
+            self._append(self._unzip.decompress(data, room))
         except zlib.error as error:
+            self._append(_unpack_until_damage(before, data)[:room])
+            self._append(_salvage(before, data))
             self.problem = f"the gzip data is damaged: {error}"
             self._ended = True
             return
@@ -73,20 +100,24 @@ class Source:
 
     def has(self, size: int) -> bool:
         """Whether at least `size` more bytes can be taken."""
-        if len(self._buffer) - self._position < size and not self._ended:
-            del self._buffer[: self._position]
-            self._position = 0
-            while not self._ended and len(self._buffer) < size:
+        if self._end - self._position < size and not self._ended:
+            self._make_room(size)
+            while not self._ended and self._end < size:
                 self._read_more()
-        return len(self._buffer) - self._position >= size
+        return self._end - self._position >= size
+
+    def window(self, size: int) -> memoryview:
+        """At least the next `size` bytes, fewer at the end of the file; good until the next call of anything here."""
+        self.has(size)
+        return self._buffer[self._position : self._end]
 
     def look(self, size: int, *, skip: int = 0) -> bytes:
         """The next `size` bytes after `skip` bytes, without taking them; fewer at the end of the file."""
         end = self._position + skip + size
-        if end > len(self._buffer):
+        if end > self._end:
             self.has(skip + size)
-            end = self._position + skip + size
-        return bytes(self._buffer[end - size : end])
+            end = min(self._position + skip + size, self._end)
+        return bytes(self._buffer[max(self._position + skip, 0) : end])
 
     def skip(self, size: int) -> None:
         """Take bytes that were looked at."""
@@ -98,3 +129,35 @@ class Source:
         data = self.look(size)
         self.skip(len(data))
         return data
+
+
+def _read_into(stream: BinaryIO, room: memoryview) -> int:
+    """How many bytes were read; 0 at the end."""
+    read_into = getattr(stream, "readinto", None)
+    if read_into is not None:
+        return read_into(room) or 0
+    data = stream.read(len(room)) or b""
+    room[: len(data)] = data
+    return len(data)
+
+
+def _salvage(unzip: zlib._Decompress, data: bytes) -> bytes:
+    """What comes out before the damage: byte by byte, since a failing call gives nothing."""
+    out = bytearray()
+    try:
+        for index in range(len(data)):
+            out += unzip.decompress(data[index : index + 1])
+    except zlib.error:
+        pass
+    return bytes(out)
+
+
+def _unpack_until_damage(unzip: zlib._Decompress, data: bytes) -> bytes:
+    """What was packed before the damage: zlib gives nothing of the call in which it finds it."""
+    parts: list[bytes] = []
+    for index in range(len(data)):
+        try:
+            parts.append(unzip.decompress(data[index : index + 1]))
+        except zlib.error:
+            break
+    return b"".join(parts)

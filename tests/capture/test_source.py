@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import random
+import zlib
 from io import BytesIO
 
 import pytest
@@ -61,3 +64,21 @@ def test_broken_gzip_is_told(stored: bytes, problem: str) -> None:
     assert data[:256] == DATA[:256]
     assert source.problem is not None
     assert source.problem.startswith(problem)
+
+
+def test_all_before_the_damage_is_given() -> None:
+    """A damaged byte takes nothing with it that was packed before it, also not of its own chunk."""
+    packed = bytearray(gzip.compress(random.Random(1).randbytes(100_000), mtime=0))
+    packed[60_000:60_100] = bytes(100)
+    source = Source(BytesIO(bytes(packed)))
+    byte_by_byte = zlib.decompressobj(31)
+
+    data = source.take(100_000)
+
+    known = b""
+    with contextlib.suppress(zlib.error):
+        for byte in bytes(packed):
+            known += byte_by_byte.decompress(bytes((byte,)))
+    assert (source.problem or "").startswith("the gzip data is damaged")
+    assert len(known) > 50_000
+    assert data == known
