@@ -57,7 +57,7 @@ class Check:
 def examine(check: Check, case: Case) -> CheckResult:
     """The outcome of one check; never raises."""
     try:
-        missing = {need: reasons for need in check.needs if (reasons := need.missing(case))}
+        missing = {need: lacks for need in check.needs if (lacks := need.missing(case))}
         judgements = tuple(check.judge(case))
     except Exception as error:  # noqa: BLE001 - a crashed check says nothing, and must not stop the others
         return crashed(check, error)
