@@ -27,13 +27,15 @@ from tlslite.constants import CipherSuite, GroupName, TLSEnum
 from tlslite.errors import TLSIllegalParameterException
 from tlslite.extensions import CustomNameExtension
 from tlslite.handshakehashes import HandshakeHashes
+from tlslite.messages import HelloMessage
 from tlslite.utils import cipherfactory
+from tlslite.utils.codec import Parser
 from tlslite.utils.keyfactory import parsePEMKey
 from tlslite.utils.python_eddsakey import Python_EdDSAKey
 from tlslite.utils.python_rsakey import Python_RSAKey
 from tlslite.x509 import X509
 
-from harness.world.tls import ec_key, key_schedule, lookup
+from harness.world.tls import codec, ec_key, key_schedule, lookup
 from harness.world.tls.key_schedule import Transcript
 from harness.world.tls.self_test import check_paths
 
@@ -271,7 +273,15 @@ _PATCHES: tuple[tuple[Any, str, Any], ...] = (
     ),
     (TLSEnum, "toRepr", classmethod(lookup.find_name)),
     (CipherSuite, "_filterSuites", staticmethod(lookup.filter_suites)),
-    (CustomNameExtension, "__setattr__", lookup.set_field),
+    (Parser, "get", codec.read_number),
+    (Parser, "getFixList", codec.read_numbers),
+    (Parser, "getVarList", codec.read_list),
+    (Parser, "getVarTupleList", codec.read_tuples),
+    (CustomNameExtension, "__init__", codec.start_extension),
+    (CustomNameExtension, "__setattr__", codec.set_field),
+    (HelloMessage, "getExtension", codec.get_extension),
+    (recordlayer.RecordLayer, "_getNonce", codec.make_nonce),
+    (recordlayer.RecordSocket, "recv", codec.receive_record),
 )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from tlslite.extensions import TLSExtension
@@ -188,8 +189,12 @@ def _pad(hello: Any) -> None:
         hello.extensions.append(_make(_PADDING, bytes(max(room, 1))))
 
 
+@cache
 def _make(code: int, data: bytes) -> Any:
-    """Make an extension as tlslite-ng would have read it from the wire, so that its code can ask for the parts."""
+    """Make an extension as tlslite-ng would have read it from the wire, so that its code can ask for the parts.
+
+    There are a dozen; no ClientHello changes one that it has.
+    """
     known = TLSExtension._universalExtensions.get(code)
     if known is None or not data:
         return TLSExtension(extType=code).create(bytearray(data))

@@ -202,7 +202,8 @@ class TlsStream:
             try:
                 result = next(steps)
             except StopIteration:
-                await self._flush()
+                if memory.outgoing or self._flushing.locked():
+                    await self._flush()
                 return result
             except Exception as error:
                 self._is_write_ended = True
@@ -210,7 +211,7 @@ class TlsStream:
                 await self._flush_last_words()
                 raise self._failure from error
             # A reader never waits for a writer: two ends with full windows would wait for each other.
-            if not self._flushing.locked():
+            if memory.outgoing and not self._flushing.locked():
                 await self._flush()
             if not isinstance(result, int):
                 return result

@@ -46,13 +46,6 @@ def filter_suites(suites: list[int], settings: Any, version: Any = None) -> list
     return list(_suites[key])
 
 
-def set_field(extension: Any, name: str, value: Any) -> None:
-    """`CustomNameExtension.__setattr__`, without an exception raised and caught for each field of a new object."""
-    if extension.__dict__.get("_field_name") == name:
-        name = "_internal_value"
-    object.__setattr__(extension, name, value)
-
-
 class CertificateReader:
     """`X509.parseBinary` with a memory, and without python-ecdsa."""
 

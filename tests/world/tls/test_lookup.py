@@ -17,7 +17,6 @@ from tlslite.constants import (
     HashAlgorithm,
     SignatureScheme,
 )
-from tlslite.extensions import SNIExtension, SupportedGroupsExtension
 from tlslite.handshakesettings import HandshakeSettings
 
 from harness.world.tls import lookup
@@ -56,17 +55,6 @@ def test_suites(newest: Any, version: Any, ciphers: list[str]) -> None:
         lookup.filter_suites(suites, settings, version).append(1)
 
         assert lookup.filter_suites(suites, settings, version) == expected
-
-
-def test_fields() -> None:
-    """Fields of extensions are what their names say."""
-    extension = SupportedGroupsExtension().create([23, 24])
-    lookup.set_field(extension, "groups", [29])
-    lookup.set_field(extension, "mark", 7)
-
-    assert (extension.groups, extension._internal_value, extension.mark) == ([29], [29], 7)
-    assert bytes(extension.write()).hex() == "000a00040002001d"
-    assert SNIExtension().create(b"host").hostNames == (b"host",)
 
 
 def reader() -> tuple[lookup.CertificateReader, Counter[str]]:
