@@ -52,6 +52,8 @@ class Check:
     needs: tuple[Need, ...]
     judge: Callable[[Case], Iterable[Judgement]]
     """Says what is wrong or undecidable; never that something is right."""
+    looked_at: Callable[[Case], str] | None = None
+    """How much was judged, such as `3 requests`: told when nothing was wrong and the capture may lack something."""
 
 
 def examine(check: Check, case: Case) -> CheckResult:
@@ -82,7 +84,10 @@ def examine(check: Check, case: Case) -> CheckResult:
             outcome=Outcome.FAIL,
             findings=_in_order(findings),
         )
-    return _without_findings(check, reasons, missing)
+    try:
+        return _without_findings(check, case, reasons, missing)
+    except Exception as error:  # noqa: BLE001 - as above
+        return crashed(check, error)
 
 
 def unknown(check: Check, reason: str) -> CheckResult:
@@ -104,7 +109,7 @@ def crashed(check: Check, error: Exception) -> CheckResult:
 
 
 def _without_findings(
-    check: Check, reasons: list[str], missing: dict[Need, tuple[str, ...]]
+    check: Check, case: Case, reasons: list[str], missing: dict[Need, tuple[str, ...]]
 ) -> CheckResult:
     """PASS where nothing is in the way; else the few reasons that say most: what is nearest to the promise first."""
     groups = [("", tuple(dict.fromkeys(reasons)))] if reasons else []
@@ -118,7 +123,10 @@ def _without_findings(
         if count
     ]
     more = sum(len(group) for _, group in groups) - sum(shown)
-    return unknown(check, "; ".join(told) + (f"; and {more} more" if more else ""))
+    # Only the state of the capture is in the way (it alone has an introduction): what it shows was in order.
+    is_clean = check.looked_at is not None and all(intro for intro, _ in groups)
+    lead = f"nothing wrong in {check.looked_at(case)}, but " if check.looked_at and is_clean else ""
+    return unknown(check, lead + "; ".join(told) + (f"; and {more} more" if more else ""))
 
 
 def _share(sizes: Iterable[int]) -> list[int]:

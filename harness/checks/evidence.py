@@ -41,3 +41,9 @@ def answering(exchange: Exchange) -> tuple[PacketNumber, ...]:
 def seen(*messages: Seen | None) -> tuple[PacketNumber, ...]:
     """The packets of messages, where they were seen."""
     return gather(*(message.packets for message in messages if message is not None))
+
+
+def count(noun: str, things: Iterable[object]) -> str:
+    """`1 request`, `3 requests`."""
+    number = sum(1 for _ in things)
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -10,7 +10,7 @@ from harness.checks.alternatives import settle
 from harness.checks.call_back_form import find_fingerprint
 from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement, Unjudged
-from harness.checks.evidence import answering, asking, gather, opening, seen
+from harness.checks.evidence import answering, asking, count, gather, opening, seen
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, PROXY_CONTENT, SERVICE_CONTENT
 from harness.checks.proof import find_shown
 from harness.net.address import Endpoint
@@ -181,4 +181,7 @@ V01 = Check(
     source="V01; F01 F07 F16 F37 F54",
     needs=(COMPLETE, PROXY_CONTENT, SERVICE_CONTENT, CALL_BACK_CONTENT),
     judge=_judge,
+    looked_at=lambda case: count(
+        "sign-in", (r for r in case.journeys.requests if _user(r.exchange))
+    ),
 )

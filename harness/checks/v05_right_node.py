@@ -8,7 +8,7 @@ from harness.checks.alternatives import settle
 from harness.checks.attribution import names_port
 from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement, Unjudged
-from harness.checks.evidence import asking, gather, opening
+from harness.checks.evidence import asking, count, gather, opening
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, SERVICE_CONTENT
 from harness.checks.v06_header_origin import is_header_used
 from harness.trace.journey import (
@@ -18,6 +18,7 @@ from harness.trace.journey import (
     Front,
     ServiceRequest,
     UnclearCallBack,
+    find_call_backs,
 )
 from harness.verdict.finding import Finding
 
@@ -119,4 +120,5 @@ V05 = Check(
     source="V05; F24 F44",
     needs=(COMPLETE, SERVICE_CONTENT, CALL_BACK_CONTENT),
     judge=_judge,
+    looked_at=lambda case: count("call-back", find_call_backs(case.journeys)),
 )

@@ -7,11 +7,18 @@ from collections.abc import Iterator
 from harness.checks.alternatives import settle
 from harness.checks.case import Case
 from harness.checks.check import Check, Judgement, Unjudged
-from harness.checks.evidence import asking, gather, opening
+from harness.checks.evidence import asking, count, gather, opening
 from harness.checks.headers import find_claimed_ports, port_header, port_values, show
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, SERVICE_CONTENT
 from harness.trace.connection import Connection
-from harness.trace.journey import Ambiguous, CallBack, Front, ServiceRequest, UnclearCallBack
+from harness.trace.journey import (
+    Ambiguous,
+    CallBack,
+    Front,
+    ServiceRequest,
+    UnclearCallBack,
+    find_call_backs,
+)
 from harness.trace.packet import PacketNumber
 from harness.verdict.finding import Finding
 
@@ -128,4 +135,5 @@ V06 = Check(
     source="V06; F15 F17 F18 F28",
     needs=(COMPLETE, SERVICE_CONTENT, CALL_BACK_CONTENT),
     judge=_judge,
+    looked_at=lambda case: count("call-back", find_call_backs(case.journeys)),
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.checks.alternatives import settle
 from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement, Unjudged
-from harness.checks.evidence import asking, gather, opening
+from harness.checks.evidence import asking, count, gather, opening
 from harness.checks.headers import find_listed, find_pick, find_remote_port, port_header, show
 from harness.checks.need import (
     CALL_BACK_CONTENT,
@@ -26,6 +26,11 @@ def is_from_terminating(case: Case, request: ServiceRequest) -> bool:
     """Whether a balancer that ends TLS sent the request, so that it answers for the headers."""
     name = case.machines.balancers.get(case.machines.client(request.connection))
     return name is not None and case.site.balancers[name].service is BalancerMode.TERMINATE
+
+
+def find_balanced(case: Case) -> Iterator[ServiceRequest]:
+    """The requests for whose headers a balancer answers."""
+    return (r for r in case.journeys.requests if is_from_terminating(case, r))
 
 
 def _judge(case: Case) -> Iterator[Judgement]:
@@ -146,4 +151,5 @@ V07 = Check(
     source="V07; F15 F24",
     needs=(COMPLETE, SERVICE_CONTENT, CALL_BACK_CONTENT),
     judge=_judge,
+    looked_at=lambda case: count("balanced request", find_balanced(case)),
 )

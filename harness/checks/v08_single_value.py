@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from harness.checks.case import Case
 from harness.checks.check import Check, Judgement
-from harness.checks.evidence import asking, gather
+from harness.checks.evidence import asking, count, gather
 from harness.checks.headers import port_header, show
 from harness.checks.need import COMPLETE, NODE_SERVICE_CONTENT
-from harness.checks.v07_header_truth import is_from_terminating
+from harness.checks.v07_header_truth import find_balanced, is_from_terminating
 from harness.net.forwarding import (
     ForwardingError,
     is_named_in_connection,
@@ -76,4 +76,5 @@ V08 = Check(
     source="V08; F19 F20 F23",
     needs=(COMPLETE, NODE_SERVICE_CONTENT),
     judge=_judge,
+    looked_at=lambda case: count("balanced request", find_balanced(case)),
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.checks.call_back_form import find_key
 from harness.checks.case import Case
 from harness.checks.check import Check, Judgement
-from harness.checks.evidence import accepting, answering, asking, gather, opening
+from harness.checks.evidence import accepting, answering, asking, count, gather, opening
 from harness.checks.need import COMPLETE, NODE_SERVICE_CONTENT, PROXY_CONTENT
 from harness.trace.connection import Connection
 from harness.verdict.finding import Finding
@@ -61,4 +61,7 @@ V09 = Check(
     source="V09; F45 F47",
     needs=(COMPLETE, PROXY_CONTENT, NODE_SERVICE_CONTENT),
     judge=_judge,
+    looked_at=lambda case: count(
+        "connection", (*case.legs.admin, *case.legs.proxy, *case.legs.service)
+    ),
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.checks.call_back_form import find_key
 from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement, Unjudged
-from harness.checks.evidence import answering, asking, gather, opening, seen
+from harness.checks.evidence import answering, asking, count, gather, opening, seen
 from harness.checks.joining import inner_random, outer_random
 from harness.checks.need import COMPLETE, PROXY_CONTENT
 from harness.checks.policy import TCP
@@ -138,4 +138,5 @@ V11 = Check(
     source="V11; F36 F67 F74",
     needs=(COMPLETE, PROXY_CONTENT),
     judge=_judge,
+    looked_at=lambda case: count("connection", (*case.legs.outer, *case.legs.proxy)),
 )

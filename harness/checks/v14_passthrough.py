@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement, Unjudged
-from harness.checks.evidence import gather, opening, seen
+from harness.checks.evidence import count, gather, opening, seen
 from harness.checks.joining import outer_random
 from harness.checks.need import COMPLETE, HELLOS
 from harness.net.address import Address
@@ -99,4 +99,5 @@ V14 = Check(
     source="V14; F36 F37",
     needs=(COMPLETE, HELLOS),
     judge=_judge,
+    looked_at=lambda case: count("connection", (*case.legs.outer, *case.legs.fronts)),
 )

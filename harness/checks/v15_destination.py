@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from harness.checks.case import Case
 from harness.checks.check import Check, Judgement, Unjudged
+from harness.checks.evidence import count
 from harness.checks.legs import LOOPBACK_SUFFIX
 from harness.checks.need import COMPLETE
 from harness.checks.policy import TCP, UDP
@@ -173,4 +174,7 @@ V15 = Check(
     source="V15; F57 F58 F59 F66",
     needs=(COMPLETE,),
     judge=_judge,
+    looked_at=lambda case: count(
+        "packet", (p for p in case.trace.packets if case.machines.is_sender_node(p))
+    ),
 )

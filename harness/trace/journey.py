@@ -113,3 +113,9 @@ class Journeys:
     """Call-backs outside every request at the caller."""
     proxied: tuple[tuple[Connection, Proxied | Ambiguous | None], ...] = ()
     """Each connection that a node opened toward a service port (L3), and the device's behind it."""
+
+
+def find_call_backs(journeys: Journeys) -> tuple[CallBack, ...]:
+    """All call-backs, whatever is known of their cause."""
+    caused = (caused.call_back for request in journeys.requests for caused in request.call_backs)
+    return (*caused, *journeys.ambiguous, *journeys.uncaused)

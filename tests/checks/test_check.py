@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement, Unjudged, crashed, examine, unknown
-from harness.checks.need import Need
+from harness.checks.need import COMPLETE, Need
 from harness.net.address import Endpoint
 from harness.trace.packet import PacketNumber
 from harness.verdict.finding import Finding
@@ -126,3 +126,17 @@ def test_unknown_and_crashed_name_the_check() -> None:
 
     assert (unknown(check, "no site").check, unknown(check, "no site").reason) == ("V99", "no site")
     assert crashed(check, ValueError("x")).outcome is Outcome.UNKNOWN
+
+
+def test_a_doubtful_capture_does_not_hide_that_what_it_shows_is_right() -> None:
+    """Said only where nothing else is in the way."""
+    check = replace(_check(), needs=(COMPLETE,), looked_at=lambda case: "3 requests")
+    case = replace(CASE, ledger=replace(CASE.ledger, problems=("a gap",)))
+    blind = replace(check, needs=(COMPLETE, UNMET))
+
+    told = "nothing wrong in 3 requests, but the capture is not proven complete: a gap"
+    assert (examine(check, case).outcome, examine(check, case).reason) == (Outcome.UNKNOWN, told)
+    assert examine(blind, case).reason == (
+        "the keys are gone; the capture is not proven complete: a gap"
+    )
+    assert examine(check, CASE).reason is None

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from harness.checks.evidence import LIMIT, accepting, answering, asking, gather, opening, seen
+from harness.checks.evidence import (
+    LIMIT,
+    accepting,
+    answering,
+    asking,
+    count,
+    gather,
+    opening,
+    seen,
+)
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Seen
 from tests.trace_builder import SYN, TraceBuilder
@@ -48,3 +57,12 @@ def test_an_exchange_is_shown_by_its_halves() -> None:
 def test_messages_that_were_not_seen_show_nothing() -> None:
     """None is left out."""
     assert seen(None, Seen(time_ns=1, packets=_numbers(5, 6)), None) == (5, 6)
+
+
+def test_things_are_counted_in_words() -> None:
+    """One, none, several."""
+    assert [count("request", range(n)) for n in (1, 0, 3)] == [
+        "1 request",
+        "0 requests",
+        "3 requests",
+    ]

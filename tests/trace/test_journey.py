@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from harness.trace.journey import CallBack, Proxied
+from harness.trace.journey import CallBack, Proxied, find_call_backs
+from tests.checks.examining import make_case
 from tests.trace_builder import N1, N2, TraceBuilder
 
 
@@ -26,3 +27,13 @@ def test_a_call_back_without_answer_has_no_status() -> None:
     ]
 
     assert [call_back.status for call_back in found] == [None, 404]
+
+
+def test_call_backs_of_every_kind_are_found() -> None:
+    """Caused, ambiguous, without cause."""
+    builder = TraceBuilder()
+    builder.sign_in()
+    builder.call_back(N1, N2, key=40000, answer=(404, b""))
+    journeys = make_case(builder).journeys
+
+    assert [c.key for c in find_call_backs(journeys)] == [builder.wires[2].client.port, 40000]
