@@ -2,12 +2,17 @@
 
     LABEL <client random, 64 hex digits> <secret, hex>
 
-draft-ietf-tls-keylogfile: comment lines begin with `#`; an unknown label is not an error.
+draft-ietf-tls-keylogfile: comment lines begin with `#`; an unknown label is not an error. Older tools write three more
+forms, all for TLS 1.2 and before (Wireshark reads them as well):
+
+    RSA <first 8 bytes of the encrypted pre-master secret> <pre-master secret>
+    RSA Session-ID:<session id> Master-Key:<master secret>
+    PMS_CLIENT_RANDOM <client random> <pre-master secret>
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 LABELS = frozenset(
@@ -25,17 +30,44 @@ LABELS = frozenset(
 RANDOM_SIZE = 32
 """Bytes of ClientHello.random (RFC 8446 section 4.1.2)."""
 
+PRE_MASTER = "PMS_CLIENT_RANDOM"
+"""A pre-master secret by client random; the master secret must be derived from it."""
+MASTER = "CLIENT_RANDOM"
+_PREFIX_SIZE = 8
+_MAX_DERIVED = 1 << 16
+"""Sessions whose derived master secret is kept for their resumption; the oldest go first."""
+
 _NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
 class Secrets:
     """A store of secrets by client random. It only grows, and the first secret of a label stays."""
 
-    __slots__ = ("_by_random",)
+    __slots__ = (
+        "_by_random",
+        "_computed",
+        "_derived",
+        "_masters",
+        "_pre_masters",
+        "needs_key_exchange",
+        "open_pre_master",
+    )
 
     def __init__(self) -> None:
         """Make an empty store."""
         self._by_random: dict[bytes, dict[str, bytes]] = {}
+        self._masters: dict[bytes, bytes] = {}
+        """By session id."""
+        self._pre_masters: dict[bytes, bytes] = {}
+        """By the first bytes of their encrypted form."""
+        self._derived: dict[bytes, bytes] = {}
+        """Master secrets that were computed from others, by session id or ticket."""
+        self._computed: dict[bytes, bytes] = {}
+        """The same by client random; what the key log says goes first."""
+        self.needs_key_exchange = False
+        """A master secret may have to be derived from what the handshake shows."""
+        self.open_pre_master: Callable[[bytes, bytes | None], bytes | None] | None = None
+        """Decrypts a pre-master secret with the private key of a certificate (DER; None: it was not seen)."""
 
     def __len__(self) -> int:
         """How many client randoms have at least one secret."""
@@ -47,6 +79,9 @@ class Secrets:
         for line in data.splitlines():
             fields = line.split()
             # A byte order mark before the first label makes it unknown, as everywhere else.
+            if len(fields) == 3 and fields[0] == b"RSA":
+                added += self._add_rsa(fields[1], fields[2])
+                continue
             if len(fields) != 3 or len(fields[1]) != 2 * RANDOM_SIZE:
                 continue
             try:
@@ -55,17 +90,72 @@ class Secrets:
                 secret = bytes.fromhex(fields[2].decode("ascii"))
             except ValueError:
                 continue
-            if label not in LABELS:
+            if label not in LABELS and label != PRE_MASTER:
                 continue
+            self.needs_key_exchange |= label == PRE_MASTER
             labels = self._by_random.setdefault(client_random, {})
             if label not in labels:
                 labels[label] = secret
                 added += 1
         return added
 
+    def _add_rsa(self, key: bytes, value: bytes) -> int:
+        """A line of RSA key exchange, in one of its two forms."""
+        store = self._pre_masters
+        if key.startswith(b"Session-ID:") and value.startswith(b"Master-Key:"):
+            store = self._masters
+            key, value = key.removeprefix(b"Session-ID:"), value.removeprefix(b"Master-Key:")
+        try:
+            name, secret = bytes.fromhex(key.decode("ascii")), bytes.fromhex(value.decode("ascii"))
+        except ValueError:
+            return 0
+        if not name or (store is self._pre_masters and len(name) != _PREFIX_SIZE):
+            return 0
+        self.needs_key_exchange = True
+        before = len(store)
+        store.setdefault(name, secret)
+        return len(store) - before
+
+    def use_private_keys(self, opener: Callable[[bytes, bytes | None], bytes | None]) -> None:
+        """Take what opens pre-master secrets (see `open_pre_master`)."""
+        self.open_pre_master = opener
+        self.needs_key_exchange = True
+
+    def find_master(self, name: bytes) -> bytes | None:
+        """The master secret of a session by its id or ticket: from the key log, or derived before."""
+        return (self._masters.get(name) or self._derived.get(name)) if name else None
+
+    def find_pre_master(self, encrypted: bytes, certificate: bytes | None) -> bytes | None:
+        """The pre-master secret of an RSA key exchange."""
+        known = self._pre_masters.get(encrypted[:_PREFIX_SIZE])
+        if known is None and self.open_pre_master is not None:
+            known = self.open_pre_master(encrypted, certificate)
+        return known
+
+    def keep_master(self, client_random: bytes, master: bytes) -> None:
+        """Note the derived master secret of a connection."""
+        _put(self._computed, client_random, master)
+
+    def keep_session(self, name: bytes, master: bytes) -> None:
+        """Note under which session id or ticket a master secret may be resumed."""
+        if name:
+            _put(self._derived, name, master)
+
     def find(self, client_random: bytes) -> Mapping[str, bytes]:
         """The secrets of one connection by label; empty when none is known."""
-        return self._by_random.get(client_random, _NOTHING)
+        labels: Mapping[str, bytes] = self._by_random.get(client_random, _NOTHING)
+        computed = self._computed.get(client_random)
+        if computed is None or MASTER in labels:
+            return labels
+        return {**labels, MASTER: computed}
+
+
+def _put(store: dict[bytes, bytes], name: bytes, master: bytes) -> None:
+    """Note the newest, and forget the oldest where there are too many."""
+    store.pop(name, None)
+    store[name] = master
+    if len(store) > _MAX_DERIVED:
+        del store[next(iter(store))]
 
 
 def parse_keylog(data: bytes) -> Secrets:

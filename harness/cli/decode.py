@@ -9,10 +9,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from harness.cli.complaint import Complaint, read_file, unreadable
 from harness.cli.exit_code import ExitCode
+from harness.cli.turn import Turn
+
+if TYPE_CHECKING:
+    from harness.decode.tls_rsa import RsaKeys
 
 STDIN: Final = "-"
 
@@ -31,6 +35,13 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--keylog", metavar="FILE", help="TLS secrets (NSS key log), beside those inside"
     )
     decode.add_argument(
+        "--rsa-key",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="private key of a server (PEM or DER), for RSA key exchange before TLS 1.3; may be repeated",
+    )
+    decode.add_argument(
         "--json", action="store_true", help="print one JSON object a line (docs/decode.md)"
     )
     decode.set_defaults(command=decode_capture)
@@ -38,30 +49,47 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def decode_capture(options: argparse.Namespace) -> ExitCode:
     """Print one capture."""
+    from harness.decode.tls_rsa import KeyFileError, RsaKeys
+
     key_log = read_file(Path(options.keylog)) if options.keylog else b""
-    with _opened(options.capture) as stream:
-        return _print(stream, options, key_log)
+    rsa_keys = None
+    for name in options.rsa_key:
+        try:
+            RsaKeys([read_file(Path(name))])
+        except KeyFileError as error:
+            raise Complaint(f"{name}: {error}") from error
+    if options.rsa_key:
+        rsa_keys = RsaKeys([read_file(Path(name)) for name in options.rsa_key])
+    with _opened(options.capture) as stream, tempfile.TemporaryFile() as spool:
+        return _print(stream, options, key_log, rsa_keys, Turn(spool))
 
 
-def _print(stream: BinaryIO, options: argparse.Namespace, key_log: bytes) -> ExitCode:
-    from harness.decode.decode import decode
+def _print(
+    stream: BinaryIO,
+    options: argparse.Namespace,
+    key_log: bytes,
+    rsa_keys: RsaKeys | None,
+    turn: Turn,
+) -> ExitCode:
+    from harness.decode.connections import decode_connections
     from harness.report import connection_json, connection_text
 
-    trace = decode(stream, key_log=key_log)
-    if not trace.packets and not trace.taps and trace.damage:
-        raise Complaint(f"{options.capture}: {trace.damage[0].message}")
-    for connection in trace.connections:
-        if options.json:
-            print(connection_json.connection_json(connection))
-        else:
-            print(connection_text.tell_connection(connection))
+    tell = connection_json.connection_json if options.json else connection_text.tell_connection
     told = connection_json.summary_json if options.json else connection_text.tell_summary
+    reader = decode_connections(stream, key_log=key_log, rsa_keys=rsa_keys)
+    count = 0
+    for connection in reader:
+        count += 1
+        for text in turn.put(connection.number, tell(connection)):
+            print(text)
+    if not reader.packet_count and reader.damage:
+        raise Complaint(f"{options.capture}: {reader.damage[0].message}")
     print(
         told(
-            packet_count=len(trace.packets),
-            connection_count=len(trace.connections),
-            skipped=trace.skipped,
-            damage=trace.damage,
+            packet_count=reader.packet_count,
+            connection_count=count,
+            skipped=+reader.skipped,
+            damage=tuple(reader.damage),
         )
     )
     return ExitCode.AS_EXPECTED

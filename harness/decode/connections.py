@@ -20,6 +20,7 @@ from harness.decode.decode import build_connection, describe_damage, reason_not_
 from harness.decode.frame import FrameDecoder, Segment
 from harness.decode.layers import LayerStack
 from harness.decode.reassembly import LINGER_NS, Reassembler
+from harness.decode.tls_rsa import RsaKeys
 from harness.net.address import Address
 from harness.trace.connection import Connection
 from harness.trace.trace import Damage
@@ -52,6 +53,7 @@ def decode_connections(
     stream: BinaryIO,
     *,
     key_log: bytes = b"",
+    rsa_keys: RsaKeys | None = None,
     level: Level = "exchanges",
     only: Only | None = None,
 ) -> ConnectionReader:
@@ -60,19 +62,26 @@ def decode_connections(
     Args:
         stream: Read from its present position. One that cannot seek is read once, so keys must precede their packets.
         key_log: Secrets besides those of the file.
+        rsa_keys: Private keys that open RSA key exchanges (TLS 1.2 and before).
         level: How far to follow each connection.
         only: Follow no others; `number` counts the wanted ones.
 
     Bad bytes do not raise; the reader's `damage` and `skipped` are whole when it is exhausted.
     """
-    return ConnectionReader(stream, key_log=key_log, level=level, only=only)
+    return ConnectionReader(stream, key_log=key_log, rsa_keys=rsa_keys, level=level, only=only)
 
 
 class ConnectionReader(Iterator[Connection]):
     """Iterates over connections; its counters grow meanwhile."""
 
     def __init__(
-        self, stream: BinaryIO, *, key_log: bytes, level: Level, only: Only | None
+        self,
+        stream: BinaryIO,
+        *,
+        key_log: bytes,
+        rsa_keys: RsaKeys | None,
+        level: Level,
+        only: Only | None,
     ) -> None:
         """See decode_connections."""
         self.packet_count = 0
@@ -84,6 +93,8 @@ class ConnectionReader(Iterator[Connection]):
         self._only = only
         self._secrets = Secrets()
         self._secrets.add(key_log)
+        if rsa_keys is not None:
+            self._secrets.use_private_keys(rsa_keys.open)
         self._taps: dict[int, tuple[str, int]] = {}
         """Name and link type of each interface."""
         self._found = self._read(stream)

@@ -16,23 +16,27 @@ from harness.capture.ledger import find_freezes, parse_sentinel
 from harness.capture.pcapng import read_blocks, read_keys
 from harness.decode.frame import TCP, FrameDecoder, find_tunnel
 from harness.decode.layers import LayerStack
-from harness.decode.reassembly import Reassembler, TcpConnection
+from harness.decode.reassembly import Reassembler
+from harness.decode.tcp_connection import TcpConnection
+from harness.decode.tls_rsa import RsaKeys
 from harness.net.address import Address
 from harness.trace.connection import Connection
 from harness.trace.packet import Packet, PacketNumber
 from harness.trace.trace import Damage, Tap, Trace
 
 
-def decode(stream: BinaryIO, *, key_log: bytes = b"") -> Trace:
+def decode(stream: BinaryIO, *, key_log: bytes = b"", rsa_keys: RsaKeys | None = None) -> Trace:
     """Everything that a pcapng or pcap file shows, read from the stream's present position.
 
     Bad bytes do not raise: what could not be used is in `damage` and `skipped`. Secrets in the file come first,
-    then those of `key_log`.
+    then those of `key_log`; `rsa_keys` open RSA key exchanges (TLS 1.2 and before).
     """
     if not stream.seekable():
         stream = BytesIO(stream.read())
     start = stream.tell()
     secrets = Secrets()
+    if rsa_keys is not None:
+        secrets.use_private_keys(rsa_keys.open)
     for keys in read_keys(stream):
         if keys.kind == blocks.TLS_KEY_LOG:
             secrets.add(keys.data)

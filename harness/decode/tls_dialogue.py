@@ -14,6 +14,7 @@ from harness.decode.tls_message import (
     parse_encrypted_extensions,
     parse_server_hello,
 )
+from harness.decode.tls_rsa import KeyExchange
 from harness.trace.tls import Seen
 
 _FULL_HANDSHAKE = frozenset({HandshakeType.server_key_exchange, HandshakeType.server_hello_done})
@@ -22,12 +23,14 @@ _FULL_HANDSHAKE = frozenset({HandshakeType.server_key_exchange, HandshakeType.se
 class Dialogue:
     """Follows the handshake of one connection."""
 
-    __slots__ = ("_is_full_handshake", "_state")
+    __slots__ = ("_exchange", "_is_full_handshake", "_state")
 
     def __init__(self, state: Conversation) -> None:
         """Take the connection whose state the messages change."""
         self._state = state
         self._is_full_handshake = False
+        secrets = state.hellos.secrets
+        self._exchange = KeyExchange(secrets) if secrets.needs_key_exchange else None
 
     def handle_fragment(
         self, flow: Flow, content: bytes, spans: tuple[tuple[int, Seen], ...]
@@ -74,6 +77,8 @@ class Dialogue:
             self._state.facts.see_alert(flow.side, content[offset], content[offset + 1], seen)
 
     def _handle_message(self, flow: Flow, message: Message) -> None:
+        if self._exchange is not None and not self._state.hellos.is_tls13:
+            self._follow_exchange(self._exchange, flow, message)
         if message.kind == HandshakeType.finished:
             self._handle_finished(flow, message)
         elif message.kind == HandshakeType.key_update:
@@ -86,6 +91,17 @@ class Dialogue:
             self._handle_client_message(flow, message)
         else:
             self._handle_server_message(flow, message)
+
+    @staticmethod
+    def _follow_exchange(exchange: KeyExchange, flow: Flow, message: Message) -> None:
+        """Derive what the key log does not say (TLS 1.2 and before)."""
+        if message.kind == HandshakeType.client_hello and flow.side == "client":
+            hello, _ = decode_client_hello(message.body)
+            if hello is not None:
+                exchange.see_client_hello(hello)
+        elif message.kind == HandshakeType.server_hello and flow.side == "server":
+            exchange.see_server_hello(parse_server_hello(message.body))
+        exchange.see_message(flow.side, message.kind, message.body)
 
     def _handle_client_message(self, flow: Flow, message: Message) -> None:
         facts, hellos = self._state.facts, self._state.hellos

@@ -52,6 +52,8 @@ class ExtensionType(IntEnum):
     server_name = 0
     application_layer_protocol_negotiation = 16
     encrypt_then_mac = 22
+    extended_master_secret = 23
+    session_ticket = 35
     pre_shared_key = 41
     early_data = 42
     supported_versions = 43
@@ -72,6 +74,8 @@ class ClientHello:
     sni: str | None
     alpn: tuple[str, ...]
     offers_early_data: bool
+    ticket: bytes = b""
+    """RFC 5077: of a session to be resumed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,7 @@ class ServerHello:
     alpn: str | None
     selects_psk: bool
     encrypt_then_mac: bool
+    extended_master_secret: bool = False
 
     @property
     def is_retry(self) -> bool:
@@ -163,6 +168,7 @@ def decode_client_hello(body: bytes) -> tuple[ClientHello | None, str | None]:
         sni=sni,
         alpn=alpn,
         offers_early_data=ExtensionType.early_data in extensions,
+        ticket=extensions.get(ExtensionType.session_ticket, b""),
     )
     return hello, problem
 
@@ -192,6 +198,7 @@ def parse_server_hello(body: bytes) -> ServerHello:
         alpn=alpn[0] if alpn else None,
         selects_psk=ExtensionType.pre_shared_key in extensions,
         encrypt_then_mac=ExtensionType.encrypt_then_mac in extensions,
+        extended_master_secret=ExtensionType.extended_master_secret in extensions,
     )
 
 

@@ -23,11 +23,11 @@ HELLO_LIMIT = 64
 class Negotiation:
     """Pairs the hellos and derives keys from them."""
 
-    __slots__ = ("_secrets", "client_hellos", "early_data_accepted", "server_hellos")
+    __slots__ = ("client_hellos", "early_data_accepted", "secrets", "server_hellos")
 
     def __init__(self, secrets: Secrets) -> None:
         """Start without hellos."""
-        self._secrets = secrets
+        self.secrets = secrets
         self.client_hellos: list[ClientHello] = []
         self.server_hellos: list[ServerHello] = []
         self.early_data_accepted: bool | None = None
@@ -97,7 +97,7 @@ class Negotiation:
         if len(self.client_hellos) < len(self.server_hellos):
             raise MissingKeysError("no ClientHello was seen")
         client = self.client_hellos[len(self.server_hellos) - 1]
-        secrets = self._secrets.find(client.random)
+        secrets = self.secrets.find(client.random)
         if server.is_tls13:
             return build_tls13_epoch(secrets, server, side, stage)
         return build_tls12_epoch(secrets, client, server, side)

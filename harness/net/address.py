@@ -18,6 +18,9 @@ class Endpoint:
     def __str__(self) -> str:
         """`10.0.0.1:443`, `[2001:db8::1]:443`."""
         if isinstance(self.address, IPv6Address):
+            if self.address.ipv4_mapped is not None:
+                # RFC 5952 section 5, the same in every version of Python.
+                return f"[::ffff:{self.address.ipv4_mapped}]:{self.port}"
             return f"[{self.address}]:{self.port}"
         return f"{self.address}:{self.port}"
 

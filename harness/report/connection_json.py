@@ -30,8 +30,8 @@ def connection_json(connection: Connection) -> str:
             "closed_ns": connection.closed_ns,
             "closed": connection.closed,
             "from_start": connection.from_start,
-            "client_bytes": client.size,
-            "server_bytes": server.size,
+            "client_bytes": _seen(client),
+            "server_bytes": _seen(server),
             "client_sha256": client.sha256,
             "server_sha256": server.sha256,
             "gaps": [*_gaps("client", client), *_gaps("server", server)],
@@ -65,6 +65,11 @@ def summary_json(
 
 def _line(value: Mapping[str, object]) -> str:
     return json.dumps(value, separators=(",", ":"))
+
+
+def _seen(stream: ByteStream) -> int:
+    """Stream bytes that are in the capture."""
+    return stream.size - sum(gap.size for gap in stream.gaps)
 
 
 def _gaps(side: str, stream: ByteStream) -> list[dict[str, object]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.capture.keylog import build_keylog_line, parse_keylog
+from harness.capture.keylog import Secrets, build_keylog_line, parse_keylog
 
 ONE, TWO = bytes(32), b"\x01" * 32
 
@@ -77,3 +77,30 @@ def test_a_wrong_line_is_not_built(label: str, client_random: bytes, secret: byt
     """Each part is checked before it gets into a file."""
     with pytest.raises(ValueError, match="got"):
         build_keylog_line(label, client_random, secret)
+
+
+def test_older_forms_of_rsa_key_exchange() -> None:
+    """Session id and master key, encrypted and plain pre-master secret; what is none of them is passed over."""
+    secrets = Secrets()
+    added = secrets.add(
+        b"RSA Session-ID:0102 Master-Key:aabb\n"
+        b"RSA 0102030405060708 " + b"cc" * 48 + b"\r\n"
+        b"RSA 01 ccdd\nRSA zz zz\nRSA Session-ID: Master-Key:aa\n"
+    )
+
+    assert added == 2
+    assert secrets.needs_key_exchange
+    assert secrets.find_master(b"\1\2") == b"\xaa\xbb"
+    assert secrets.find_pre_master(bytes(range(1, 200)), None) == b"\xcc" * 48
+    assert secrets.find_pre_master(bytes(128), None) is None
+
+
+def test_the_key_log_goes_before_what_was_derived() -> None:
+    """A derived secret may come from a ticket that the server refused; a logged one is what was used."""
+    secrets = Secrets()
+    secrets.keep_master(ONE, b"derived")
+    derived = dict(secrets.find(ONE))
+    secrets.add(b"CLIENT_RANDOM " + ONE.hex().encode() + b" aabb\n")
+
+    assert derived == {"CLIENT_RANDOM": b"derived"}
+    assert secrets.find(ONE) == {"CLIENT_RANDOM": b"\xaa\xbb"}

@@ -13,6 +13,7 @@ import pytest
 
 from harness.cli.main import main
 from tests.cli.tiny_capture import tiny_pcap
+from tests.decode.test_tls_rsa import key_pem, peers
 from tests.packet_builder import Talk, build_capture
 from tests.tls_wire import Peers, converse
 
@@ -135,3 +136,22 @@ def test_a_reader_that_goes_away(tmp_path: Path) -> None:
 
     assert first.startswith(b"1  ")
     assert told == b""
+
+
+def test_rsa_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A private key opens RSA key exchange; a file that is none is bad input."""
+    talk = Talk().open()
+    for side, data in converse(peers(), [("client", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")]).chunks:
+        talk.send(side, data, size=1448)
+    file, key = tmp_path / "a.pcapng", tmp_path / "key.pem"
+    file.write_bytes(build_capture(talk.close().frames).getvalue())
+    key.write_bytes(key_pem())
+
+    code = main(["decode", str(file), "--rsa-key", str(key), "--json"])
+    first = json.loads(capsys.readouterr().out.splitlines()[0])
+    refused = main(["decode", str(file), "--rsa-key", str(file)])
+
+    assert code == 0
+    assert [e["request"]["method"] for e in first["exchanges"]] == ["GET"]
+    assert refused == 2
+    assert "expected an RSA private key" in capsys.readouterr().err

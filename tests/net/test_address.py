@@ -58,3 +58,8 @@ def test_endpoints_sort() -> None:
     )
 
     assert sorted((three, one, two)) == [one, two, three]
+
+
+def test_a_mapped_address_is_written_mixed() -> None:
+    """RFC 5952 section 5; what Python writes depends on its version."""
+    assert str(Endpoint(ip_address("::ffff:192.0.2.1"), 80)) == "[::ffff:192.0.2.1]:80"
