@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
+from types import MappingProxyType
 from typing import BinaryIO
 
 from harness.checks.judge import abstain, judge
@@ -13,7 +15,9 @@ from harness.checks.run_note import TAG as RUN_TAG
 from harness.checks.run_note import RunNote, parse_run_note
 from harness.checks.signed_in import find_signed_in
 from harness.decode.decode import decode
+from harness.decode.merge import Merged, Source, has_twins, merge
 from harness.site.site import Site
+from harness.trace.packet import PacketNumber
 from harness.trace.trace import Trace
 from harness.verdict.expectation import Expectation
 from harness.verdict.verdict import CheckResult, Verdict
@@ -45,7 +49,40 @@ def replay(stream: BinaryIO, *, site: Site | None = None, key_log: bytes = b"") 
         site: replaces the site inside the file; needed for captures of others.
         key_log: TLS secrets in NSS key log format, beside those in the file.
     """
-    return judge_trace(decode(stream, key_log=key_log), site=site)
+    if not stream.seekable():
+        stream = BytesIO(stream.read())
+    start = stream.tell()
+    trace = decode(stream, key_log=key_log)
+    if RUN_TAG in trace.annotations or not has_twins(trace):
+        return judge_trace(trace, site=site)
+    # Somebody recorded several interfaces of one machine: what passed through was seen on two.
+    stream.seek(start)
+    merged = merge((Source(name="capture", stream=stream),), key_log=key_log)
+    return replace(judge_trace(merged.trace, site=site), notes=merged.notes)
+
+
+def replay_event(
+    sources: Sequence[Source], *, site: Site | None = None, key_log: bytes = b""
+) -> Verdict:
+    """The verdict on one event that several files show, one per tap.
+
+    Args:
+        sources: the files; times are told by the clock of the first.
+        site: replaces the site inside the files.
+        key_log: TLS secrets in NSS key log format, beside those in the files.
+    """
+    merged = merge(sources, key_log=key_log)
+    verdict = judge_trace(merged.trace, site=site)
+    return replace(verdict, notes=merged.notes, sources=_find_sources(verdict, merged))
+
+
+def _find_sources(
+    verdict: Verdict, merged: Merged
+) -> Mapping[PacketNumber, tuple[str, PacketNumber]]:
+    """Where the packets of all findings came from."""
+    numbers = {n for result in verdict.results for f in result.findings for n in f.packets}
+    origins = {number: merged.origin(number) for number in sorted(numbers)}
+    return MappingProxyType({n: (origin.file, origin.number) for n, origin in origins.items()})
 
 
 def judge_trace(trace: Trace, *, site: Site | None = None) -> Verdict:

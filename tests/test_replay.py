@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.capture.block import Capture
+from harness.capture.pcapng import read_blocks
+from harness.capture.writer import PcapngWriter
 from harness.checks.registry import CHECKS
-from harness.replay import judge_trace, replay
+from harness.decode.decode import decode
+from harness.decode.merge import Source
+from harness.replay import judge_trace, replay, replay_event
 from harness.report.json import verdict_json
 from harness.trace.trace import Trace
 from harness.verdict.outcome import Outcome
 from harness.verdict.verdict import Verdict
 from tests.canary_trace import commit_canary
 from tests.defect_traces import DEFECTIVE
+from tests.split_capture import read_key_log, read_site, split
 from tests.trace_builder import CLUSTER, TraceBuilder, make_site
 
 IDS = [*(check.id for check in CHECKS), "canary"]
@@ -156,3 +163,63 @@ def test_the_same_trace_gives_the_same_bytes(defect: str) -> None:
     texts = {verdict_json(judge_trace(_recorded(DEFECTIVE[defect]()))) for _ in range(2)}
 
     assert len(texts) == 1
+
+
+RUNS = Path(__file__).parents[1] / "captures"
+
+
+def _event(name: str, *, ahead_ns: int = 0) -> Verdict:
+    """A recorded run as several files of others, the dmz's clock wrong."""
+    run = RUNS / f"{name}.pcapng"
+    with run.open("rb") as stream:
+        site = read_site(decode(stream))
+    files = split(run, clocks={"dmz": ahead_ns})
+    names = ("outside", "dmz", "inside", *(f"{node}.lo" for node in site.nodes))
+    sources = [Source(name=f"{n}.pcap", stream=files[n], tap=n) for n in names if n in files]
+    return replay_event(sources, site=site, key_log=read_key_log(run))
+
+
+@pytest.mark.parametrize("ahead_ns", [0, 3_600_000_000_000, -250_000_000])
+def test_several_files_of_one_event_are_judged_together(ahead_ns: int) -> None:
+    """F15 is found across the files whatever their clocks say, and its packets are named by file."""
+    verdict = _event("client-remote-port-F15", ahead_ns=ahead_ns)
+    files = {file for file, _ in verdict.sources.values()}
+
+    assert (verdict.failing, verdict.mode) == (("V06", "V07"), "foreign")
+    assert "dmz.pcap" in files
+    assert any(note.startswith("dmz.pcap: clock moved by") for note in verdict.notes)
+    assert json.loads(verdict_json(verdict))["notes"] == list(verdict.notes)
+
+
+@pytest.mark.parametrize("name", ["terminating-cluster", "passthrough-cluster", "single-node"])
+def test_several_files_of_a_right_event_accuse_nobody(name: str) -> None:
+    """Nothing fails, and nothing passes: others recorded it."""
+    verdict = _event(name, ahead_ns=5_000_000_000)
+
+    assert (verdict.failing, verdict.outcome) == ((), Outcome.UNKNOWN)
+
+
+def test_interfaces_of_one_file_that_saw_the_same_are_one() -> None:
+    """A machine's two interfaces: what passed through it counts once."""
+    run = RUNS / "client-remote-port-F15.pcapng"
+    with run.open("rb") as stream:
+        site = read_site(decode(stream))
+    stream = BytesIO()
+    writer = PcapngWriter(stream)
+    taps = {n: writer.write_interface(n) for n in ("outside", "dmz", "inside", "twin")}
+    files = split(run)
+    frames = [
+        (block.time_ns, tap, block.data)
+        for name in ("outside", "dmz", "inside")
+        for block in read_blocks(files[name])
+        if isinstance(block, Capture)
+        for tap in ((taps[name], taps["twin"]) if name == "dmz" else (taps[name],))
+    ]
+    for time_ns, tap, data in sorted(frames):
+        writer.write_packet(tap, time_ns, data)
+    stream.seek(0)
+    verdict = replay(stream, site=site, key_log=read_key_log(run))
+
+    assert verdict.failing == ("V06", "V07")
+    assert [n for n in verdict.notes if "seen on twin and elsewhere: counted once, on dmz" in n]
+    assert verdict.sources == {}

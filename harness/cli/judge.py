@@ -8,12 +8,13 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from harness.cli.complaint import Complaint, read_file, unreadable
 from harness.cli.exit_code import ExitCode, code_of, worst
-from harness.cli.file_list import CAPTURE_ENDINGS, SCENARIO_ENDINGS, expand, name_apart
+from harness.cli.file_list import CAPTURE_ENDINGS, SCENARIO_ENDINGS, expand, name_apart, stem
 from harness.cli.scenario_file import load_scenario_files, load_site_file
 from harness.report.terminal import Row, build_table, tell, tell_briefly
 
@@ -59,6 +60,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     replay.add_argument(
         "--keylog", metavar="FILE", help="TLS secrets (NSS key log), beside those inside"
+    )
+    replay.add_argument(
+        "--merge", action="store_true", help="the files show one event, each from another place"
     )
     replay.add_argument("--json", action="store_true", help="print one JSON verdict a line")
     replay.set_defaults(command=replay_captures)
@@ -118,6 +122,8 @@ def replay_captures(options: argparse.Namespace) -> ExitCode:
     site = load_site_file(Path(options.site)) if options.site else None
     key_log = read_file(Path(options.keylog)) if options.keylog else b""
     files = expand(options.captures, CAPTURE_ENDINGS)
+    if options.merge:
+        return _replay_event(files, site, key_log, as_json=options.json)
     names = name_apart(files)
     rows: list[Row] = []
     told = _Teller(as_json=options.json, total=len(files))
@@ -194,6 +200,29 @@ def _replay(file: Path, site: Site | None, key_log: bytes) -> Verdict:
             return replay(stream, site=site, key_log=key_log)
     except OSError as error:
         raise unreadable(file, error) from error
+
+
+def _replay_event(
+    files: Sequence[Path], site: Site | None, key_log: bytes, *, as_json: bool
+) -> ExitCode:
+    """One verdict on all files together."""
+    from harness.decode.merge import Source
+    from harness.replay import replay_event
+
+    started_ns = time.monotonic_ns()
+    with ExitStack() as stack:
+        sources = []
+        for file in files:
+            try:
+                stream = stack.enter_context(file.open("rb"))
+            except OSError as error:
+                raise unreadable(file, error) from error
+            sources.append(Source(name=str(file), stream=stream, tap=stem(file)))
+        verdict = replay_event(sources, site=site, key_log=key_log)
+    name = " + ".join(name_apart(files).values())
+    row = Row(name=name, verdict=verdict, duration_ns=time.monotonic_ns() - started_ns)
+    _Teller(as_json=as_json, total=1).tell(row, " ".join(str(file) for file in files))
+    return code_of(verdict)
 
 
 def _parse_numbers(text: str) -> range:

@@ -9,17 +9,21 @@ from harness.verdict.verdict import CheckResult, Verdict
 
 def verdict_json(verdict: Verdict) -> str:
     """One line without its end; keys sorted."""
-    return json.dumps(
-        {
-            "as_expected": verdict.as_expected,
-            "checks": [_result(result) for result in verdict.results],
-            "completeness": dict(verdict.completeness),
-            "mode": verdict.mode,
-            "signed_in": dict(verdict.signed_in),
-            "verdict": verdict.outcome.value,
-        },
-        sort_keys=True,
-    )
+    told: dict[str, object] = {
+        "as_expected": verdict.as_expected,
+        "checks": [_result(result) for result in verdict.results],
+        "completeness": dict(verdict.completeness),
+        "mode": verdict.mode,
+        "signed_in": dict(verdict.signed_in),
+        "verdict": verdict.outcome.value,
+    }
+    if verdict.notes:
+        told["notes"] = list(verdict.notes)
+    if verdict.sources:
+        told["sources"] = {
+            str(number): f"{file}:{there}" for number, (file, there) in verdict.sources.items()
+        }
+    return json.dumps(told, sort_keys=True)
 
 
 def _result(result: CheckResult) -> dict[str, object]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.report.text import align, fold_numbers, printable
+from harness.trace.packet import PacketNumber
 from harness.verdict.expectation import Expectation
 from harness.verdict.finding import Finding
 from harness.verdict.outcome import Outcome
@@ -105,18 +106,34 @@ def _failures(verdict: Verdict, file: str) -> Iterator[str]:
         foreseen = result.check in (verdict.expectation or Expectation()).findings
         yield f"{result.check} broke{' (as expected)' if foreseen else ''}: {result.promise}"
         for finding in result.findings[:FINDINGS_SHOWN]:
-            yield from _finding(finding, file)
+            yield from _finding(verdict, finding, file)
         more = len(result.findings) - FINDINGS_SHOWN
         if more > 0:
             yield f"  and {more} more of {result.check}; --json has them all"
 
 
-def _finding(finding: Finding, file: str) -> Iterator[str]:
-    numbers = fold_numbers(finding.packets)
+def _finding(verdict: Verdict, finding: Finding, file: str) -> Iterator[str]:
     ends = " ".join(dict.fromkeys(str(endpoint) for endpoint in finding.endpoints))
+    places = _places(verdict, finding, file)
     yield f"  {finding.message}"
-    yield f"  packets {numbers}, between {ends}"
-    yield f"  show them: harness show {shlex.quote(file)} {numbers}"
+    several = [f"{fold_numbers(numbers)} of {name}" for name, numbers in places.items()]
+    packets = " and ".join(several) if verdict.sources else fold_numbers(finding.packets)
+    yield f"  packets {packets}, between {ends}"
+    shown = [f"{shlex.quote(name)} {fold_numbers(numbers)}" for name, numbers in places.items()]
+    yield f"  show them: {' && '.join(f'harness show {one}' for one in shown)}"
+
+
+def _places(
+    verdict: Verdict, finding: Finding, file: str
+) -> Mapping[str, tuple[PacketNumber, ...]]:
+    """The packets by file: all of one, or where each of them was before files were merged."""
+    if not verdict.sources:
+        return {file: finding.packets}
+    places: dict[str, tuple[PacketNumber, ...]] = {}
+    for number in finding.packets:
+        name, there = verdict.sources[number]
+        places[name] = (*places.get(name, ()), there)
+    return {name: tuple(sorted(numbers)) for name, numbers in places.items()}
 
 
 def _differences(verdict: Verdict) -> Iterator[str]:
@@ -156,6 +173,7 @@ def _facts(verdict: Verdict, file: str) -> Iterator[str]:
         yield f"held: {' '.join(held)}"
     if verdict.signed_in:
         yield f"signed in: {_people(verdict.signed_in)}"
+    yield from (f"merged: {note}" for note in verdict.notes)
     yield f"recorded in: {verdict.mode}; capture: {file}"
 
 

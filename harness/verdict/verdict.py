@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
+from harness.trace.packet import PacketNumber
 from harness.verdict.expectation import Expectation
 from harness.verdict.finding import Finding
 from harness.verdict.outcome import Outcome, merge
@@ -38,6 +40,12 @@ class Verdict:
     signed_in: Mapping[str, str]
     """Device name to the user that the service said it signed in."""
     expectation: Expectation | None = None
+    notes: tuple[str, ...] = ()
+    """How several views of the event became one: clocks, connections seen twice."""
+    sources: Mapping[PacketNumber, tuple[str, PacketNumber]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """Several files: file and packet there of every packet that a finding names."""
 
     @property
     def outcome(self) -> Outcome:

@@ -63,6 +63,20 @@ def test_replay_with_a_site(dump: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert "no site description" not in json.dumps(verdict)
 
 
+def test_merged_files_get_one_verdict(
+    dump: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line for two files, and what was done to them; without --merge there would be two."""
+    (tmp_path / "other.pcap").write_bytes(tiny_pcap())
+    code = main(["replay", "--merge", "--json", str(dump), str(tmp_path / "other.pcap")])
+    (line,) = capsys.readouterr().out.splitlines()
+    told = json.loads(line)
+
+    assert (code, told["verdict"], told["completeness"]["packets"]) == (3, "unknown", 6)
+    assert told["completeness"]["connections"] == 1
+    assert "by 3 packets that both files hold" in told["notes"][0]
+
+
 @pytest.mark.parametrize("keep", [0, 3, 24, 40, 100])
 def test_replay_of_a_cut_file(dump: Path, keep: int, capsys: pytest.CaptureFixture[str]) -> None:
     """A file cut anywhere, even to nothing, is unknown; never a crash, never a pass."""

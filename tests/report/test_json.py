@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from harness.net.address import Endpoint
 from harness.report.json import verdict_json
@@ -56,3 +57,13 @@ def test_text_of_strangers_stays_on_one_line() -> None:
 
     assert len(text.splitlines()) == 1
     assert json.loads(text)["checks"][0]["findings"][0]["message"] == finding.message
+
+
+def test_what_a_merge_did_is_told_only_where_there_was_one() -> None:
+    """Notes, and file and number of each packet."""
+    plain = Verdict(results=(), mode="foreign", completeness={}, signed_in={})
+    sources = {PacketNumber(12): ("dmz.pcap", PacketNumber(7))}
+    told = json.loads(verdict_json(replace(plain, notes=("a note",), sources=sources)))
+
+    assert not {"notes", "sources"} & set(json.loads(verdict_json(plain)))
+    assert (told["notes"], told["sources"]) == (["a note"], {"12": "dmz.pcap:7"})

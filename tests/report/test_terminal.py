@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -221,3 +222,18 @@ def test_table_counts(count: int, expected: str) -> None:
     rows = [Row(name=str(n), verdict=verdict(HELD), duration_ns=0) for n in range(count)]
 
     assert build_table(rows).splitlines()[-1] == expected
+
+
+def test_packets_of_several_files_are_shown_by_file() -> None:
+    """Numbers and commands are those of the files, and what was done to them is said."""
+    one, two = PacketNumber(12), PacketNumber(14)
+    merged = replace(
+        verdict(BROKEN),
+        notes=("b.pcap: clock moved by +1.000000000 s",),
+        sources={one: ("a.pcap", PacketNumber(7)), two: ("b c.pcap", PacketNumber(3))},
+    )
+    text = tell(merged, name="event", file="a.pcap b c.pcap")
+
+    assert "packets 7 of a.pcap and 3 of b c.pcap, between" in text
+    assert "show them: harness show a.pcap 7 && harness show 'b c.pcap' 3" in text
+    assert "merged: b.pcap: clock moved by +1.000000000 s" in text

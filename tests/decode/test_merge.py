@@ -1,0 +1,161 @@
+"""The merge: a recorded run, split into the files of others, comes together again."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from harness.capture.block import Capture
+from harness.capture.pcapng import read_blocks
+from harness.capture.writer import PcapngWriter
+from harness.decode.decode import decode
+from harness.decode.merge import Merged, Source, has_twins, merge
+from harness.trace.connection import Connection
+from harness.trace.trace import Trace
+from tests.split_capture import build_pcap, read_key_log, split
+
+RUN = Path(__file__).parents[2] / "captures" / "terminating-cluster.pcapng"
+SECOND = 1_000_000_000
+
+
+@pytest.fixture(scope="module")
+def whole() -> Trace:
+    """The run as it was recorded."""
+    return decode(BytesIO(RUN.read_bytes()))
+
+
+def _merge(files: dict[str, BytesIO]) -> Merged:
+    sources = [Source(name=f"{tap}.pcap", stream=s, tap=tap) for tap, s in files.items()]
+    return merge(sources, key_log=read_key_log(RUN))
+
+
+def _facts(connections: tuple[Connection, ...]) -> list[tuple[object, ...]]:
+    """What a connection carried, without the numbers of packets and connections."""
+    return sorted(
+        (
+            c.tap,
+            str(c.client),
+            str(c.server),
+            c.client_stream.sha256,
+            c.server_stream.sha256,
+            len(c.exchanges),
+            c.tunnel is not None,
+        )
+        for c in connections
+    )
+
+
+def test_files_of_one_clock_come_together_again(whole: Trace) -> None:
+    """Every connection on its tap, with its content; every packet with its origin."""
+    merged = _merge(split(RUN))
+
+    assert _facts(merged.trace.connections) == _facts(whole.connections)
+    assert len(merged.origins) == len(merged.trace.packets)
+    assert [str(merged.origin(p.number)) for p in merged.trace.packets[:2]] == [
+        f"{p.tap}.pcap:{n}" for n, p in enumerate(merged.trace.packets[:2], 1)
+    ]
+
+
+def test_clocks_are_set_by_handshakes_that_pass_through() -> None:
+    """No packet is in two files; the balancer's pass-through tells the clocks, to less than its own delay."""
+    files = split(RUN, clocks={"dmz": 90 * SECOND})
+    merged = _merge({tap: files[tap] for tap in ("outside", "dmz")})
+    (moved,) = merged.notes
+
+    assert "dmz.pcap: clock moved by -" in moved
+    assert "handshakes that a machine between the files passed on" in moved
+    assert merged.trace.slack_ns > 0
+    one, other = (
+        next(c for c in merged.trace.connections if c.tap == tap and c.server.port == 5262)
+        for tap in ("outside", "dmz")
+    )
+    assert abs(one.opened_ns - other.opened_ns) < SECOND
+
+
+def test_without_anything_in_common_no_order_is_believed() -> None:
+    """The loopback of a node and the outside share neither packet nor handshake."""
+    files = split(RUN)
+    merged = _merge({tap: files[tap] for tap in ("outside", "inside")})
+
+    assert merged.trace.slack_ns >= 3600 * SECOND
+    assert any("nothing tells its clock" in note for note in merged.notes)
+
+
+def test_two_views_of_one_tap_are_one_and_fill_each_others_gaps(whole: Trace) -> None:
+    """Each file lost other packets, and the second clock is wrong by some hours."""
+    one = split(RUN, keep=lambda tap, number: number % 7 != 3)["dmz"]
+    two = split(RUN, keep=lambda tap, number: number % 7 != 5, clocks={"dmz": -7000 * SECOND})[
+        "dmz"
+    ]
+    merged = _merge({"one": one, "two": two})
+    dmz = [c for c in whole.connections if c.tap == "dmz"]
+
+    assert merged.trace.slack_ns == 0
+    got, wanted = (
+        sorted(fact[1:] for fact in _facts(tuple(connections)))
+        for connections in (merged.trace.connections, dmz)
+    )
+    assert got == wanted
+    assert not any(c.client_stream.gaps or c.server_stream.gaps for c in merged.trace.connections)
+    assert any("seen on" in note and "counted once" in note for note in merged.notes)
+    assert {o.file for o in (merged.origin(n) for n in merged.trace.connections[0].packets)} == {
+        "one.pcap",
+        "two.pcap",
+    }
+
+
+def test_views_on_links_of_other_kinds_are_left_out() -> None:
+    """The same packets without Ethernet headers: one view stays."""
+    files = split(RUN)
+    empty = build_pcap((), link_type=101)
+    ethernet = files["inside"]
+    frames = _read(ethernet)
+    bare = build_pcap(((t, d[14:]) for t, d in frames if d[12:14] == b"\x08\x00"), link_type=101)
+    ethernet.seek(0)
+    merged = _merge({"empty": empty, "inside": ethernet, "raw": bare})
+
+    assert {c.tap for c in merged.trace.connections} == {"inside"}
+    assert any("left out there" in note for note in merged.notes)
+
+
+def _read(stream: BytesIO) -> list[tuple[int, bytes]]:
+    return [(b.time_ns, b.data) for b in read_blocks(stream) if isinstance(b, Capture)]
+
+
+def test_one_file_keeps_its_order_and_numbers(whole: Trace) -> None:
+    """Nothing is moved that was not seen twice."""
+    merged = merge((Source(name="run", stream=BytesIO(RUN.read_bytes())),))
+
+    assert not has_twins(whole)
+    assert [o.number for o in merged.origins] == [p.number for p in whole.packets]
+    assert (merged.notes, merged.trace.slack_ns) == ((), 0)
+    assert _facts(merged.trace.connections) == _facts(whole.connections)
+
+
+def test_twins_are_noticed() -> None:
+    """The same ends at the same time on two interfaces."""
+    files = split(RUN)
+    one, two = _read(files["dmz"]), _read(split(RUN)["dmz"])
+    stream = BytesIO()
+    writer = PcapngWriter(stream)
+    taps = [writer.write_interface(name) for name in ("eth0", "eth1")]
+    for (time_ns, data), (_, copy) in zip(one, two, strict=True):
+        writer.write_packet(taps[0], time_ns, data)
+        writer.write_packet(taps[1], time_ns + 1000, copy)
+    stream.seek(0)
+
+    assert has_twins(decode(stream))
+    stream.seek(0)
+    merged = merge((Source(name="run", stream=stream),), key_log=read_key_log(RUN))
+    assert not has_twins(merged.trace)
+
+
+def test_damage_names_its_file() -> None:
+    """A cut file is used up to the cut."""
+    files = split(RUN)
+    cut = BytesIO(files["dmz"].getvalue()[:-5])
+    merged = _merge({"outside": files["outside"], "dmz": cut})
+
+    assert [d.message for d in merged.trace.damage if d.message.startswith("dmz.pcap: ")]
