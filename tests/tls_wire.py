@@ -218,6 +218,7 @@ def decode(parts: Sequence[Part], secrets: Secrets) -> Decoded:
             plaintexts += decoder.gap(side, part, number, time_ns)
         else:
             plaintexts += decoder.feed(side, part, number, time_ns)
+    plaintexts += decoder.close()
     session, malformed = decoder.finish()
     return Decoded(session=session, malformed=malformed, plaintexts=tuple(plaintexts))
 

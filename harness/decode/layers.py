@@ -200,6 +200,8 @@ class LayerStack:
         session: TlsSession | None = None
         malformed: list[Malformed] = []
         if self._tls is not None:
+            for piece in self._tls.close():
+                self._take_plaintext(piece)
             session, found = self._tls.finish()
             malformed.extend(found)
             notified = {alert.sender for alert in session.alerts if alert.description == 0}

@@ -66,14 +66,18 @@ class TlsDecoder:
         flow.push(Hole(size=size, seen=Seen(time_ns=time_ns, packets=(number,))))
         return self._drain()
 
-    def finish(self) -> tuple[TlsSession, tuple[Malformed, ...]]:
-        """End the connection: what was seen of the session, and the bytes that were wrong."""
+    def close(self) -> tuple[Plaintext, ...]:
+        """Say that no more bytes come, and give what had waited for them; before `finish`."""
         for flow in (self._state.client, self._state.server):
             rest = flow.records.take_rest()
             if rest is not None:
                 flow.push(rest)
             flow.is_patient = False
-        self._drain()
+        return self._drain()
+
+    def finish(self) -> tuple[TlsSession, tuple[Malformed, ...]]:
+        """End the connection: what was seen of the session, and the bytes that were wrong."""
+        self.close()
         return self._state.build()
 
     # Order

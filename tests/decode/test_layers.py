@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from functools import cache
 
 import pytest
@@ -200,3 +201,17 @@ def test_changed_bytes_never_raise(at: int, gone: int, noise: bytes) -> None:
 
     known = {GET.split()[1], CONNECT.split()[1]}
     assert {e.request.target for e in fields["exchanges"] if e.request} <= known
+
+
+def test_what_waited_to_the_end_is_read() -> None:
+    """The client's records never end, so the server's wait for them: at the end they are opened all the same."""
+    peers = Peers(version=ssl.TLSVersion.TLSv1_2)
+    talk = converse(peers, [("client", GET), ("server", OK)])
+    hello = talk.chunks[0][1]
+    endless = ("client", hello[:3] + b"\x40\x00" + hello[5:])
+
+    fields = play([endless, *talk.chunks[1:]], talk.secrets)
+
+    assert fields["tls"] is not None
+    assert fields["tls"].server_plaintext_size == len(OK)
+    assert [e.response.status for e in fields["exchanges"] if e.response] == [200]
