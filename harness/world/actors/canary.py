@@ -90,10 +90,6 @@ class Canary:
     async def _converse(self) -> None:
         service = Endpoint(canary.BALANCER, SERVICE_PORT)
         await self._exchange(self._node, service, self._build_sign_in(_ASTRAY))
-        twice = ((REMOTE_PORT.encode(), str(_KEY).encode()),) * 2
-        headers = ((FORWARDED_FOR.encode(), str(canary.NODE).encode()), *twice)
-        access = Endpoint(canary.NODE, SERVICE_PORT)
-        await self._exchange(self._balancer, access, self._build_sign_in(_TWICE, headers))
         desk = Endpoint(canary.NODE, _ADMIN_PORT)
         await self._exchange(self._device, desk, self._build_callback(self._device, desk, key=None))
         target = str(service).encode()
@@ -128,8 +124,14 @@ class Canary:
                 (REMOTE_PORT.encode(), str(untrue.port).encode()),
             )
             forwarded = Request(method=request.method, target=request.target, headers=headers)
-            answer = await self._exchange(
-                self._balancer, Endpoint(canary.NODE, SERVICE_PORT), forwarded
+            twice = ((REMOTE_PORT.encode(), str(_KEY).encode()),) * 2
+            origin = (FORWARDED_FOR.encode(), str(canary.NODE).encode())
+            # On one connection: a handshake less in every run.
+            answer, _ = await self._exchange(
+                self._balancer,
+                Endpoint(canary.NODE, SERVICE_PORT),
+                forwarded,
+                self._build_sign_in(_TWICE, (origin, *twice)),
             )
             return Response(status=answer.status, body=answer.body)
 
@@ -163,14 +165,17 @@ class Canary:
             stream, self._server, keys=self._setting.keys, timeout_ns=self._setting.timeout_ns
         )
 
-    async def _exchange(self, host: Host, server: Endpoint, request: Request) -> Response:
+    async def _exchange(
+        self, host: Host, server: Endpoint, *requests: Request
+    ) -> tuple[Response, ...]:
         timeout_ns = self._setting.timeout_ns
         stream = await host.connect(server, timeout_ns=timeout_ns)
         tls = await open_client(
             stream, self._client, keys=self._setting.keys, timeout_ns=timeout_ns
         )
         try:
-            return await HttpClient(tls, timeout_ns=timeout_ns).exchange(request)
+            client = HttpClient(tls, timeout_ns=timeout_ns)
+            return tuple([await client.exchange(request) for request in requests])
         finally:
             await tls.close()
 

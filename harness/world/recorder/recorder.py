@@ -129,8 +129,11 @@ class Recorder:
             one.count()
             while (block := one.take_block()) is not None:
                 self._take(tap, block)
-        with ThreadPoolExecutor(max_workers=len(self._rings), thread_name_prefix="ring") as pool:
+        # The senders at the same time: each close waits for all processors once or twice more.
+        threads = 2 * len(self._rings)
+        with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="ring") as pool:
             closing = [pool.submit(one.close) for one in self._rings]
+            closing += [pool.submit(one.close_sender) for one in self._rings]
             frames: list[Frame] = []
             for tap, block in self._blocks:
                 frames.extend(ring.parse_block(block, tap))

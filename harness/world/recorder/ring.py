@@ -122,6 +122,10 @@ class Ring:
         """
         self._sender.sendto(frame, (self.tap.interface, 0))
 
+    def close_sender(self) -> None:
+        """Inject no more; the kernel takes 10 to 30 ms, in which `close` may run in another thread."""
+        self._sender.close()
+
     def close(self) -> None:
         """Stop recording and free the memory. Counters stay as last read. Takes the kernel 10 to 60 ms."""
         self._view.release()

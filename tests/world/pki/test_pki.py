@@ -145,3 +145,27 @@ def _refused(verify: Any, identity: Identity, alert: int) -> None:
     with pytest.raises(VerificationError) as refused:
         verify(der_of(identity))
     assert refused.value.alert == alert
+
+
+def test_verifiers_are_made_once() -> None:
+    """The same question has the same judge; another name or other roots have another one."""
+    pki = site_pki()
+    judge = pki.server_verifier(FQDN, roots="public")
+
+    assert pki.server_verifier(FQDN, roots="public") is judge
+    assert pki.server_verifier(FQDN, roots="both") is not judge
+    assert pki.server_verifier("other.example.com", roots="public") is not judge
+    assert pki.user_verifier() is pki.user_verifier()
+
+
+def test_a_judge_remembers_no_refusal() -> None:
+    """What was refused is refused again, also after something good, and by everybody."""
+    pki = site_pki()
+    good = der_of(pki.device_identity("bob@example.com"))
+    bad = der_of(pki.device_identity("bob@example.com", ca="other"))
+    for _ in range(2):
+        pki.user_verifier()(good)
+        with pytest.raises(VerificationError):
+            pki.user_verifier()(bad)
+    with pytest.raises(VerificationError):
+        pki.user_verifier()((good[0][:-1] + bytes((good[0][-1] ^ 1,)),))

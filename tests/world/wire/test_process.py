@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import time
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -14,7 +16,7 @@ from typing import NoReturn
 import pytest
 
 from harness.world.wire.namespace import Mode
-from harness.world.wire.process import ChildError, run_in_child
+from harness.world.wire.process import ChildError, _imports_of, run_in_child
 from tests.world.private_world import SECOND, Live
 
 
@@ -40,6 +42,10 @@ def _die() -> NoReturn:
 
 def _crash() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _garbage(_mode: Mode) -> tuple[int, int]:
+    return gc.get_freeze_count(), gc.get_threshold()[0]
 
 
 def _hang() -> None:
@@ -150,6 +156,22 @@ def _plain(mode: Mode, word: str) -> tuple[str, str]:
 
 async def _coroutine(mode: Mode, word: str) -> tuple[str, str]:
     return mode, word
+
+
+def test_a_world_seldom_looks_for_garbage(live: Live) -> None:
+    """What the fork server imported is never looked at again."""
+    frozen, threshold = live(_garbage)
+
+    assert frozen > 10_000
+    assert threshold > 10_000
+
+
+def test_what_the_main_module_uses() -> None:
+    """The fork server is told what the child's copy of the main module will import."""
+    main = types.ModuleType("__main__")
+    main.__dict__.update(wait_for=_wait_for, Path=Path, os=os, number=3, text="x")
+
+    assert _imports_of(main) == ("os", "pathlib", "tests.world.wire.test_process")
 
 
 @pytest.mark.parametrize("function", [_plain, _coroutine])
