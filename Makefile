@@ -7,10 +7,11 @@ BIN := $(VENV)/bin
 HARNESS := $(BIN)/harness
 STAMP := $(VENV)/.installed
 OUTPUT ?= runs
+SECONDS ?= 60
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test replay check format bench system clean
+.PHONY: help run test replay check format bench fuzz system clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r n t; do printf '%-14s %s\n' "$$n" "$$t"; done
@@ -32,7 +33,7 @@ test: system $(STAMP) ## set up everything, check the code, run all tests
 check: $(STAMP) ## lint, types, architecture
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict harness
+	$(BIN)/mypy --strict harness fuzz
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_architecture.py
 
 format: $(STAMP) ## format the code
@@ -41,6 +42,13 @@ format: $(STAMP) ## format the code
 
 bench: $(STAMP) ## measure speed and memory, print the numbers
 	@$(BIN)/python benchmarks/main_job.py
+
+fuzz: $(STAMP) ## fuzz every reader and the judge for SECONDS (60) over all cores
+	@$(BIN)/python -c 'import atheris' 2>/dev/null \
+	|| $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+	  -r fuzz/requirements.lock 2>/dev/null \
+	|| echo "atheris has no build for this machine: the targets run blind, without coverage"
+	@$(BIN)/python -m fuzz --seconds $(SECONDS)
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -1,0 +1,44 @@
+"""The registry: every target, in the order of `make fuzz`."""
+
+from __future__ import annotations
+
+from fuzz.target import Target
+from fuzz.targets.certificate import CERTIFICATE
+from fuzz.targets.file import FILE
+from fuzz.targets.frame import FRAME
+from fuzz.targets.growth import GROWTH
+from fuzz.targets.http import HTTP
+from fuzz.targets.replay import REPLAY
+from fuzz.targets.scenario import SCENARIO
+from fuzz.targets.tcp import TCP
+from fuzz.targets.text import ALLOW_LIST, ANNOTATION, HEADER, KEYLOG
+from fuzz.targets.tls import TLS
+
+TARGETS: tuple[Target, ...] = (
+    REPLAY,
+    TLS,
+    HTTP,
+    TCP,
+    FILE,
+    FRAME,
+    SCENARIO,
+    ANNOTATION,
+    HEADER,
+    CERTIFICATE,
+    KEYLOG,
+    ALLOW_LIST,
+    GROWTH,
+)
+
+
+def find_target(name: str) -> Target:
+    """The target of that name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    for target in TARGETS:
+        if target.name == name:
+            return target
+    known = ", ".join(target.name for target in TARGETS)
+    raise ValueError(f"target: got {name!r}; expected one of {known}")
