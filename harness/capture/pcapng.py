@@ -132,6 +132,14 @@ class BlockReader:
                 offset=offset, message=f"block type {kind}: {problem}", resumed=source.offset
             )
 
+    def find_block(self, raw: bytes) -> Block | None:
+        """What a whole block of this section holds; None where that cannot be read, or is nothing."""
+        kind = int.from_bytes(raw[:4], "little" if self.order == "<" else "big")
+        try:
+            return self._decode(kind, raw[8:-4])
+        except (_Bad, struct.error):
+            return None
+
     def _look(self) -> bytes | str:
         """The whole next block, or what is wrong with it."""
         head = self.source.look(8)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from typing import BinaryIO, Literal
 
 from harness.capture import block as blocks
@@ -20,6 +20,7 @@ from harness.decode.decode import build_connection, describe_damage, reason_not_
 from harness.decode.frame import FrameDecoder, Segment
 from harness.decode.layers import LayerStack
 from harness.decode.reassembly import LINGER_NS, Reassembler
+from harness.decode.tcp_connection import TcpConnection
 from harness.decode.tls_rsa import RsaKeys
 from harness.net.address import Address
 from harness.trace.connection import Connection
@@ -32,6 +33,12 @@ _SWEEP = 16384
 """Packets between two looks for connections that have ended."""
 
 __all__ = ["LINGER_NS", "ConnectionReader", "Level", "Only", "decode_connections"]
+
+
+_WINDOW = 16 << 20
+"""Bytes looked at together: enough packets of each connection where a thousand are interleaved."""
+_SMALL = 1 << 18
+"""Bytes of a file that is read packet by packet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +63,7 @@ def decode_connections(
     rsa_keys: RsaKeys | None = None,
     level: Level = "exchanges",
     only: Only | None = None,
+    window: int | None = None,
 ) -> ConnectionReader:
     """Give the connections of a pcapng or pcap file as they end; `number` is their order of first packet.
 
@@ -65,10 +73,14 @@ def decode_connections(
         rsa_keys: Private keys that open RSA key exchanges (TLS 1.2 and before).
         level: How far to follow each connection.
         only: Follow no others; `number` counts the wanted ones.
+        window: Bytes looked at together, which changes the speed and nothing else; 0: each packet by itself;
+            None: what suits the file.
 
     Bad bytes do not raise; the reader's `damage` and `skipped` are whole when it is exhausted.
     """
-    return ConnectionReader(stream, key_log=key_log, rsa_keys=rsa_keys, level=level, only=only)
+    return ConnectionReader(
+        stream, key_log=key_log, rsa_keys=rsa_keys, level=level, only=only, window=window
+    )
 
 
 class ConnectionReader(Iterator[Connection]):
@@ -82,6 +94,7 @@ class ConnectionReader(Iterator[Connection]):
         rsa_keys: RsaKeys | None,
         level: Level,
         only: Only | None,
+        window: int | None,
     ) -> None:
         """See decode_connections."""
         self.packet_count = 0
@@ -91,6 +104,7 @@ class ConnectionReader(Iterator[Connection]):
         self.damage: list[Damage] = []
         self._level = level
         self._only = only
+        self._window = window
         self._secrets = Secrets()
         self._secrets.add(key_log)
         if rsa_keys is not None:
@@ -105,8 +119,25 @@ class ConnectionReader(Iterator[Connection]):
 
     def _read(self, stream: BinaryIO) -> Iterator[Connection]:
         stream = self._read_ahead(stream)
-        secrets = self._secrets
-        reassembler = Reassembler(lambda: LayerStack(secrets))
+        reassembler = Reassembler(self._make_receiver, linger_ns=LINGER_NS)
+        window = self._window
+        if window is None:
+            window = _WINDOW if _is_large(stream) else 0
+        ended = self._read_tables(stream, reassembler, window)
+        if not window:
+            ended = self._read_singly(stream, reassembler)
+        for tcp in ended:
+            yield build_connection(tcp)
+        if reassembler.late_count:
+            self.skipped["TCP after the end of its connection"] += reassembler.late_count
+
+    def _make_receiver(self) -> LayerStack:
+        return LayerStack(self._secrets)
+
+    def _read_singly(
+        self, stream: BinaryIO, reassembler: Reassembler[LayerStack]
+    ) -> Iterator[TcpConnection[LayerStack]]:
+        """Packet by packet."""
         frames = FrameDecoder()
         for block in read_blocks(stream):
             if not isinstance(block, blocks.Capture):
@@ -126,15 +157,42 @@ class ConnectionReader(Iterator[Connection]):
                 self.skipped["fragment"] -= len(segment.earlier)
             if segment is None:
                 self.skipped[reason_not_followed(packet)] += 1
-            elif self._only is None or self._only.accepts(segment):
+            elif self._accepts(segment):
                 reassembler.feed(tap, segment)
             if self.packet_count % _SWEEP == 0:
-                for tcp in reassembler.take_ended(block.time_ns):
-                    yield build_connection(tcp)
-        for tcp in reassembler.finish():
-            yield build_connection(tcp)
-        if reassembler.late_count:
-            self.skipped["TCP after the end of its connection"] += reassembler.late_count
+                yield from reassembler.take_ended(block.time_ns)
+        yield from reassembler.finish()
+
+    def _read_tables(
+        self, stream: BinaryIO, reassembler: Reassembler[LayerStack], window: int
+    ) -> Iterator[TcpConnection[LayerStack]]:
+        """Many packets at once."""
+        # Not above: loading numpy takes longer than decoding a small file.
+        from harness.decode.intake import Intake
+        from harness.decode.packet_table import PacketTable, read_tables
+
+        intake = Intake(
+            reassembler,
+            ports=self._only.ports if self._only is not None else frozenset(),
+            accepts=self._accepts,
+            reason=reason_not_followed,
+            taps=self._taps,
+            skipped=self.skipped,
+        )
+        for item in read_tables(stream, window=window):
+            if isinstance(item, PacketTable):
+                self.packet_count += len(item)
+                intake.feed(item)
+                yield from reassembler.take_ended(int(item.time_ns.max()))
+            elif isinstance(item, blocks.Capture):
+                self.packet_count += 1
+                intake.feed_single(item)
+            else:
+                self._note(item)
+        yield from reassembler.finish()
+
+    def _accepts(self, segment: Segment) -> bool:
+        return self._only is None or self._only.accepts(segment)
 
     def _read_ahead(self, stream: BinaryIO) -> BinaryIO:
         """Take the secrets, wherever they stand; gives the stream at its start again."""
@@ -164,3 +222,12 @@ class ConnectionReader(Iterator[Connection]):
                 self.damage.append(describe_damage(block))
             case _:
                 pass
+
+
+def _is_large(stream: BinaryIO) -> bool:
+    if not stream.seekable():
+        return True
+    start = stream.tell()
+    size = stream.seek(0, SEEK_END) - start
+    stream.seek(start)
+    return size > _SMALL

@@ -10,6 +10,7 @@ import hashlib
 from bisect import bisect_right, insort
 from dataclasses import dataclass
 
+from harness.decode.run import Run
 from harness.trace.connection import ByteStream, Gap
 from harness.trace.http import Malformed
 from harness.trace.packet import PacketNumber
@@ -181,6 +182,11 @@ class Direction:
             self._note_gap(piece.offset, piece.size)
             return piece
         self._hash.update(piece.data)
+        self._remember(piece)
+        return piece
+
+    def _remember(self, piece: Piece) -> None:
+        """Keep delivered bytes for a while, to compare later copies with them."""
         self._history.append(piece)
         self._history_size += piece.size
         while self._history_size > _HISTORY_SIZE and self._history_begin < len(self._history) - 1:
@@ -189,7 +195,24 @@ class Direction:
         if 2 * self._history_begin > len(self._history):
             del self._history[: self._history_begin]
             self._history_begin = 0
-        return piece
+
+    def is_calm(self) -> bool:
+        """Whether the next byte is known, nothing waits or is missing, and the end was not seen."""
+        return (
+            self.base is not None
+            and (self.from_start or self.next > 0)
+            and not self.pieces
+            and self.fin is None
+            and self.acked <= self.next
+        )
+
+    def add_run(self, run: Run) -> None:
+        """Bytes that come next; they are delivered at once."""
+        self._hash.update(run.data)
+        self.time_ns = max(self.time_ns, run.times[-1])
+        for data, number, time_ns in run.pieces():
+            self._remember(Piece(self.next, len(data), data, 0, number, time_ns))
+            self.next += len(data)
 
     def skip(self, until: int) -> int:
         """Give up the bytes before `until` and say how many they are."""

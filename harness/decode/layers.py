@@ -12,7 +12,9 @@ from typing import TypedDict
 from harness.capture.keylog import Secrets
 from harness.decode.http1 import HttpDecoder, TunnelBytes
 from harness.decode.plaintext import Plaintext
+from harness.decode.run import Run
 from harness.decode.sniff import Protocol, find_proxy_header, sniff_client, sniff_server
+from harness.decode.ssl2 import OldHello, find_hello
 from harness.decode.tls_session import TlsDecoder
 from harness.trace.connection import Tunnel
 from harness.trace.http import Exchange, Malformed
@@ -59,13 +61,17 @@ class _Undecided:
         self._items.append(item)
         self._size += len(item.data)
         if item.data:
-            # After a gap each run of bytes is tried for itself.
-            before = b"" if item.side in self._cut else self._first[item.side]
-            self._first[item.side] = before + item.data
+            run = self._first[item.side] + item.data
+            sniff = sniff_client if item.side == "client" else sniff_server
+            if item.side in self._cut and sniff(run) == "other":
+                # After a gap each segment may be the first that begins with something known.
+                run = item.data
+            self._first[item.side] = run
         else:
             self._cut.add(item.side)
+            self._first[item.side] = b""
         found = self._decide()
-        if found == "tls" and not self._may_be_tls:
+        if found in ("tls", "ssl2") and not self._may_be_tls:
             found = "other"
         return found or ("other" if self._size > _MAX_UNDECIDED else None)
 
@@ -75,7 +81,7 @@ class _Undecided:
         if client and (skip is None or skip >= len(client)):
             return None
         found = sniff_client(client[skip:])
-        if found in ("tls", "http") or (found is None and client):
+        if found in ("tls", "ssl2", "http") or (found is None and client):
             return found
         # What the client says is unknown, or was not seen: an answer tells what the server took it for.
         answer = sniff_server(server)
@@ -84,13 +90,20 @@ class _Undecided:
         return "other" if client and not self._cut else None
 
     def take(self) -> Iterable[_Item]:
-        """All items, without the PROXY header; they are gone then."""
+        """All items, without the PROXY header and with an old ClientHello in its new form; they are gone then."""
         items, self._items = self._items, []
         if items[0].side == "server" and items[0].data and not items[0].data.startswith(b"HTTP/"):
             # It speaks first, so this is the middle of an answer.
             yield _Item("server", b"", items[0].seen, None)
-        skip = 0 if "client" in self._cut else find_proxy_header(self._first["client"]) or 0
+        client = self._first["client"]
+        skip = 0 if "client" in self._cut else find_proxy_header(client) or 0
+        hello = find_hello(client[skip:]) if "client" not in self._cut else None
+        if isinstance(hello, OldHello):
+            skip += hello.size
         for item in items:
+            if isinstance(hello, OldHello) and item.side == "client" and item.data:
+                yield _Item("client", hello.build_record(), item.seen)
+                hello = None
             if item.side == "client" and skip and item.data:
                 rest = item.data[skip:]
                 skip -= len(item.data) - len(rest)
@@ -105,12 +118,16 @@ class LayerStack:
 
     def __init__(self, secrets: Secrets, *, depth: int = 0) -> None:
         """Begin before the first byte, `depth` tunnels deep."""
+        self.wants = True
+        """See Receiver."""
         self._secrets = secrets
         self._depth = depth
         self._undecided: _Undecided | None = _Undecided(may_be_tls=True)
         self._inside: _Undecided | None = _Undecided(may_be_tls=False)
         """The same for what TLS carries."""
         self._tls: TlsDecoder | None = None
+        self._ssl2: Seen | None = None
+        """Where the ClientHello of SSL 2.0 was seen."""
         self._http: HttpDecoder | None = None
         self._tunnel: LayerStack | None = None
         self._begun: set[Side] = set()
@@ -120,6 +137,11 @@ class LayerStack:
         """Take in the next bytes of one side."""
         if data:
             self._take_in(_Item(side, data, Seen(time_ns=time_ns, packets=(number,))))
+
+    def feed_run(self, side: Side, run: Run) -> None:
+        """The same for the bytes of several packets."""
+        for data, number, time_ns in run.pieces():
+            self.feed(side, data, number, time_ns)
 
     def gap(self, side: Side, size: int | None, number: PacketNumber, time_ns: int) -> None:
         """Bytes of one side are missing; None: it is not known how many."""
@@ -135,6 +157,8 @@ class LayerStack:
         waiting, self._undecided = self._undecided.take(), None
         if protocol == "tls":
             self._tls = TlsDecoder(self._secrets)
+        elif protocol == "ssl2":
+            self._ssl2 = item.seen
         elif protocol == "http":
             self._http = HttpDecoder()
         for early in waiting:
@@ -198,6 +222,9 @@ class LayerStack:
     def finish(self, *, client_closed: bool, server_closed: bool) -> LayerFields:
         """No more bytes; say which side ended its stream with FIN."""
         session: TlsSession | None = None
+        if self._ssl2 is not None:
+            reason = "SSL 2.0 is not supported"
+            session = TlsSession(client_hello=self._ssl2, version=0x0200, undecrypted=reason)
         malformed: list[Malformed] = []
         if self._tls is not None:
             for piece in self._tls.close():

@@ -18,7 +18,9 @@ from harness.capture.block import Capture, Interface
 from harness.capture.pcapng import read_blocks
 from harness.capture.writer import PcapngWriter
 from harness.decode.frame import FrameDecoder
-from harness.decode.reassembly import Reassembler, TcpConnection
+from harness.decode.reassembly import Reassembler
+from harness.decode.run import Run
+from harness.decode.tcp_connection import TcpConnection
 from harness.net.address import Endpoint
 from harness.trace.connection import Gap
 from harness.trace.packet import PacketNumber
@@ -33,11 +35,16 @@ class Listener:
     heard: list[tuple[Side, bytes | int | None]] = field(default_factory=list)
     numbers: list[PacketNumber] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
+    wants = True
 
     def feed(self, side: Side, data: bytes, number: PacketNumber, time_ns: int) -> None:
         self.heard.append((side, data))
         self.numbers.append(number)
         self.times.append(time_ns)
+
+    def feed_run(self, side: Side, run: Run) -> None:
+        for data, number, time_ns in run.pieces():
+            self.feed(side, data, number, time_ns)
 
     def gap(self, side: Side, size: int | None, number: PacketNumber, time_ns: int) -> None:
         self.heard.append((side, size))

@@ -1,0 +1,236 @@
+"""PacketTable: the packets of a window of the file as columns, found without looking at each one in Python.
+
+Only ordinary packets are in a table: enhanced packet blocks (pcapng) and records (pcap) that are whole and whose
+interface is described. Every other block comes from the careful reader of the capture package, in file order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.capture import block as blocks
+from harness.capture.block import Block, Interface
+from harness.capture.pcap import RecordReader
+from harness.capture.pcapng import KEYS, NAMES, PACKET, STATISTICS, BlockReader, open_reader
+from harness.capture.source import Source
+
+MAX_PACKETS = 1 << 17
+"""Packets of one table: their index takes 17 bits of a sort key."""
+_HARMLESS = frozenset({KEYS, NAMES, STATISTICS})
+"""Blocks that change nothing for the packets around them."""
+_WORTHWHILE = 1000
+"""Packets of a table that pay for the search."""
+_MAX_SMALL = 16
+"""Small tables in a row."""
+_PACKET_HEAD = 28
+"""Bytes of an enhanced packet block before the frame."""
+_MAX_TICKS = 1 << 62
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class PacketTable:
+    """Packets in file order. All columns have the same length."""
+
+    data: memoryview
+    """The window; good until the next table is asked for."""
+    first_number: int
+    """Of the first packet; the others follow."""
+    offset: Ints
+    """Where each frame begins in `data`."""
+    kept: Ints
+    """Captured bytes."""
+    size: Ints
+    """Bytes on the wire."""
+    time_ns: Ints
+    interface: Ints
+    """Index over the whole file."""
+
+    def __len__(self) -> int:
+        """Packets."""
+        return len(self.offset)
+
+
+def read_tables(stream: BinaryIO, *, window: int) -> Iterator[PacketTable | Block]:
+    """The blocks of a capture file, with tables in the place of ordinary packets.
+
+    Blocks that do not change the meaning of packets (secrets, names, statistics) may come before packets that they
+    follow in the file.
+    """
+    source = Source(stream)
+    reader = open_reader(source)
+    if isinstance(reader, blocks.Damage):
+        yield reader
+    else:
+        small = 0
+        while source.has(1):
+            table: PacketTable | None = None
+            if isinstance(reader, RecordReader):
+                table = _find_records(reader, window)
+            else:
+                table, passed = _find_packets(reader, window)
+                yield from passed
+            if table is not None:
+                yield table
+            # Where tables stay small, looking for them costs more than they save.
+            small = 0 if table is not None and len(table) >= _WORTHWHILE else small + 1
+            for _ in range(1 << min(max(small - _MAX_SMALL, 0), 16)):
+                if not source.has(1):
+                    break
+                block = reader.read_one()
+                if block is not None:
+                    yield block
+    if source.problem is not None:
+        yield blocks.Damage(offset=source.offset, message=source.problem)
+
+
+def _find_packets(reader: BlockReader, window: int) -> tuple[PacketTable | None, list[Block]]:
+    """The run of packet blocks at the reader's place, and the harmless blocks within it; the reader is behind them."""
+    data = reader.source.window(window)
+    words = np.frombuffer(data, reader.order + "u4", len(data) >> 2)
+    if len(words) < 8 or not reader.interfaces:
+        return None, []
+    usable = np.array([interface.link_type >= 0 for interface in reader.interfaces])
+    begin, end = _find_candidates(words, usable)
+    passed: list[Block] = []
+    runs: list[tuple[int, int]] = []
+    place = count = 0
+    breaks = np.flatnonzero(begin[1:] != end[:-1])
+    while count < MAX_PACKETS:
+        at = int(np.searchsorted(begin, place))
+        if at < len(begin) and begin[at] == place:
+            to = int(np.searchsorted(breaks, at))
+            last = int(breaks[to]) + 1 if to < len(breaks) else len(begin)
+            last = min(last, at + MAX_PACKETS - count)
+            runs.append((at, last))
+            count += last - at
+            place = int(end[last - 1])
+            continue
+        size = _harmless_size(words, place)
+        if not size:
+            break
+        block = reader.find_block(bytes(data[place * 4 : place * 4 + size]))
+        if block is None:
+            break
+        passed.append(block)
+        place += size >> 2
+    if place == 0:
+        return None, passed
+    reader.source.skip(place * 4)
+    if not count:
+        return None, passed
+    chosen = np.concatenate([np.arange(at, last) for at, last in runs])
+    table = _build_table(reader, data, words, begin[chosen])
+    return table, passed
+
+
+def _find_candidates(words: NDArray[np.uint32], usable: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+    """Begin and end, in words, of all that looks like a whole enhanced packet block."""
+    begin = np.flatnonzero(words[:-7] == PACKET)
+    size = words[begin + 1]
+    end = begin + (size >> 2)
+    good = (size >= 32) & (size & 3 == 0) & (end <= len(words))
+    begin, end, size = begin[good], end[good], size[good]
+    good = words[end - 1] == size
+    begin, end, size = begin[good], end[good], size[good]
+    good = (words[begin + 2] < len(usable)) & (words[begin + 5].astype(np.int64) + 32 <= size)
+    begin, end = begin[good], end[good]
+    good = usable[words[begin + 2]]
+    return begin[good], end[good]
+
+
+def _harmless_size(words: NDArray[np.uint32], place: int) -> int:
+    """Bytes of the whole block at a place that may be passed; 0: there is none."""
+    if place + 3 > len(words) or int(words[place]) not in _HARMLESS:
+        return 0
+    size = int(words[place + 1])
+    if size < 12 or size & 3 or place + (size >> 2) > len(words):
+        return 0
+    return size if int(words[place + (size >> 2) - 1]) == size else 0
+
+
+def _build_table(
+    reader: BlockReader, data: memoryview, words: NDArray[np.uint32], begin: Ints
+) -> PacketTable | None:
+    local = words[begin + 2].astype(np.int64)
+    ticks = words[begin + 3].astype(np.int64) << 32 | words[begin + 4]
+    time_ns = _count_times(reader.interfaces, local, ticks)
+    index = np.array([interface.index for interface in reader.interfaces], np.int64)
+    number = reader.packet_count + 1
+    reader.packet_count += len(begin)
+    return PacketTable(
+        data,
+        number,
+        begin * 4 + _PACKET_HEAD,
+        words[begin + 5].astype(np.int64),
+        words[begin + 6].astype(np.int64),
+        time_ns,
+        index[local],
+    )
+
+
+def _count_times(interfaces: list[Interface], local: Ints, ticks: Ints) -> Ints:
+    """Ticks of each packet's interface to nanoseconds."""
+    if len({(i.ticks_per_second, i.offset_s) for i in interfaces}) == 1:
+        return _count_time(interfaces[0], ticks)
+    time_ns = np.zeros_like(ticks)
+    for index, interface in enumerate(interfaces):
+        mine = local == index
+        time_ns[mine] = _count_time(interface, ticks[mine])
+    return time_ns
+
+
+def _count_time(interface: Interface, ticks: Ints) -> Ints:
+    rate = interface.ticks_per_second
+    offset_ns = interface.offset_s * 1_000_000_000
+    if 1_000_000_000 % rate == 0 and abs(offset_ns) < _MAX_TICKS:
+        factor = 1_000_000_000 // rate
+        if not len(ticks) or (
+            ticks.min() >= 0 and int(ticks.max()) * factor + abs(offset_ns) < 1 << 63
+        ):
+            return ticks * factor + offset_ns
+    exact = [(int(t) & 0xFFFFFFFFFFFFFFFF) * 1_000_000_000 // rate + offset_ns for t in ticks]
+    # What no clock shows is cut to what fits.
+    return np.array([min(max(t, -1 << 63), (1 << 63) - 1) for t in exact], np.int64)
+
+
+def _find_records(reader: RecordReader, window: int) -> PacketTable | None:
+    """The run of pcap records at the reader's place; the reader is behind them."""
+    if not reader.interfaces:
+        return None
+    data = reader.source.window(window)
+    unpack = reader.head.unpack_from
+    limit, end = reader.limit, len(data) - 16
+    place = 0
+    rows: list[tuple[int, int, int, int]] = []
+    offsets: list[int] = []
+    while place <= end and len(rows) < MAX_PACKETS:
+        row = unpack(data, place)
+        after = place + 16 + row[2]
+        if row[2] > limit or after > end + 16:
+            break
+        rows.append(row)
+        offsets.append(place + 16)
+        place = after
+    if not rows:
+        return None
+    number = reader.packet_count + 1
+    reader.pass_over(len(rows), rows[-1][0])
+    reader.source.skip(place)
+    columns = np.array(rows, np.int64)
+    factor = 1_000_000_000 // reader.interfaces[0].ticks_per_second
+    return PacketTable(
+        data,
+        number,
+        np.array(offsets, np.int64),
+        columns[:, 2],
+        columns[:, 3],
+        columns[:, 0] * 1_000_000_000 + columns[:, 1] * factor,
+        np.zeros(len(rows), np.int64),
+    )

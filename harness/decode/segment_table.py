@@ -1,0 +1,199 @@
+"""SegmentTable: the TCP headers of a PacketTable as columns, grouped by connection.
+
+Ordinary packets only: IPv4 without options and fragments, TCP, nothing cut. The others are named, for careful decoding.
+Within a group the order is that of the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.decode.link import ETHER_IPV4, ETHERNET, IPV4, RAW, SLL, SLL2
+from harness.decode.packet_table import Ints, PacketTable
+
+Bools = NDArray[np.bool_]
+
+_HEADER = np.dtype(
+    [
+        ("version", ">u2"),
+        ("length", ">u2"),
+        ("id", ">u2"),
+        ("fragment", ">u2"),
+        ("ttl", "u1"),
+        ("protocol", "u1"),
+        ("checksum", ">u2"),
+        ("src", ">u4"),
+        ("dst", ">u4"),
+        ("src_port", ">u2"),
+        ("dst_port", ">u2"),
+        ("seq", ">u4"),
+        ("ack", ">u4"),
+        ("bits", ">u2"),
+    ]
+)
+"""IPv4 without options (RFC 791 section 3.1), and the TCP header up to its flags (RFC 9293 section 3.1)."""
+_LAYOUTS: dict[int, tuple[int | None, int]] = {
+    ETHERNET: (12, 14),
+    SLL: (14, 16),
+    SLL2: (0, 20),
+    IPV4: (None, 0),
+    **dict.fromkeys(RAW, (None, 0)),
+}
+"""By link type: where the Ethernet type stands, and where the network layer begins."""
+_MIX_1, _MIX_2, _MIX_3 = (
+    np.uint64(0x9E3779B97F4A7C15),
+    np.uint64(0xC2B2AE3D27D4EB4F),
+    np.uint64(0x165667B19E3779F9),
+)
+_INDEX_BITS = np.uint64(17)
+_INDEX = np.uint64((1 << 17) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentTable:
+    """Segments by group, and within a group in file order. All columns but the last two have one row a segment."""
+
+    row: Ints
+    """Of the packet table."""
+    low: NDArray[np.uint64]
+    """Address and port of the smaller end: 32 and 16 bits."""
+    high: NDArray[np.uint64]
+    from_low: Bools
+    """The smaller end sent it."""
+    seq: Ints
+    ack: Ints
+    flags: Ints
+    size: Ints
+    """Payload bytes."""
+    place: Ints
+    """Where the payload begins in the window."""
+    time_ns: Ints
+    interface: Ints
+    start: Ints
+    """First segment of each group."""
+    group: Ints
+    """Group of each segment."""
+
+
+def find_segments(
+    table: PacketTable, link_types: dict[int, int], ports: frozenset[int]
+) -> tuple[SegmentTable | None, Ints]:
+    """The ordinary TCP segments of a table, and the rows of all other packets, ascending.
+
+    Args:
+        table: The packets.
+        link_types: By interface.
+        ports: Segments without one of these ports are left out of both; empty: none is left out.
+    """
+    data = np.frombuffer(table.data, np.uint8)
+    begin, usable = _find_ip(table, data, link_types)
+    room = begin + 40 <= table.offset + table.kept
+    usable &= room
+    rows = np.flatnonzero(usable)
+    if not len(rows):
+        return None, np.arange(len(table))
+    begin = begin[rows]
+    view = np.ndarray((len(data) - _HEADER.itemsize + 1,), _HEADER, table.data, strides=(1,))
+    header = view[begin]
+    bits = header["bits"].astype(np.int64)
+    length = header["length"].astype(np.int64)
+    head = 20 + (bits >> 12) * 4
+    good = (
+        (header["version"] >> 8 == 0x45)
+        & (header["fragment"] & 0x3FFF == 0)
+        & (header["protocol"] == 6)
+        & (head >= 40)
+        & (length >= head)
+        & (begin + length <= table.offset[rows] + table.kept[rows])
+    )
+    other = np.concatenate([np.flatnonzero(~usable), rows[~good]])
+    other.sort()
+    if ports:
+        wanted = np.array(sorted(ports))
+        good &= np.isin(header["src_port"], wanted) | np.isin(header["dst_port"], wanted)
+    keep = np.flatnonzero(good)
+    if not len(keep):
+        return None, other
+    rows, header, head = rows[keep], header[keep], head[keep]
+    ends = [
+        header[f"{side}"].astype(np.uint64) << np.uint64(16) | header[f"{side}_port"]
+        for side in ("src", "dst")
+    ]
+    return _group(
+        table, rows, header, ends[0], ends[1], begin[keep] + head, length[keep] - head
+    ), other
+
+
+def _find_ip(
+    table: PacketTable, data: NDArray[np.uint8], link_types: dict[int, int]
+) -> tuple[Ints, Bools]:
+    """Where the IPv4 header of each packet begins, and whether there is one at a known place."""
+    interfaces = {index for index in link_types if index < 1 << 20}
+    present = sorted(interfaces & set(np.unique(table.interface).tolist()))
+    begin = table.offset.copy()
+    usable = np.zeros(len(table), bool)
+    for index in present:
+        layout = _LAYOUTS.get(link_types[index])
+        if layout is None:
+            continue
+        mine: Bools | slice = slice(None) if len(present) == 1 else table.interface == index
+        at, skip = layout
+        begin[mine] += skip
+        usable[mine] = table.kept[mine] >= skip + 20
+        if at is not None:
+            place = np.where(usable[mine], table.offset[mine] + at, 0)
+            kind = data[place].astype(np.int64) << 8 | data[place + 1]
+            usable[mine] &= kind == ETHER_IPV4
+    return begin, usable
+
+
+def _group(
+    table: PacketTable,
+    rows: Ints,
+    header: NDArray[np.void],
+    src: NDArray[np.uint64],
+    dst: NDArray[np.uint64],
+    place: Ints,
+    size: Ints,
+) -> SegmentTable:
+    low, high = np.minimum(src, dst), np.maximum(src, dst)
+    tap = table.interface[rows]
+    mixed = low * _MIX_1 ^ (high * _MIX_2 + tap.astype(np.uint64) * _MIX_3)
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= _MIX_1
+    key = mixed & ~_INDEX | np.arange(len(rows), dtype=np.uint64)
+    key.sort()
+    order = (key & _INDEX).astype(np.int64)
+    low, high, tap = low[order], high[order], tap[order]
+    new = np.empty(len(order), bool)
+    new[0] = True
+    same = (low[1:] == low[:-1]) & (high[1:] == high[:-1]) & (tap[1:] == tap[:-1])
+    new[1:] = ~same
+    hashed = key >> _INDEX_BITS
+    if not np.array_equal(new[1:], hashed[1:] != hashed[:-1]):
+        # Two connections with one hash: sort by what was hashed.
+        order = np.lexsort((order, tap, high, low))
+        low, high, tap = low[order], high[order], tap[order]
+        order = (key & _INDEX).astype(np.int64)[order]
+        same = (low[1:] == low[:-1]) & (high[1:] == high[:-1]) & (tap[1:] == tap[:-1])
+        new[1:] = ~same
+    rows, header = rows[order], header[order]
+    bits = header["bits"].astype(np.int64)
+    return SegmentTable(
+        row=rows,
+        low=low,
+        high=high,
+        from_low=src[order] == low,
+        seq=header["seq"].astype(np.int64),
+        ack=header["ack"].astype(np.int64),
+        flags=bits & 0x1FF,
+        size=size[order],
+        place=place[order],
+        time_ns=table.time_ns[rows],
+        interface=tap,
+        start=np.flatnonzero(new),
+        group=np.cumsum(new) - 1,
+    )
