@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-Protocol = Literal["tls", "http", "other"]
+from harness.decode.ssl2 import SSL_2_0, OldHello, find_hello
+
+Protocol = Literal["tls", "ssl2", "http", "other"]
+"""`ssl2` is SSL 2.0 itself; its ClientHello with an offer of TLS is `tls`."""
 
 _METHODS = tuple(
     method + b" "
@@ -40,6 +43,11 @@ def sniff_client(data: bytes) -> Protocol | None:
     found = _sniff_tls(data)
     if found != "other":
         return found
+    if data[0] & 0x80:
+        hello = find_hello(data)
+        if isinstance(hello, OldHello):
+            return "ssl2" if hello.version == SSL_2_0 else "tls"
+        return "other" if hello is False else None
     text = data.lstrip(b"\r\n")
     if text.startswith(_METHODS):
         return "http"

@@ -76,6 +76,8 @@ def build_tls12_epoch(
     Raises:
         MissingKeysError: The master secret, the suite or the version is not there.
     """
+    if server.version == 0x0300:
+        raise MissingKeysError("SSL 3.0 is not supported")
     if not 0x0301 <= server.version <= 0x0303:
         raise MissingKeysError(f"version 0x{server.version:04x} is not supported")
     suite = _usable_suite(secrets, server)

@@ -215,3 +215,63 @@ def test_what_waited_to_the_end_is_read() -> None:
     assert fields["tls"] is not None
     assert fields["tls"].server_plaintext_size == len(OK)
     assert [e.response.status for e in fields["exchanges"] if e.response] == [200]
+
+
+OLD_HELLO = bytes.fromhex("801c 01 0301 0003 0000 0010 00002f".replace(" ", "")) + bytes(
+    range(1, 17)
+)
+"""A ClientHello of SSL 2.0 form that offers TLS 1.0 and one suite."""
+
+
+@pytest.mark.parametrize("size", [1, 7, 30, 1000])
+def test_an_old_hello_may_offer_tls(size: int) -> None:
+    """RFC 5246 appendix E.2: its challenge is the client random; the answer is that of TLS."""
+    answer = b"\x16\3\1\0\x2a\2\0\0\x26\3\1" + bytes(32) + b"\0\0\x2f\0"
+    stack = LayerStack(Secrets())
+    for at in range(0, len(OLD_HELLO), size):
+        stack.feed("client", OLD_HELLO[at : at + size], PacketNumber(1), 1)
+    stack.feed("server", answer, PacketNumber(2), 2)
+    found = stack.finish(client_closed=True, server_closed=True)
+
+    tls = found["tls"]
+    assert tls is not None
+    assert tls.client_random == bytes(16) + bytes(range(1, 17))
+    assert (tls.version, tls.cipher_suite) == (0x0301, 0x002F)
+    assert found["malformed"] == ()
+
+
+def test_ssl_2_is_named() -> None:
+    """It is not opened."""
+    stack = LayerStack(Secrets())
+    stack.feed("client", OLD_HELLO[:3] + b"\0\2" + OLD_HELLO[5:], PacketNumber(1), 1)
+    stack.feed("server", b"\x80\x0b\4" + bytes(10), PacketNumber(2), 2)
+    tls = stack.finish(client_closed=True, server_closed=True)["tls"]
+
+    assert tls is not None
+    assert (tls.version, tls.decrypted, tls.undecrypted) == (
+        0x0200,
+        "no",
+        "SSL 2.0 is not supported",
+    )
+
+
+@pytest.mark.parametrize("first", [1, 2, 3, 5])
+def test_the_middle_of_tls_begins_with_any_piece(first: int) -> None:
+    """Segments after the beginning of the capture may be as short as one byte."""
+    record = b"\x17\3\3\0\x10" + bytes(16)
+    stack = LayerStack(Secrets())
+    stack.gap("client", None, PacketNumber(1), 1)
+    stack.feed("client", record[:first], PacketNumber(1), 1)
+    stack.feed("client", record[first:], PacketNumber(2), 2)
+
+    assert stack.finish(client_closed=False, server_closed=False)["tls"] is not None
+
+
+def test_the_middle_of_tls_begins_after_other_bytes() -> None:
+    """A segment that is the rest of a record, then one that begins with the next."""
+    stack = LayerStack(Secrets())
+    stack.gap("client", None, PacketNumber(1), 1)
+    stack.feed("client", b"rest of a record", PacketNumber(1), 1)
+    stack.feed("client", b"\x17\3\3\0\x10" + bytes(16), PacketNumber(2), 2)
+
+    assert stack.finish(client_closed=False, server_closed=False)["tls"] is not None
