@@ -12,6 +12,7 @@ from typing import TypedDict
 from harness.capture.keylog import Secrets
 from harness.decode.http1 import HttpDecoder, TunnelBytes
 from harness.decode.plaintext import Plaintext
+from harness.decode.run import Run
 from harness.decode.sniff import Protocol, find_proxy_header, sniff_client, sniff_server
 from harness.decode.ssl2 import OldHello, find_hello
 from harness.decode.tls_session import TlsDecoder
@@ -117,6 +118,8 @@ class LayerStack:
 
     def __init__(self, secrets: Secrets, *, depth: int = 0) -> None:
         """Begin before the first byte, `depth` tunnels deep."""
+        self.wants = True
+        """See Receiver."""
         self._secrets = secrets
         self._depth = depth
         self._undecided: _Undecided | None = _Undecided(may_be_tls=True)
@@ -134,6 +137,11 @@ class LayerStack:
         """Take in the next bytes of one side."""
         if data:
             self._take_in(_Item(side, data, Seen(time_ns=time_ns, packets=(number,))))
+
+    def feed_run(self, side: Side, run: Run) -> None:
+        """The same for the bytes of several packets."""
+        for data, number, time_ns in run.pieces():
+            self.feed(side, data, number, time_ns)
 
     def gap(self, side: Side, size: int | None, number: PacketNumber, time_ns: int) -> None:
         """Bytes of one side are missing; None: it is not known how many."""
