@@ -15,13 +15,11 @@ from functools import lru_cache, partial
 from ipaddress import ip_address
 from typing import Any, Literal
 
-from tlslite.constants import ECPointFormat
 from tlslite.errors import (
     TLSAbruptCloseError,
     TLSLocalAlert,
     TLSRemoteAlert,
 )
-from tlslite.handshakesettings import HandshakeSettings
 from tlslite.x509 import X509
 from tlslite.x509certchain import X509CertChain
 
@@ -30,26 +28,24 @@ from harness.world.host import Stream
 from harness.world.tls import acceleration
 from harness.world.tls.alert import TlsError, name_alert
 from harness.world.tls.android import profile_of, shape
-from harness.world.tls.connection import TLS12, TLS13, Connection
+from harness.world.tls.connection import TLS12, Connection
 from harness.world.tls.identity import Identity, KeyTap, Verify
+from harness.world.tls.offer import GROUPS, Group, Version, make_settings
 
 __all__ = [
     "ClientSettings",
+    "Group",
     "ServerSettings",
     "TlsError",
     "TlsStream",
+    "Version",
     "open_client",
     "open_server",
 ]
 
-Version = Literal["1.2", "1.3"]
-Group = Literal["x25519", "secp256r1", "secp384r1", "secp521r1"]
-
-_GROUPS: tuple[Group, ...] = ("x25519", "secp256r1", "secp384r1", "secp521r1")
 _CLOSE_TIMEOUT_S = 1
 _RECORD_BYTES = 1 << 14
 _READ_BYTES = 1 << 16
-_CODES = {"1.2": TLS12, "1.3": TLS13}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +76,7 @@ class ServerSettings:
     verify: Verify | None = None
     """Judges the client's chain; None accepts any."""
     alpn: tuple[str, ...] = ("http/1.1",)
-    groups: tuple[Group, ...] = _GROUPS
+    groups: tuple[Group, ...] = GROUPS
     """Accepted for the key agreement; a TLS 1.3 client that guessed another one is asked again."""
 
 
@@ -290,7 +286,7 @@ async def open_client(
     handshake = connection.handshakeClientCert(
         chain,
         key,
-        settings=_handshake_settings(version, pads_hello=profile is None),
+        settings=make_settings(version, pads_hello=profile is None),
         serverName=_host_name(settings.server_name),
         alpn=_protocols(settings.alpn),
         async_=True,
@@ -316,7 +312,7 @@ async def open_server(
         certChain=chain,
         privateKey=key,
         reqCert=settings.client_certificate != "none",
-        settings=_handshake_settings(settings.version, settings.groups),
+        settings=make_settings(settings.version, settings.groups),
         alpn=_protocols(settings.alpn),
     )
     await tls._handshake(handshake, timeout_ns)
@@ -356,45 +352,3 @@ def _load(identity: Identity) -> tuple[Any, Any]:
     """Parse an identity for tlslite-ng; parsing costs more than a handshake, so it is done once."""
     chain = X509CertChain([X509().parse(pem) for pem in identity.chain_pem])
     return chain, acceleration.parse_private_key(identity.key_pem)
-
-
-class _Settings(HandshakeSettings):  # type: ignore[misc] # tlslite-ng is not typed
-    """Settings that were found valid once: each handshake takes a copy, and does not look at them again."""
-
-    def validate(self) -> Any:
-        copy = object.__new__(type(self))
-        copy.__dict__.update(self.__dict__)
-        return copy
-
-
-@lru_cache(maxsize=64)
-def _handshake_settings(
-    version: Version, groups: tuple[Group, ...] = _GROUPS, *, pads_hello: bool = True
-) -> Any:
-    """Make the settings of an endpoint.
-
-    Args:
-        version: the newest.
-        groups: for the key agreement, the best first.
-        pads_hello: whether tlslite-ng pads the ClientHello; who rewrites it does so afterwards.
-    """
-    settings = HandshakeSettings()
-    newest = _CODES[version]
-    settings.minVersion, settings.maxVersion = TLS12, newest
-    settings.versions = [code for code in (TLS13, TLS12) if code <= newest]
-    settings.cipherNames = ["aes128gcm", "aes256gcm", "chacha20-poly1305"]
-    settings.keyExchangeNames = ["ecdhe_ecdsa", "ecdhe_rsa"]
-    settings.eccCurves, settings.keyShares = list(groups), [groups[0]]
-    settings.ec_point_formats = [ECPointFormat.uncompressed]
-    settings.dhGroups = []
-    settings.dsaSigHashes = []
-    settings.useEncryptThenMAC = False
-    settings.use_heartbeat_extension = False
-    settings.usePaddingExtension = pads_hello
-    settings.record_size_limit = None
-    # tlslite-ng 0.8.2 reads the peer's wish for compression out of its own hello; off, it cannot be wrong.
-    settings.certificate_compression_send = settings.certificate_compression_receive = []
-    settings.ticketKeys, settings.ticket_count = [], 0
-    valid = _Settings()
-    valid.__dict__.update(settings.validate().__dict__)
-    return valid

@@ -1,0 +1,59 @@
+"""What an endpoint offers and accepts: versions, suites and groups, in tlslite-ng's words."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Literal
+
+from tlslite.constants import ECPointFormat
+from tlslite.handshakesettings import HandshakeSettings
+
+from harness.world.tls.connection import TLS12, TLS13
+
+Version = Literal["1.2", "1.3"]
+Group = Literal["x25519", "secp256r1", "secp384r1", "secp521r1"]
+
+GROUPS: tuple[Group, ...] = ("x25519", "secp256r1", "secp384r1", "secp521r1")
+_CODES = {"1.2": TLS12, "1.3": TLS13}
+
+
+class _Settings(HandshakeSettings):  # type: ignore[misc] # tlslite-ng is not typed
+    """Settings that were found valid once: each handshake takes a copy, and does not look at them again."""
+
+    def validate(self) -> Any:
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        return copy
+
+
+@lru_cache(maxsize=64)
+def make_settings(
+    version: Version, groups: tuple[Group, ...] = GROUPS, *, pads_hello: bool = True
+) -> Any:
+    """Make the settings of an endpoint, for tlslite-ng.
+
+    Args:
+        version: the newest.
+        groups: for the key agreement, the best first.
+        pads_hello: whether tlslite-ng pads the ClientHello; who rewrites it does so afterwards.
+    """
+    settings = HandshakeSettings()
+    newest = _CODES[version]
+    settings.minVersion, settings.maxVersion = TLS12, newest
+    settings.versions = [code for code in (TLS13, TLS12) if code <= newest]
+    settings.cipherNames = ["aes128gcm", "aes256gcm", "chacha20-poly1305"]
+    settings.keyExchangeNames = ["ecdhe_ecdsa", "ecdhe_rsa"]
+    settings.eccCurves, settings.keyShares = list(groups), [groups[0]]
+    settings.ec_point_formats = [ECPointFormat.uncompressed]
+    settings.dhGroups = []
+    settings.dsaSigHashes = []
+    settings.useEncryptThenMAC = False
+    settings.use_heartbeat_extension = False
+    settings.usePaddingExtension = pads_hello
+    settings.record_size_limit = None
+    # tlslite-ng 0.8.2 reads the peer's wish for compression out of its own hello; off, it cannot be wrong.
+    settings.certificate_compression_send = settings.certificate_compression_receive = []
+    settings.ticketKeys, settings.ticket_count = [], 0
+    valid = _Settings()
+    valid.__dict__.update(settings.validate().__dict__)
+    return valid
