@@ -1,0 +1,213 @@
+"""The evidence for a site: who listens, who passes what on to whom, and which packets show it. Decides nothing.
+
+A connection is passed on as it is where the same ClientHello.random comes out again, ended where the same request
+comes out on another TLS, and tunnelled where the random inside a CONNECT comes out as a connection's own.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Literal
+
+from harness.net.address import Address, Endpoint
+from harness.site import canary
+from harness.trace.connection import Connection
+from harness.trace.http import Exchange, Request
+from harness.trace.packet import PacketNumber
+from harness.trace.trace import Trace
+
+NOT_SERVICE_PORTS = (5262, 5263)
+"""The vendor's proxy and admin ports: who connects there while it is asked is a node that calls back, no balancer."""
+
+Way = Literal["passed", "ended", "perhaps ended", "tunnelled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """One connection that goes on as another."""
+
+    way: Way
+    """`perhaps ended`: only the times say so."""
+    before: Connection
+    after: Connection
+    packets: tuple[PacketNumber, ...]
+    request: Request | None = None
+    """Ended: the request as it went on."""
+
+
+@dataclass(slots=True)
+class Listener:
+    """One endpoint that accepted connections; grows while the trace is read."""
+
+    endpoint: Endpoint
+    connections: list[Connection] = field(default_factory=list)
+    connects: list[PacketNumber] = field(default_factory=list)
+    """Where a CONNECT was asked."""
+    certificate_requests: list[PacketNumber] = field(default_factory=list)
+    """Where a client certificate was asked for, or shown."""
+
+    @property
+    def clients(self) -> tuple[Address, ...]:
+        """Who connected, each once, in order."""
+        return tuple(dict.fromkeys(c.client.address for c in self.connections))
+
+    @property
+    def is_proxy(self) -> bool:
+        """Whether it proxies, or asks for certificates as a cert proxy does."""
+        return bool(self.connects or self.certificate_requests)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What a trace shows."""
+
+    listeners: tuple[Listener, ...]
+    """In order of their first connection."""
+    hops: tuple[Hop, ...]
+    unread: tuple[Connection, ...]
+    """TLS that stayed closed."""
+
+
+def find_evidence(trace: Trace) -> Evidence:
+    """Read a trace."""
+    listeners: dict[Endpoint, Listener] = {}
+    served = [
+        c
+        for c in trace.connections
+        if (c.syn_ack or c.server_stream.size) and not _is_canary(c.client.address)
+    ]
+    for connection in served:
+        listener = listeners.setdefault(connection.server, Listener(connection.server))
+        listener.connections.append(connection)
+        listener.connects += (
+            number
+            for exchange in connection.exchanges
+            if exchange.request is not None and exchange.request.method == b"CONNECT"
+            for number in exchange.request.packets[:1]
+        )
+        tls = connection.tls
+        if tls is not None and (asked := tls.certificate_request or tls.client_certificate):
+            listener.certificate_requests += asked.packets[:1]
+    hops = (*_passed(served), *_tunnelled(served), *_ended(served))
+    return Evidence(
+        listeners=tuple(listeners.values()),
+        hops=(*hops, *_perhaps_ended(served, hops)),
+        unread=tuple(c for c in served if c.tls is not None and c.tls.decrypted != "yes"),
+    )
+
+
+def _is_canary(address: Address) -> bool:
+    """Machines of the harness itself, in a capture that it recorded."""
+    return address.version == 4 and address in canary.NETWORK
+
+
+def _random(connection: Connection) -> bytes | None:
+    return connection.tls.client_random if connection.tls is not None else None
+
+
+def _hello(connection: Connection) -> tuple[PacketNumber, ...]:
+    tls = connection.tls
+    if tls is None or tls.client_hello is None:
+        return connection.packets[:1]
+    return tls.client_hello.packets[:1]
+
+
+def _passed(connections: Iterable[Connection]) -> Iterator[Hop]:
+    by_random: dict[bytes, list[Connection]] = defaultdict(list)
+    for connection in connections:
+        if (random := _random(connection)) is not None:
+            by_random[random].append(connection)
+    for same in by_random.values():
+        for before, after in pairwise(same):
+            if before.server != after.server:
+                packets = (*_hello(before), *_hello(after))
+                yield Hop(way="passed", before=before, after=after, packets=packets)
+
+
+def _tunnelled(connections: Sequence[Connection]) -> Iterator[Hop]:
+    own: dict[bytes, list[Connection]] = defaultdict(list)
+    for connection in connections:
+        if (random := _random(connection)) is not None:
+            own[random].append(connection)
+    for proxy in connections:
+        tls = proxy.tunnel.tls if proxy.tunnel is not None else None
+        found = own[tls.client_random] if tls is not None and tls.client_random else []
+        for upstream in found[:1]:
+            assert tls is not None
+            hello = tls.client_hello.packets[:1] if tls.client_hello is not None else ()
+            packets = (*hello, *_hello(upstream))
+            yield Hop(way="tunnelled", before=proxy, after=upstream, packets=packets)
+
+
+def _ended(connections: Sequence[Connection]) -> Iterator[Hop]:
+    """By the same request with the same answer, one within the other, on other TLS; only where one candidate is."""
+    waiting: dict[tuple[bytes, bytes, str], list[tuple[Connection, Exchange]]] = defaultdict(list)
+    for connection in connections:
+        for exchange in connection.exchanges:
+            if exchange.request is not None and exchange.response is not None:
+                waiting[_key(exchange.request)].append((connection, exchange))
+    for listed in waiting.values():
+        for after, inner in listed:
+            found = [
+                (before, outer)
+                for before, outer in listed
+                if before is not after
+                and before.server != after.server
+                and (_random(before) is None or _random(before) != _random(after))
+                and _contains(outer, inner)
+            ]
+            # Behind several balancers all of them contain it: the nearest is the one that started last.
+            nearest = sorted(found, key=lambda entry: _first(entry[1]), reverse=True)[:1]
+            for before, outer in nearest:
+                packets = (*outer.packets[:1], *inner.packets[:1])
+                yield Hop(
+                    way="ended", before=before, after=after, packets=packets, request=inner.request
+                )
+
+
+def _key(request: Request) -> tuple[bytes, bytes, str]:
+    return request.method, request.target, request.body_sha256
+
+
+def _first(exchange: Exchange) -> int:
+    assert exchange.request is not None
+    return exchange.request.first_ns
+
+
+def _contains(outer: Exchange, inner: Exchange) -> bool:
+    if outer.request is None or inner.request is None:
+        return False
+    if outer.response is None or inner.response is None:
+        return False
+    return (
+        outer.request.first_ns < inner.request.first_ns
+        and inner.response.last_ns <= outer.response.last_ns
+        and outer.response.status == inner.response.status
+        and outer.response.body_sha256 == inner.response.body_sha256
+    )
+
+
+def _perhaps_ended(connections: Sequence[Connection], hops: Sequence[Hop]) -> Iterator[Hop]:
+    """Unreadable TLS: a machine that was being asked connected elsewhere meanwhile, by a hello of its own."""
+    known = {hop.after.number for hop in hops}
+    before_known = {(hop.before.number) for hop in hops}
+    for after in connections:
+        if after.number in known or after.tls is None or after.tls.client_hello is None:
+            continue
+        if after.client.address.is_loopback or after.server.port in NOT_SERVICE_PORTS:
+            continue
+        open_then = [
+            c
+            for c in connections
+            if c.server.address == after.client.address
+            and c.tls is not None
+            and c.number not in before_known
+            and "yes" not in (c.tls.decrypted, after.tls.decrypted)
+            and c.opened_ns <= after.opened_ns <= c.closed_ns
+        ]
+        for before in open_then[:1]:
+            packets = (*_hello(before), *_hello(after))
+            yield Hop(way="perhaps ended", before=before, after=after, packets=packets)

@@ -1,0 +1,110 @@
+"""The proposal of a site."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.net.address import Address
+from harness.report.site_proposal import propose
+from harness.site.callback import build_target
+from harness.site.site import Site
+from harness.trace.trace import Trace
+from tests.trace_builder import (
+    CLUSTER,
+    N1,
+    N2,
+    PASSTHROUGH,
+    SINGLE,
+    VIP,
+    TraceBuilder,
+    make_random,
+)
+
+
+def _signed_in(site: Site = CLUSTER, *, node: Address = N2) -> TraceBuilder:
+    builder = TraceBuilder(site)
+    builder.sign_in(node=node)
+    return builder
+
+
+def test_a_terminating_cluster_is_recognised() -> None:
+    """Machines by their names in the capture, modes per port, ports, destination and headers."""
+    proposal = propose(_signed_in().build())
+    (vip,) = proposal.balancers
+
+    assert {node.name: node.address for node in proposal.nodes} == {"node2": N2, "node1": N1}
+    assert (vip.name, vip.address) == ("vip", VIP)
+    assert vip.modes == {"5262": "passthrough", "443": "terminate"}
+    assert (list(proposal.proxy_ports), list(proposal.admin_ports)) == ([5262], [5263])
+    assert proposal.destination[:2] == (True, str(VIP))
+    assert (proposal.hops_to_node, proposal.accepts) == (1, (VIP,))
+    assert proposal.remote_port is not None
+    assert proposal.remote_port[0] == "RemotePort"
+    assert proposal.forwarded_for is not None
+    assert proposal.forwarded_for[0] == "X-Forwarded-For"
+
+
+def test_a_pass_through_cluster_has_no_headers() -> None:
+    """TLS ends at the node, which goes to itself."""
+    proposal = propose(_signed_in(PASSTHROUGH).build())
+
+    assert [b.modes for b in proposal.balancers] == [{"5262": "passthrough"}]
+    assert (proposal.destination[1], proposal.hops_to_node) == ("localhost", 0)
+    assert (proposal.remote_port, proposal.forwarded_for) == (None, None)
+
+
+def test_a_single_node_needs_no_stand_in() -> None:
+    """One machine, two ports, its own address."""
+    proposal = propose(_signed_in(SINGLE, node=N1).build())
+
+    assert [(n.name, n.address) for n in proposal.nodes] == [("node1", N1)]
+    assert (proposal.balancers, proposal.seen_as) == ([], {})
+
+
+@pytest.mark.parametrize(
+    ("target", "headers", "expected"),
+    [
+        ("/api/v1/cert/{}", (), {"path": "/api/v1/cert/{port}"}),
+        ("/cert?x=1&remotePort={}", (), {"path": "/cert", "query": "remotePort"}),
+        ("/cert", (("X-Port", "{}"),), {"path": "/cert", "header": "X-Port"}),
+    ],
+    ids=["path", "query", "header"],
+)
+def test_the_form_of_the_call_back_is_found(
+    target: str, headers: tuple[tuple[str, str], ...], expected: dict[str, str]
+) -> None:
+    """By the port number of a connection that a node opened, wherever it stands."""
+    builder = TraceBuilder(CLUSTER)
+    legs = builder.sign_in(call_back=False)
+    port = str(legs.l3.client.port)
+    wire = builder.open("inside", N1, N2, 5263).handshake(make_random("l5"))
+    lines = tuple((name, value.format(port).encode()) for name, value in headers)
+    exchange = wire.ask(target.format(port), headers=lines)
+    wire.answer(exchange, 200, b'{"cert": "MAMCAQE="}')  # A short SEQUENCE: DER needs no more.
+    form = propose(builder.build()).call_back
+
+    assert form.model_dump(exclude_defaults=True) == {
+        **expected,
+        "certificate_in": "json",
+        "certificate_name": "cert",
+    }
+
+
+def test_our_own_call_back_is_the_default() -> None:
+    """Nothing to write."""
+    builder = TraceBuilder(CLUSTER)
+    legs = builder.sign_in()
+    proposal = propose(builder.build())
+
+    assert proposal.call_back.model_dump(exclude_defaults=True) == {}
+    assert proposal.call_back_why is not None
+    assert build_target(legs.l3.client.port) in proposal.call_back_why.text
+
+
+def test_nothing_seen_is_said() -> None:
+    """A site must have a node: it is invented, and that is told."""
+    proposal = propose(Trace())
+
+    assert [node.name for node in proposal.nodes] == ["node1"]
+    assert any("node1 is invented" in text for text in proposal.unseen)
+    assert any("5262 is the vendor's" in text for text in proposal.unseen)
