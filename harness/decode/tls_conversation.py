@@ -57,7 +57,8 @@ class Conversation:
         decrypted: Literal["yes", "partly", "no"] = "yes"
         if self.problem is not None:
             decrypted = "partly" if self.opened_count else "no"
-        return self.facts.build(decrypted, self.problem), tuple(self.malformed)
+        whole = {flow.side: flow.is_whole for flow in (self.client, self.server)}
+        return self.facts.build(decrypted, self.problem, whole), tuple(self.malformed)
 
     def take_plaintexts(self) -> tuple[Plaintext, ...]:
         """What was decrypted since the last call."""
@@ -120,6 +121,7 @@ class Conversation:
 
     def mark_gap(self, flow: Flow, seen: Seen) -> None:
         """Plaintext is missing at this place."""
+        flow.is_whole = False
         self.plaintexts.append(Plaintext(side=flow.side, data=b"", seen=seen, follows_gap=True))
 
     def note(self, reason: str) -> None:

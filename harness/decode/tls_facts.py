@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Literal
 
 from harness.decode.certificate import parse_certificate
@@ -61,7 +62,10 @@ class SessionFacts:
         self.application_data: dict[Side, Seen] = {}
         self.alerts: list[Alert] = []
         self.plaintext_sizes: dict[Side, int] = {"client": 0, "server": 0}
-        self.plaintext_hashes = {"client": hashlib.sha256(), "server": hashlib.sha256()}
+        self.plaintext_hashes: dict[Side, hashlib._Hash] = {
+            "client": hashlib.sha256(),
+            "server": hashlib.sha256(),
+        }
 
     def see_client_hello(self, hello: ClientHello, seen: Seen) -> None:
         """The first ClientHello counts; later ones repeat or renegotiate."""
@@ -107,12 +111,15 @@ class SessionFacts:
             self.alerts.append(build_alert(side, level, description, seen))
 
     def build(
-        self, decrypted: Literal["yes", "partly", "no"], undecrypted: str | None
+        self,
+        decrypted: Literal["yes", "partly", "no"],
+        undecrypted: str | None,
+        whole: Mapping[Side, bool],
     ) -> TlsSession:
-        """Freeze what was seen."""
+        """Freeze what was seen; `whole` tells of which sides no plaintext is missing."""
         client, server = self.client_hello, self.server_hello
         hashes = {
-            side: value.hexdigest() if decrypted == "yes" else None
+            side: value.hexdigest() if decrypted != "no" and whole[side] else None
             for side, value in self.plaintext_hashes.items()
         }
         is_answered = server is not None and self.server_hello_seen is not None

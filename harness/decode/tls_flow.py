@@ -37,6 +37,7 @@ class Flow:
         "failure_count",
         "has_hole",
         "is_patient",
+        "is_whole",
         "lost_limit",
         "messages",
         "queue",
@@ -56,6 +57,8 @@ class Flow:
         self.queued_bytes = 0
         self.is_patient = True
         """Records wait for the other side's hello; False: it will not come."""
+        self.is_whole = True
+        """No plaintext of this direction is missing so far."""
         self.epoch: Epoch | None = None
         self.sealed: str | None = None
         """Protected, and nothing more will be opened: why. It counts only when a protected record comes."""

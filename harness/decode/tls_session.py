@@ -264,6 +264,7 @@ class TlsDecoder:
             self._handle_clear_in_tls13(flow, record)
             return
         self._state.note(reason)
+        flow.is_whole = False
         if hellos.is_tls13:
             return
         if kind == HANDSHAKE and flow.changed and flow.epoch is None:

@@ -78,7 +78,7 @@ class TlsSession:
     client_plaintext_size: int = 0
     server_plaintext_size: int = 0
     client_plaintext_sha256: str | None = None
-    """Over the decrypted application data; None unless decrypted == yes."""
+    """Over the decrypted application data; None where some of this side's stayed closed or was not seen."""
     server_plaintext_sha256: str | None = None
 
     @property

@@ -54,7 +54,7 @@ def test_tls13_reasons(hello: ServerHello, reason: str) -> None:
         (
             replace(OLD, version=0x0300),
             {"CLIENT_RANDOM": bytes(48)},
-            "version 0x0300 is not supported",
+            "SSL 3.0 is not supported",
         ),
         (
             replace(OLD, compression=1),

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
+from hashlib import sha256
 
 from harness.decode.tls_facts import CHAIN_LIMIT, SessionFacts
 from harness.decode.tls_message import parse_server_hello
 from harness.trace.packet import PacketNumber
-from harness.trace.tls import Seen, TlsSession
+from harness.trace.tls import Seen, Side, TlsSession
 from tests.tls_script import PSK, RETRY_RANDOM, server_hello
 
 FIRST, SECOND = (Seen(time_ns=n, packets=(PacketNumber(n),)) for n in (1, 2))
 
 
+WHOLE: dict[Side, bool] = {"client": True, "server": True}
+
+
 def test_nothing_seen_is_an_empty_session() -> None:
     """Every field is None or empty."""
-    assert SessionFacts().build("no", None) == TlsSession()
+    assert SessionFacts().build("no", None, WHOLE) == TlsSession()
 
 
 def test_retry_gives_version_and_suite_only() -> None:
     """Until the real ServerHello comes; that one then counts."""
     facts = SessionFacts()
     facts.see_server_hello(parse_server_hello(server_hello(random=RETRY_RANDOM)[4:]), FIRST)
-    before = facts.build("yes", None)
+    before = facts.build("yes", None, WHOLE)
     facts.see_server_hello(parse_server_hello(server_hello(PSK, suite=0x1302)[4:]), SECOND)
-    after = facts.build("yes", None)
+    after = facts.build("yes", None, WHOLE)
 
     assert (before.version, before.cipher_suite, before.server_hello, before.server_random) == (
         0x0304,
@@ -41,7 +44,7 @@ def test_later_chains_are_kept_apart() -> None:
     facts.see_certificates("client", (b"first",), FIRST)
     for _ in range(CHAIN_LIMIT + 1):
         facts.see_certificates("client", (b"second",), SECOND)
-    session = facts.build("yes", None)
+    session = facts.build("yes", None, WHOLE)
 
     assert session.client_certificate == FIRST
     assert [c.der for c in session.client_certificates] == [b"first"]
@@ -54,6 +57,9 @@ def test_digest_needs_all_bytes() -> None:
     facts = SessionFacts()
     facts.see_plaintext("client", b"data", FIRST)
 
-    assert facts.build("yes", None).client_plaintext_sha256 == hashlib.sha256(b"data").hexdigest()
-    assert facts.build("partly", "hole of 1 bytes").client_plaintext_sha256 is None
-    assert facts.build("partly", "hole of 1 bytes").client_plaintext_size == 4
+    session = facts.build("partly", "hole of 1 bytes", {"client": False, "server": True})
+
+    assert facts.build("yes", None, WHOLE).client_plaintext_sha256 == sha256(b"data").hexdigest()
+    assert session.client_plaintext_sha256 is None
+    assert session.client_plaintext_size == 4
+    assert session.server_plaintext_sha256 == sha256(b"").hexdigest()
