@@ -13,6 +13,8 @@ from harness.scenario.scenario import (
     Expect,
     ForgedCallback,
     ForgedRequest,
+    KeptTunnel,
+    Restart,
     Scenario,
     SignIn,
     Step,
@@ -29,6 +31,7 @@ _ROW = re.compile(r"[ABC][0-9]{2}", re.ASCII)
 _APP = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_TARGET = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 _USER = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -38,6 +41,7 @@ def find_problems(scenario: Scenario) -> tuple[Problem, ...]:
         *_words(scenario),
         *_machines(scenario),
         *_devices(scenario),
+        *_habits(scenario),
         *_steps(scenario),
         *_defects(scenario),
         *_expect(scenario),
@@ -122,6 +126,12 @@ def _devices(scenario: Scenario) -> Iterator[Problem]:
                 found=show(device.user),
                 expected="a user such as alice@example.com",
             )
+        if device.email is not None and not _USER.fullmatch(device.email):
+            yield Problem(
+                path=(*path, "email"),
+                found=show(device.email),
+                expected="an email address such as alice@example.com",
+            )
         if device.count is None and fleet.NUMBER in device.user:
             yield Problem(
                 path=(*path, "user"),
@@ -155,6 +165,7 @@ def _hosts(scenario: Scenario) -> tuple[str, ...]:
         *site.nodes,
         *site.balancers,
         *site.names,
+        *scenario.look_ups,
         *scenario.attackers,
         *scenario.bystanders,
     )
@@ -191,6 +202,30 @@ def _target(
         )
 
 
+def _habits(scenario: Scenario) -> Iterator[Problem]:
+    """Port ranges and slow nodes."""
+    site = scenario.site
+    machines = (*site.nodes, *site.balancers, *scenario.devices)
+    for name, ports in scenario.port_ranges.items():
+        if name not in machines:
+            yield _unknown(("port_ranges", name), name, "a machine", machines)
+        yield from _order(("port_ranges", name, "last"), ports.first, ports.last)
+    for name in scenario.slow_sign_ins:
+        if name not in site.nodes:
+            yield _unknown(("slow_sign_ins", name), name, "a node", tuple(site.nodes))
+
+
+def _order(path: Path, first: int, last: int | None) -> Iterator[Problem]:
+    if last is not None and last < first:
+        yield Problem(path=path, found=show(last), expected=f"{first} or more")
+
+
+def _unknown(path: Path, name: str, what: str, known: tuple[str, ...]) -> Problem:
+    return Problem(
+        path=path, found=show(name), expected=f"{what}: {choose(known, name)}", at_key=True
+    )
+
+
 def _steps(scenario: Scenario) -> Iterator[Problem]:
     for index, step in enumerate(scenario.steps):
         yield from _step(("steps", index), step, scenario)
@@ -209,11 +244,35 @@ def _step(path: Path, step: Step, scenario: Scenario) -> Iterator[Problem]:
             yield from _target(
                 (*path, "call_back"), step.call_back, _hosts(scenario), needs_port=True
             )
+            yield from _order((*path, "up_to"), step.port, step.up_to)
+        case KeptTunnel():
+            yield from _kept_tunnel(path, step, scenario)
+        case Restart():
+            yield from _node((*path, "restart"), step.restart, scenario)
         case Together():
             if not step.together:
                 yield Problem(path=(*path, "together"), found="[]", expected="at least one step")
             for index, one in enumerate(step.together):
                 yield from _step((*path, "together", index), one, scenario)
+
+
+def _kept_tunnel(path: Path, step: KeptTunnel, scenario: Scenario) -> Iterator[Problem]:
+    singles = [name for name, one in scenario.devices.items() if one.count is None]
+    if step.device not in singles:
+        yield Problem(
+            path=(*path, "device"),
+            found=show(step.device),
+            expected=f"one device: {choose(singles, step.device)}",
+            looked_in=("devices",),
+        )
+    if step.host is not None:
+        yield from _target((*path, "host"), step.host, _hosts(scenario), needs_port=False)
+
+
+def _node(path: Path, name: str, scenario: Scenario) -> Iterator[Problem]:
+    nodes = scenario.site.nodes
+    if name not in nodes:
+        yield Problem(path=path, found=show(name), expected=f"a node: {choose(nodes, name)}")
 
 
 def _sign_in(path: Path, step: SignIn, scenario: Scenario) -> Iterator[Problem]:
@@ -240,6 +299,12 @@ def _sign_in(path: Path, step: SignIn, scenario: Scenario) -> Iterator[Problem]:
         )
     if step.host is not None:
         yield from _target((*path, "host"), step.host, _hosts(scenario), needs_port=False)
+    if step.connect is not None and not _TARGET.fullmatch(step.connect):
+        yield Problem(
+            path=(*path, "connect"),
+            found=show(step.connect),
+            expected="a target without blanks and control characters, such as 0x7f.1:443",
+        )
     yield from _headers(path, step.headers)
 
 
@@ -282,7 +347,9 @@ def _defects(scenario: Scenario) -> Iterator[Problem]:
     for index, name in enumerate(scenario.defects):
         if name not in known:
             yield Problem(
-                path=("defects", index), found=show(name), expected=f"one of {', '.join(known)}"
+                path=("defects", index),
+                found=show(name),
+                expected=f"a defect: {choose(known, name)}",
             )
         elif name in scenario.defects[:index]:
             yield Problem(path=("defects", index), found=show(name), expected="each defect once")
@@ -305,7 +372,8 @@ def _expect(scenario: Scenario) -> Iterator[Problem]:
             found=show(expect.verdict),
             expected="fail, since findings are expected; or no findings",
         )
-    known = _device_names(scenario)
+    # A balancer can sign in, too: one that shows a certificate of its own (F37).
+    known = _device_names(scenario) | set(scenario.site.balancers)
     for name in expect.signed_in or {}:
         if name not in known:
             yield Problem(

@@ -52,8 +52,8 @@ expect: {verdict: pass, signed_in: {pixel: alice@example.com}}
 
 _ORDER = (
     "Site", "Balancer", "CertProxy", "Port", "HeaderNames", "CallBackForm",
-    "Device", "TunnelRule", "Attacker", "Bystander",
-    "SignIn", "ForgedRequest", "ForgedCallback", "Together", "Expect",
+    "Device", "TunnelRule", "Attacker", "Bystander", "PortRange",
+    "SignIn", "KeptTunnel", "Restart", "ForgedRequest", "ForgedCallback", "Together", "Expect",
 )  # fmt: skip
 
 

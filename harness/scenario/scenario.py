@@ -28,6 +28,8 @@ class Device(Model):
 
     user: str
     """Principal name in the user certificate, such as alice@example.com."""
+    email: str | None = None
+    """Email address in the user certificate. Not given: that of the user."""
     android: Annotated[int, Field(ge=7, le=13)] = 13
     """Android version, which decides what its ClientHello looks like."""
     tls: Literal["1.2", "1.3"] = "1.3"
@@ -62,6 +64,15 @@ class Bystander(Model):
     """TCP ports that it answers on."""
 
 
+class PortRange(Model):
+    """Local ports of outgoing connections; a narrow range makes the kernel use them again soon."""
+
+    first: Annotated[int, Field(ge=1, le=65535)]
+    """The lowest."""
+    last: Annotated[int, Field(ge=1, le=65535)]
+    """The highest."""
+
+
 class SignIn(Model):
     """A device signs in to an application."""
 
@@ -75,6 +86,32 @@ class SignIn(Model):
     """Further request headers, sent as written."""
     host: str | None = None
     """The host the device opens instead of the FQDN (`HOST` or `HOST:PORT`); the tunnel rules apply to it."""
+    connect: str | None = None
+    """What the device writes into its CONNECT instead of HOST:PORT, as written."""
+    give_up_after_ms: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Milliseconds after which the device resets its connection without waiting on. Not given: it waits."""
+
+
+class KeptTunnel(Model):
+    """A device opens its connection to a host and keeps it for later sign-ins, or ends the one that it kept."""
+
+    device: str
+    """Device name."""
+    tunnel: Literal["open", "close", "abort"]
+    """`open`: as far as the TLS with the host; `close`: in order; `abort`: with a reset."""
+    host: str | None = None
+    """The host instead of the FQDN, as in a sign-in."""
+
+
+class Restart(Model):
+    """A service of a node is killed, which resets its connections, and started again at once."""
+
+    restart: str
+    """Name of the node."""
+    service: Literal["cert_proxy", "access"] = "cert_proxy"
+    """Which one."""
+    after_ms: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """Milliseconds from the start of the step, for steps of `together`."""
 
 
 class ForgedRequest(Model):
@@ -97,17 +134,21 @@ class ForgedCallback(Model):
     """`HOST:PORT`."""
     port: Annotated[int, Field(ge=1, le=65535)] = 40000
     """The key asked for."""
+    up_to: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """Last of the keys that are tried one after the other, as long as somebody answers. Not given: `port` alone."""
+    times: Annotated[int, Field(ge=1, le=100)] = 1
+    """So many times, byte for byte the same."""
     key: Literal["none", "wrong", "shared"] = "none"
     """The certificate-proxy key the proof is made with."""
 
 
-STEP_KINDS = ("sign_in", "request", "call_back", "together")
+STEP_KINDS = ("sign_in", "request", "call_back", "tunnel", "restart", "together")
 """The keys that tell the kinds of steps apart."""
 
 
 def _find_kind(step: object) -> str | None:
     """The tag of a step; in angle brackets, so that no key of a file can look like it."""
-    classes = (SignIn, ForgedRequest, ForgedCallback, Together)
+    classes = (SignIn, ForgedRequest, ForgedCallback, KeptTunnel, Restart, Together)
     for kind, cls in zip(STEP_KINDS, classes, strict=True):
         if isinstance(step, cls) or (isinstance(step, dict) and kind in step):
             return f"<{kind}>"
@@ -117,13 +158,15 @@ def _find_kind(step: object) -> str | None:
 _BY_KIND = Discriminator(
     _find_kind,
     custom_error_type="step",
-    custom_error_message="a step with a sign_in, request or call_back",
+    custom_error_message="a step with a sign_in, request, call_back, tunnel or restart",
 )
 
 Action = Annotated[
     Annotated[SignIn, Tag("<sign_in>")]
     | Annotated[ForgedRequest, Tag("<request>")]
-    | Annotated[ForgedCallback, Tag("<call_back>")],
+    | Annotated[ForgedCallback, Tag("<call_back>")]
+    | Annotated[KeptTunnel, Tag("<tunnel>")]
+    | Annotated[Restart, Tag("<restart>")],
     _BY_KIND,
 ]
 
@@ -139,6 +182,8 @@ Step = Annotated[
     Annotated[SignIn, Tag("<sign_in>")]
     | Annotated[ForgedRequest, Tag("<request>")]
     | Annotated[ForgedCallback, Tag("<call_back>")]
+    | Annotated[KeptTunnel, Tag("<tunnel>")]
+    | Annotated[Restart, Tag("<restart>")]
     | Annotated[Together, Tag("<together>")],
     _BY_KIND,
 ]
@@ -170,6 +215,12 @@ class Scenario(Model):
     """Attacker name to attacker."""
     bystanders: dict[str, Bystander] = {}
     """Bystander name to bystander."""
+    look_ups: dict[str, tuple[WrittenAddress, ...]] = {}
+    """Host name to all the addresses that a look-up gives, in order; `site.names` has one each."""
+    port_ranges: dict[str, PortRange] = {}
+    """Node, balancer or device name to the ports of the connections that it opens."""
+    slow_sign_ins: dict[str, Annotated[int, Field(ge=1, le=10_000)]] = {}
+    """Node name to the milliseconds that its Access service takes before it asks for a certificate."""
     steps: tuple[Step, ...] = ()
     """What happens, one after the other."""
     defects: tuple[str, ...] = ()

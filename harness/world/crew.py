@@ -9,6 +9,8 @@ from typing import Any, Protocol, assert_never
 from harness.scenario.scenario import (
     ForgedCallback,
     ForgedRequest,
+    KeptTunnel,
+    Restart,
     Scenario,
     SignIn,
     Step,
@@ -47,12 +49,11 @@ class Crew:
     def __init__(self, scenario: Scenario, layout: Layout, wire: Wire, setting: Setting) -> None:
         """Put each actor on its host; nothing listens yet."""
         site = scenario.site
-        servers: list[Server] = []
+        self._services: dict[tuple[str, str], CertProxy | Access] = {}
         for node in site.nodes:
-            servers += [
-                CertProxy(wire.host(node), node, setting),
-                Access(wire.host(node), node, setting),
-            ]
+            self._services[node, "cert_proxy"] = CertProxy(wire.host(node), node, setting)
+            self._services[node, "access"] = Access(wire.host(node), node, setting)
+        servers: list[Server] = list(self._services.values())
         servers += [LoadBalancer(wire.host(name), name, setting) for name in site.balancers]
         servers += [
             Bystander(wire.host(name), bystander, setting)
@@ -76,6 +77,7 @@ class Crew:
             wire.host("canary-device"),
             setting,
         )
+        self._clock = wire.host(next(iter(site.nodes))).clock
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def start(self) -> None:
@@ -84,7 +86,12 @@ class Crew:
             await server.start()
 
     async def stop(self) -> None:
-        """Stop every server at the same time, so that connections that nobody ends cost one time-out, not many."""
+        """Let devices end what they kept, then stop every server.
+
+        All at the same time, so that connections that nobody ends cost one time-out, not many.
+        """
+        for device in self._devices.values():
+            await device.close()
         async with asyncio.TaskGroup() as group:
             for server in self._servers:
                 group.create_task(server.stop())
@@ -103,6 +110,10 @@ class Crew:
         async with self._slots:
             await action()
 
+    async def _restart(self, step: Restart) -> None:
+        await self._clock.sleep(step.after_ms * 1_000_000)
+        await self._services[step.restart, step.service].restart()
+
     def _actions(self, step: Step) -> tuple[Callable[[], Coroutine[Any, Any, None]], ...]:
         match step:
             case SignIn():
@@ -113,6 +124,10 @@ class Crew:
                 return (_bind(self._attackers[step.attacker].forged_request, step),)
             case ForgedCallback():
                 return (_bind(self._attackers[step.attacker].forged_callback, step),)
+            case KeptTunnel():
+                return (_bind(self._devices[step.device].keep_tunnel, step),)
+            case Restart():
+                return (_bind(self._restart, step),)
             case Together():
                 return tuple(action for one in step.together for action in self._actions(one))
             case _:

@@ -42,11 +42,20 @@ def lay_out(scenario: Scenario) -> Layout:
     named = devices(scenario)
     node_segments = ("dmz", "inside") if site.balancers else ("dmz", "inside", "outside")
     hosts = [
-        HostPlan(name=name, attachments=_attach(address, *node_segments), loopback_tap=True)
+        HostPlan(
+            name=name,
+            attachments=_attach(address, *node_segments),
+            loopback_tap=True,
+            port_range=_ports(scenario, name),
+        )
         for name, address in site.nodes.items()
     ]
     hosts += [
-        HostPlan(name=name, attachments=_attach(balancer.address, "dmz", "outside"))
+        HostPlan(
+            name=name,
+            attachments=_attach(balancer.address, "dmz", "outside"),
+            port_range=_ports(scenario, name),
+        )
         for name, balancer in site.balancers.items()
     ]
     for table in (scenario.attackers, scenario.bystanders):
@@ -54,7 +63,7 @@ def lay_out(scenario: Scenario) -> Layout:
             HostPlan(name=name, attachments=_attach(host.address, host.segment))
             for name, host in table.items()
         ]
-    hosts += _device_hosts(named)
+    hosts += _device_hosts(named, scenario)
     hosts += [
         HostPlan(name=name, attachments=_attach(address, "dmz"))
         for name, address in CANARY_HOSTS.items()
@@ -66,7 +75,10 @@ def lay_out(scenario: Scenario) -> Layout:
         **{name: host.address for name, host in scenario.bystanders.items()},
         **CANARY_HOSTS,
     }
-    names = {name: (address,) for name, address in {**machines, **site.names}.items()}
+    names: dict[str, tuple[Address, ...]] = {
+        name: (address,) for name, address in {**machines, **site.names}.items()
+    }
+    names |= scenario.look_ups
     names[site.fqdn] = (site.entry,)
     host_names = {address: name for name, address in machines.items()}
     host_names |= {device.address: device.name for device in named}
@@ -77,18 +89,25 @@ def lay_out(scenario: Scenario) -> Layout:
     )
 
 
+def _ports(scenario: Scenario, name: str) -> tuple[int, int] | None:
+    ports = scenario.port_ranges.get(name)
+    return None if ports is None else (ports.first, ports.last)
+
+
 def _attach(address: Address, *segments: str) -> tuple[Attachment, ...]:
     return tuple(Attachment(segment=segment, addresses=(address,)) for segment in segments)
 
 
-def _device_hosts(named: tuple[NamedDevice, ...]) -> list[HostPlan]:
+def _device_hosts(named: tuple[NamedDevice, ...], scenario: Scenario) -> list[HostPlan]:
     """One machine for each device; a fleet shares one, since a bridge has room for 1,024 ports only."""
     fleets: dict[str, list[Address]] = {}
     for device in named:
         fleets.setdefault(device.fleet, []).append(device.address)
     return [
         HostPlan(
-            name=fleet, attachments=(Attachment(segment="outside", addresses=tuple(addresses)),)
+            name=fleet,
+            attachments=(Attachment(segment="outside", addresses=tuple(addresses)),),
+            port_range=_ports(scenario, fleet),
         )
         for fleet, addresses in fleets.items()
     ]

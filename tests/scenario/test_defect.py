@@ -44,26 +44,24 @@ def test_has_a_scenario_that_expects_exactly_its_checks(defect: Defect) -> None:
     """The fault alone, and what must fail."""
     shown = _showing(defect)
 
-    assert [scenario.expect.verdict for scenario in shown] == ["fail"]
-    assert set(shown[0].expect.findings) == set(defect.caught_by)
+    assert {scenario.expect.verdict for scenario in shown} == {"fail"}
+    assert {frozenset(s.expect.findings) for s in shown} == {frozenset(defect.caught_by)}
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.id)
 def test_has_the_same_situation_without_it(defect: Defect) -> None:
     """The default actors withstand what the fault lets through."""
-    (shown,) = _showing(defect)
+    situations = {_situation(scenario) for scenario in _showing(defect)}
     twins = [
         scenario.expect.verdict
         for scenario in SCENARIOS
-        if not scenario.defects and _situation(scenario) == _situation(shown)
+        if not scenario.defects and _situation(scenario) in situations
     ]
 
-    assert twins == ["pass"]
+    assert set(twins) == {"pass"}
 
 
 @pytest.mark.parametrize("check", CHECKS)
 def test_every_check_is_expected_somewhere(check: str) -> None:
-    """A check that no scenario makes fail could be blind; V01 has no fault of its own among these."""
-    expected = {finding for scenario in SCENARIOS for finding in scenario.expect.findings}
-
-    assert check in expected | {"V01"}
+    """A check that no scenario makes fail could be blind."""
+    assert check in {finding for scenario in SCENARIOS for finding in scenario.expect.findings}

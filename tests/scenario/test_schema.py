@@ -116,7 +116,7 @@ def test_guide_tells_what_is_expected(
         (
             ("steps", 0),
             {"steps": [{"attacker": "a", "call_back": "b"}]},
-            {"attacker", "call_back", "port", "key"},
+            {"attacker", "call_back", "port", "up_to", "times", "key"},
         ),
     ],
 )

@@ -66,7 +66,7 @@ MISTAKES = {
         "    user: alice@example.com",
         "    user: alice@example.com\n    wheels: 4",
         '13:5: $.devices.pixel.wheels: got an unknown key "wheels"; expected one of '
-        "address, android, certificate, count, tls, tunnel",
+        "address, android, certificate, count, email, tls, tunnel",
     ),
     "field name of the code": (
         "{address: 10.20.0.10}",
@@ -131,20 +131,20 @@ MISTAKES = {
         "sign_in: salesforce",
         "signin: salesforce",
         "16:5: $.steps[0]: got the keys device, signin; expected a step with one of the "
-        "keys sign_in, request, call_back, together (did you mean sign_in instead of "
+        "keys sign_in, request, call_back, tunnel, restart, together (did you mean sign_in instead of "
         "signin?)",
     ),
     "step that is text": (
         "{device: pixel, sign_in: salesforce}",
         "wait",
         '16:5: $.steps[0]: got "wait"; expected a step with one of the keys sign_in, '
-        "request, call_back, together",
+        "request, call_back, tunnel, restart, together",
     ),
     "step inside a step": (
         "{device: pixel, sign_in: salesforce}",
         "together: [{together: []}]",
         "16:16: $.steps[0].together[0]: got the keys together; expected a step with one "
-        "of the keys sign_in, request, call_back",
+        "of the keys sign_in, request, call_back, tunnel, restart",
     ),
     "nothing together": (
         "{device: pixel, sign_in: salesforce}",
@@ -209,8 +209,7 @@ MISTAKES = {
     "unknown defect": (
         "expect:",
         "defects: [F15, F99]\nexpect:",
-        '17:16: $.defects[1]: got "F99"; expected one of F15, F17, F18, F19, F20, F24, '
-        "F28, F36, F44, F45, F47, F57, F58, F59, F67",
+        '17:16: $.defects[1]: got "F99"; expected a defect: F79 or F59 (did you mean that?)',
     ),
     "defect twice": (
         "expect:",

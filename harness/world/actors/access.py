@@ -45,6 +45,12 @@ class Access:
         """Stop listening and end what is running."""
         await self._connections.stop()
 
+    async def restart(self) -> None:
+        """Be killed and start again: every connection is reset, and every session is gone."""
+        await self._connections.kill()
+        self._sessions = Sessions()
+        await self.start()
+
     async def _serve(self, stream: Stream) -> None:
         timeout_ns = self._setting.timeout_ns
         tls = await open_server(stream, self._tls, keys=self._setting.keys, timeout_ns=timeout_ns)
@@ -73,9 +79,11 @@ class Access:
             location = find_location(request, peer, own=self._node, setting=self._setting)
             if "F44" in self._setting.defects:
                 location = self._misplace(location)
+            if slow_ns := self._setting.slow_ns.get(self._node):
+                await self._host.clock.sleep(slow_ns)
             chain = await request_certificate(self._host, location, self._setting)
             self._verify_user(chain)
-            user = self._setting.pki.user_of(chain)
+            user = self._setting.pki.user_of(chain, is_email_first="F78" in self._setting.defects)
         except LocationError as error:
             return _refuse(error.status, str(error))
         except (CertificateRequestError, VerificationError) as error:

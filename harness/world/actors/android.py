@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from urllib.parse import quote
 
-from harness.scenario.scenario import Device, SignIn, TunnelRule
+from harness.scenario.scenario import Device, KeptTunnel, SignIn, TunnelRule
 from harness.site import sign_in
 from harness.site.site import SERVICE_PORT
 from harness.world.actors.authority import (
@@ -33,7 +33,8 @@ class Android:
         self._setting = setting
         self._identity: Identity | None = None
         if device.certificate == "own":
-            self._identity = setting.pki.device_identity(device.user)
+            self._identity = setting.pki.device_identity(device.user, email=device.email or "")
+        self._kept: dict[tuple[str, int], TlsStream] = {}
 
     async def sign_in(self, step: SignIn) -> None:
         """Sign in; a refusal is an end like any other, and in the packets."""
@@ -42,17 +43,60 @@ class Android:
     async def visit(self, step: SignIn) -> tuple[Response, ...]:
         """Sign in, ask for more on the same connection, and return the answers; the first refusal ends it."""
         answers: list[Response] = []
-        fqdn = self._setting.site.fqdn
-        host, port = split_authority(step.host or fqdn, default_port=SERVICE_PORT)
+        host, port = self._split(step.host)
         with contextlib.suppress(ConnectionError, TimeoutError):
-            carrier = await self._open(host, port)
-            if carrier is not None:
-                tls = await self._open_tls(carrier, host, identity=None)
-                try:
-                    await self._converse(tls, host, step, answers)
-                finally:
-                    await tls.close()
+            tls = self._kept.pop((host, port), None) or await self._open_host(
+                host, port, step.connect
+            )
+            if tls is not None:
+                await self._talk(tls, host, step, answers)
         return tuple(answers)
+
+    async def keep_tunnel(self, step: KeptTunnel) -> None:
+        """Open the connection to a host for a later sign-in, or end the one that is open; see KeptTunnel."""
+        key = self._split(step.host)
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            if step.tunnel == "open":
+                await self._end(key, is_abort=False)
+                tls = await self._open_host(*key)
+                if tls is not None:
+                    self._kept[key] = tls
+            else:
+                await self._end(key, is_abort=step.tunnel == "abort")
+
+    async def close(self) -> None:
+        """End in order what is still open."""
+        for key in tuple(self._kept):
+            await self._end(key, is_abort=False)
+
+    async def _end(self, key: tuple[str, int], *, is_abort: bool) -> None:
+        tls = self._kept.pop(key, None)
+        if tls is not None and is_abort:
+            tls.abort()
+        elif tls is not None:
+            await tls.close()
+
+    def _split(self, host: str | None) -> tuple[str, int]:
+        return split_authority(host or self._setting.site.fqdn, default_port=SERVICE_PORT)
+
+    async def _open_host(
+        self, host: str, port: int, written: str | None = None
+    ) -> TlsStream | None:
+        """The TLS with a host; None when the proxy refuses the way to it."""
+        carrier = await self._open(host, port, written or build_authority(host, port))
+        return None if carrier is None else await self._open_tls(carrier, host, identity=None)
+
+    async def _talk(self, tls: TlsStream, host: str, step: SignIn, answers: list[Response]) -> None:
+        patience_s = None if step.give_up_after_ms is None else step.give_up_after_ms / 1e3
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._converse(tls, host, step, answers)
+        except TimeoutError:
+            if patience_s is not None:
+                tls.abort()
+            raise
+        finally:
+            await tls.close()
 
     async def _converse(
         self, tls: TlsStream, host: str, step: SignIn, answers: list[Response]
@@ -80,8 +124,8 @@ class Android:
         agent = f"Mozilla/5.0 (Linux; Android {self._device.android}) Mobile"
         return ((b"Host", host.encode()), (b"User-Agent", agent.encode()), (b"Accept", b"*/*"))
 
-    async def _open(self, host: str, port: int) -> Stream | None:
-        """A carrier for the TLS with a host: through the proxy or directly; None when the proxy refuses."""
+    async def _open(self, host: str, port: int, target: str) -> Stream | None:
+        """A carrier for the TLS with a host: through the proxy (CONNECT `target`) or directly; None when refused."""
         rule = self._find_rule(host)
         if rule is None or rule.action == "bypass":
             return await self._connect(host, port)
@@ -93,7 +137,7 @@ class Android:
             await self._connect(proxy, proxy_port), proxy, identity=self._identity
         )
         try:
-            return await self._open_tunnel(outer, build_authority(host, port).encode())
+            return await self._open_tunnel(outer, target.encode())
         except (ConnectionError, TimeoutError):
             await outer.close()
             raise

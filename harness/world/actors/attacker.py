@@ -33,8 +33,11 @@ class Attacker:
         await self.send_request(step)
 
     async def forged_callback(self, step: ForgedCallback) -> None:
-        """Ask a cert proxy for a certificate."""
-        await self.send_callback(step)
+        """Ask a cert proxy for a certificate, or for one after the other as long as it answers."""
+        for port in range(step.port, (step.up_to or step.port) + 1):
+            one = step.model_copy(update={"port": port})
+            if await self.send_callback(one) is None:
+                return
 
     async def send_request(self, step: ForgedRequest) -> Response | None:
         """Send the request; None when there was no answer."""
@@ -45,15 +48,17 @@ class Attacker:
         return await self._exchange(step.request, SERVICE_PORT, request)
 
     async def send_callback(self, step: ForgedCallback) -> Response | None:
-        """Send the call-back; None when there was no answer."""
+        """Send the call-back, `times` times the same bytes; the last answer, None when there was none."""
         keys = {"none": None, "wrong": self._host.entropy(32), "shared": self._setting.proxy_key}
         site = self._setting.site
         request = build_request(
             step.port, key=keys[step.key], host=self._host, authority=step.call_back.encode()
         )
-        return await self._exchange(
-            step.call_back, (site.admin_ports or site.proxy_ports)[0], request
-        )
+        default_port = (site.admin_ports or site.proxy_ports)[0]
+        answer = None
+        for _ in range(step.times):
+            answer = await self._exchange(step.call_back, default_port, request)
+        return answer
 
     async def _exchange(
         self, authority: str, default_port: int, request: Request

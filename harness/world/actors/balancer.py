@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 
 from harness.net.address import Address, Endpoint
@@ -21,6 +22,9 @@ from harness.world.tls.endpoint import (
     open_client,
     open_server,
 )
+
+_OWN_USER = "balancer@example.com"
+"""Whom the balancer's own client certificate names (F37)."""
 
 
 class Rotation:
@@ -104,12 +108,13 @@ class LoadBalancer:
         self._proxies = Rotation(setting.site.nodes)
         # One node further than the proxies', so that sign-ins one by one need another node's certificate.
         self._services = Rotation(setting.site.nodes, start=1)
+        self._client_ports: Counter[int] = Counter()
         self._connections = Connections(host, timeout_ns=setting.timeout_ns)
 
     async def start(self) -> None:
         """Listen on every port."""
-        is_terminated = (
-            self._settings.proxy is BalancerMode.TERMINATE or "F36" in self._setting.defects
+        is_terminated = self._settings.proxy is BalancerMode.TERMINATE or bool(
+            {"F36", "F37"} & self._setting.defects
         )
         for port in self._setting.site.proxy_ports:
             serve = self._terminate_proxy if is_terminated else self._pass_proxy
@@ -138,10 +143,12 @@ class LoadBalancer:
         order = self._services.order(avoid=tls.peer.address)
         upstream = Upstream(self._host, self._setting, order)
 
+        client = self._name_client(tls.peer)
+
         async def respond(request: Request) -> Response:
             headers = forward_headers(
                 request,
-                tls.peer,
+                client,
                 forwarded_for=self._settings.forwarded_for,
                 defects=self._setting.defects,
             )
@@ -154,12 +161,25 @@ class LoadBalancer:
         try:
             await HttpServer(tls, timeout_ns=self._setting.timeout_ns).serve(respond)
         finally:
+            self._client_ports[tls.peer.port] -= 1
             await upstream.close()
             await tls.close()
 
+    def _name_client(self, peer: Endpoint) -> Endpoint:
+        """The client's end; with F33 as an address translation shows it that keeps ports only where it can."""
+        self._client_ports[peer.port] += 1
+        is_shared = "F33" in self._setting.defects and self._client_ports[peer.port] > 1
+        return Endpoint(peer.address, peer.port ^ 1) if is_shared else peer
+
     async def _terminate_proxy(self, stream: Stream) -> None:
-        """End the device's TLS and open one of the balancer's own: the client certificate is lost (F36)."""
-        tls = await self._accept(stream)
+        """End the device's TLS and open one of the balancer's own.
+
+        The client's certificate is lost (F36), or another one goes on in its place (F37).
+        """
+        identity = None
+        if "F37" in self._setting.defects:
+            identity = self._setting.pki.device_identity(_OWN_USER)
+        tls = await self._accept(stream, asks=identity is not None)
         try:
             async with asyncio.timeout(self._setting.timeout_ns / 1e9):
                 first = await tls.read()
@@ -171,6 +191,7 @@ class LoadBalancer:
             settings = ClientSettings(
                 server_name=self._setting.site.fqdn,
                 version=self._setting.site.tls,
+                identity=identity,
                 verify=self._setting.pki.server_verifier(self._setting.site.fqdn, roots="public"),
             )
             upstream = await open_client(
@@ -183,8 +204,13 @@ class LoadBalancer:
         finally:
             await tls.close()
 
-    async def _accept(self, stream: Stream) -> TlsStream:
-        settings = ServerSettings(identity=self._identity, version=self._setting.site.tls)
+    async def _accept(self, stream: Stream, *, asks: bool = False) -> TlsStream:
+        settings = ServerSettings(
+            identity=self._identity,
+            version=self._setting.site.tls,
+            client_certificate="required" if asks else "none",
+            verify=self._setting.pki.user_verifier() if asks else None,
+        )
         return await open_server(
             stream, settings, keys=self._setting.keys, timeout_ns=self._setting.timeout_ns
         )

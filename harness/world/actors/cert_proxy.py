@@ -16,7 +16,7 @@ from harness.world.actors.destination import DestinationError, find_destination
 from harness.world.actors.http1 import HttpError, HttpServer, Request, Response
 from harness.world.actors.pem import build_pem
 from harness.world.actors.relay import join
-from harness.world.actors.server_identity import port_identity
+from harness.world.actors.server_identity import callback_port, port_identity
 from harness.world.actors.setting import Setting
 from harness.world.actors.store import CertificateStore, PortTakenError
 from harness.world.host import Host, Stream
@@ -34,8 +34,9 @@ class CertProxy:
         self._host = host
         self._node = node
         self._setting = setting
-        self._store = CertificateStore()
+        self._store = CertificateStore(defects=setting.defects)
         self._desk = CertificateDesk(self._store, key=setting.proxy_key, clock=host.clock)
+        self._by_user: dict[str, tuple[bytes, ...]] = {}
         self._connections = Connections(host, timeout_ns=setting.timeout_ns)
 
     async def start(self) -> None:
@@ -50,6 +51,13 @@ class CertProxy:
         """Stop listening and end what is running."""
         await self._connections.stop()
 
+    async def restart(self) -> None:
+        """Be killed and start again: every connection is reset, and nothing is remembered (F12)."""
+        await self._connections.kill()
+        if "F12" not in self._setting.defects:
+            self._store.clear()
+        await self.start()
+
     async def _listen_admin(self, port: Port) -> None:
         identity = port_identity(self._setting, self._node, port)
         settings = ServerSettings(identity=identity, version=self._setting.site.tls)
@@ -60,7 +68,7 @@ class CertProxy:
                 stream, settings, keys=self._setting.keys, timeout_ns=timeout_ns
             )
             try:
-                await HttpServer(tls, timeout_ns=timeout_ns).serve(self._desk.respond)
+                await HttpServer(tls, timeout_ns=timeout_ns).serve(self._respond)
             finally:
                 await tls.close()
 
@@ -92,6 +100,16 @@ class CertProxy:
 
         await self._connections.listen(port.port, serve)
 
+    async def _respond(self, request: Request) -> Response:
+        """The answer to a call-back."""
+        if "F55" in self._setting.defects:
+            names = tuple(self._setting.site.nodes)
+            other = names[(names.index(self._node) + 1) % len(names)]
+            server = Endpoint(self._setting.site.nodes[other], callback_port(self._setting).port)
+            place = b"https://%s%s" % (str(server).encode(), request.target)
+            return Response(status=307, headers=((b"Location", place),))
+        return await self._desk.respond(request)
+
     def _takes_callback(self, peer: Endpoint) -> bool:
         """Whether a connection to a proxy port may be a call-back: a site without an admin port, and a node calls."""
         is_one_port = not self._setting.site.admin_ports or "F45" in self._setting.defects
@@ -108,7 +126,7 @@ class CertProxy:
             return
         if request.method != b"CONNECT":
             if self._takes_callback(tls.peer):
-                await http.answer(await self._desk.respond(request), last=True)
+                await http.answer(await self._respond(request), last=True)
             else:
                 await http.answer(
                     Response(status=405, headers=((b"Allow", b"CONNECT"),)), last=True
@@ -126,15 +144,21 @@ class CertProxy:
                 resolve=self._host.resolve,
                 defects=self._setting.defects,
             )
-            upstream = await self._dial(destination, chain)
+            upstream = await self._dial(destination, self._to_store(chain))
         except DestinationError as error:
             await http.answer(Response(status=error.status, body=f"{error}\n".encode()), last=True)
         except TimeoutError:
             await http.answer(Response(status=504), last=True)
-        except (ConnectionError, PortTakenError):
+        except (OSError, PortTakenError):  # No free port is an OSError of its own.
             await http.answer(Response(status=502), last=True)
         else:
             await self._relay(http, upstream)
+
+    def _to_store(self, chain: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        """What is stored for a tunnel: the chain that the client proved, unless F79 is on."""
+        if "F79" in self._setting.defects and chain:
+            return self._by_user.setdefault(self._setting.pki.user_of(chain), chain)
+        return chain
 
     async def _relay(self, http: HttpServer, upstream: Stream) -> None:
         """Open the tunnel; what is stored for it goes when it ends (F08), read or not."""

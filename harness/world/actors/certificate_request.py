@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.net.address import Endpoint
+from harness.net.address import Endpoint, parse_address
 from harness.site import callback
 from harness.world.actors.http1 import HttpClient, Request, Response
 from harness.world.actors.location import Location
@@ -18,6 +18,7 @@ from harness.world.tls.endpoint import ClientSettings, open_client
 
 _NONCE = re.compile(rb"[0-9a-f]{32}", re.ASCII)
 _TIME = re.compile(rb"[1-9][0-9]{0,11}", re.ASCII)
+_LOCATION = re.compile(rb"https://([0-9.]+):([0-9]{1,5})/.*", re.ASCII)
 _PROOF = re.compile(rb"[0-9a-f]{64}", re.ASCII)
 
 
@@ -33,28 +34,14 @@ async def request_certificate(
     Raises:
         CertificateRequestError: no answer in time, a refusal, or no certificate in it.
     """
-    timeout_ns = setting.callback_timeout_ns
     port = callback_port(setting)
-    server = Endpoint(setting.site.nodes[location.node], port.port)
-    settings = ClientSettings(
-        server_name=location.node,
-        version=setting.site.tls,
-        verify=callback_verify(setting, location.node, port),
-    )
-    try:
-        stream = await host.connect(server, timeout_ns=timeout_ns)
-        tls = await open_client(stream, settings, keys=setting.keys, timeout_ns=timeout_ns)
-        try:
-            request = build_request(
-                location.port, key=setting.proxy_key, host=host, authority=str(server).encode()
-            )
-            response = await HttpClient(tls, timeout_ns=timeout_ns).exchange(request)
-        finally:
-            await tls.close()
-    except (ConnectionError, TimeoutError) as error:
-        raise CertificateRequestError(
-            f"call-back to {server}: {error or type(error).__name__}"
-        ) from error
+    server = Endpoint(location.address or setting.site.nodes[location.node], port.port)
+    if "F34" in setting.defects:
+        server = Endpoint(setting.site.entry, port.port)
+    response = await _ask(host, location, server, setting)
+    if response.status == 307 and "F55" in setting.defects:
+        server = _read_redirect(response)
+        response = await _ask(host, _at(location, server, setting), server, setting)
     if response.status != 200:
         raise CertificateRequestError(
             f"call-back to {server} for port {location.port}: {response.status}"
@@ -63,6 +50,48 @@ async def request_certificate(
         return parse_pem(response.body.decode("ascii"))
     except ValueError as error:
         raise CertificateRequestError(f"call-back to {server}: {error}") from error
+
+
+async def _ask(host: Host, location: Location, server: Endpoint, setting: Setting) -> Response:
+    """One call-back and its answer.
+
+    Raises:
+        CertificateRequestError: there was none.
+    """
+    timeout_ns = setting.callback_timeout_ns
+    settings = ClientSettings(
+        server_name=location.node,
+        version=setting.site.tls,
+        verify=callback_verify(setting, location.node, callback_port(setting)),
+    )
+    request = build_request(
+        location.port, key=setting.proxy_key, host=host, authority=str(server).encode()
+    )
+    try:
+        stream = await host.connect(server, timeout_ns=timeout_ns)
+        tls = await open_client(stream, settings, keys=setting.keys, timeout_ns=timeout_ns)
+        try:
+            return await HttpClient(tls, timeout_ns=timeout_ns).exchange(request)
+        finally:
+            await tls.close()
+    except OSError as error:  # Broken, late, or no port free to call from.
+        raise CertificateRequestError(
+            f"call-back to {server}: {error or type(error).__name__}"
+        ) from error
+
+
+def _read_redirect(response: Response) -> Endpoint:
+    """Where a redirect leads (F55)."""
+    match = _LOCATION.fullmatch(b"".join(response.values("Location")))
+    if match is None:
+        raise CertificateRequestError("a redirect to nowhere")
+    return Endpoint(parse_address(match[1].decode()), int(match[2]))
+
+
+def _at(location: Location, server: Endpoint, setting: Setting) -> Location:
+    """The same port at another node."""
+    node = setting.node_of(server.address, own=location.node) or location.node
+    return Location(node=node, port=location.port)
 
 
 def build_request(port: int, *, key: bytes | None, host: Host, authority: bytes) -> Request:

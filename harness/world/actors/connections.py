@@ -57,6 +57,18 @@ class Connections:
         finally:
             del self._running[task]
 
+    async def kill(self) -> None:
+        """Stop listening and reset everything at once, as the kernel does for a process that is killed."""
+        for listener in self._listeners:
+            await listener.close()
+        self._listeners.clear()
+        running = tuple(self._running.items())
+        for task, stream in running:
+            stream.abort()
+            task.cancel()
+        if running:
+            await asyncio.wait(tuple(task for task, _ in running), timeout=1)
+
     async def stop(self) -> None:
         """Stop listening, wait for what is running, and reset what is left after the time-out.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from harness.net.address import Address, Endpoint, parse_address
 from harness.net.allow_list import AllowList
@@ -37,8 +38,8 @@ class Target:
     port: int
 
 
-def parse_target(authority: bytes) -> Target:
-    """Read the target of a CONNECT: `name:port`, `address:port`.
+def parse_target(authority: bytes, *, is_lenient: bool = False) -> Target:
+    """Read the target of a CONNECT: `name:port`, `address:port`; `is_lenient` takes numbers for names (F63).
 
     Raises:
         DestinationError: another form: user information, a trailing dot, `127.1`, `0x7f.1`, no port.
@@ -52,6 +53,8 @@ def parse_target(authority: bytes) -> Target:
     except ValueError:
         labels = text.split(".")
         # What ends in a number is somebody's idea of an IPv4 address (F63), never a name.
+        if is_lenient and _NUMBER.fullmatch(text):
+            return Target(host=text, port=port)
         if match[1] or _NUMBER.fullmatch(labels[-1]) or not all(map(_LABEL.fullmatch, labels)):
             raise DestinationError(
                 f"host {text!r}; expected a name or an address", status=400
@@ -70,14 +73,21 @@ def find_destination(
     Raises:
         DestinationError: not understood, not allowed, or not known.
     """
-    target = parse_target(authority)
+    target = parse_target(authority, is_lenient="F63" in defects)
     if target.port != SERVICE_PORT and "F59" not in defects:
         raise DestinationError(f"port {target.port}; only {SERVICE_PORT} is allowed", status=403)
     if settings.destination_forced and "F57" not in defects:
         return Endpoint(_first(resolve(settings.destination), settings.destination), target.port)
+    if isinstance(target.host, str) and _NUMBER.fullmatch(target.host):
+        # What the C library makes of a number is never looked at (F63).
+        return Endpoint(ip_address(int(target.host, 0)), target.port)
     addresses = (target.host,) if not isinstance(target.host, str) else resolve(target.host)
+    checked = addresses[:1] if "F60" in defects else addresses
     if not settings.destination_forced:
-        _check_allowed(addresses, settings.destination, defects)
+        _check_allowed(checked, settings.destination, defects)
+    if "F60" in defects:
+        # Name servers turn their answers round: the second look-up begins with another address.
+        addresses = addresses[::-1]
     return Endpoint(_first(addresses, str(target.host)), target.port)
 
 
@@ -85,6 +95,10 @@ def _check_allowed(addresses: tuple[Address, ...], text: str, defects: frozenset
     if "F58" in defects and not text.strip():
         return
     allowed = AllowList.parse(text)
+    if "F61" in defects and any(allowed.allows(address) for address in addresses):
+        return
+    if "F66" in defects and all(address.is_link_local for address in addresses):
+        return
     for address in addresses:
         if not allowed.allows(address):
             raise DestinationError(f"{address} is not in the allow-list", status=403)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.net.address import Endpoint
-from harness.net.forwarding import FORWARDED_FOR, REMOTE_PORT
+from harness.net.forwarding import FORWARDED_FOR, REMOTE_PORT, is_named_in_connection
 from harness.site.site import ForwardedFor
 from harness.world.actors.http1 import Headers, Message
 
@@ -44,21 +44,31 @@ def forward_headers(
 
     Args:
         request: as the client sent it.
-        client: the client's end of the connection: the truth.
+        client: the client's end of the connection: the truth, unless F33 is on.
         forwarded_for: whether the client's X-Forwarded-For stays.
         defects: the switches of the site.
     """
+    if "F16" in defects and request.values(REMOTE_PORT) and request.values(FORWARDED_FOR):
+        return strip_connection(request)
     own = {REMOTE_PORT.lower().encode(), FORWARDED_FOR.lower().encode()}
     lines = tuple(line for line in strip_connection(request) if line[0].lower() not in own)
     addresses = [str(client.address).encode()]
     if forwarded_for is ForwardedFor.APPEND:
         addresses = [*request.values(FORWARDED_FOR), *addresses]
     ports = _remote_ports(request.values(REMOTE_PORT), str(client.port).encode(), defects)
-    return (
+    if "F27" in defects:
+        addresses[-1] = b"unknown"
+    headers = (
         *lines,
         (FORWARDED_FOR.encode(), b", ".join(addresses)),
         *((REMOTE_PORT.encode(), port) for port in ports),
     )
+    if "F23" in defects:
+        options = request.values("Connection")
+        return tuple(
+            h for h in headers if not is_named_in_connection(h[0].decode("latin-1"), options)
+        )
+    return headers
 
 
 def _remote_ports(
@@ -67,6 +77,9 @@ def _remote_ports(
     """The values of the RemotePort lines: the true one alone, unless a defect is on."""
     if client_made and "F15" in defects:
         return client_made
+    odd = tuple(value for value in client_made if not value.isdigit())
+    if odd and "F21" in defects:
+        return odd
     if "F19" in defects:
         return (*client_made, true)
     if "F20" in defects:

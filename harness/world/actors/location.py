@@ -24,6 +24,8 @@ class Location:
 
     node: str
     port: int
+    address: Address | None = None
+    """Whom to call instead of that node: only a fault names one."""
 
 
 class LocationError(Exception):
@@ -54,6 +56,8 @@ def find_location(request: Message, peer: Endpoint, *, own: str, setting: Settin
     if request.values(REMOTE_PORT) and _are_headers_accepted(request, peer.address, setting):
         return _read_headers(request, own=own, setting=setting)
     node = setting.node_of(peer.address, own=own)
+    if node is None and "F32" in setting.defects:
+        return Location(node=own, port=peer.port, address=peer.address)
     if node is None:
         raise LocationError(f"{peer} is no cert proxy, and its headers do not count")
     return Location(node=node, port=peer.port)
@@ -61,6 +65,8 @@ def find_location(request: Message, peer: Endpoint, *, own: str, setting: Settin
 
 def _are_headers_accepted(request: Message, peer: Address, setting: Setting) -> bool:
     page, defects = setting.site.cert_proxy, setting.defects
+    if "F29" in defects:
+        return True
     if not page.allow_remote_port_header and "F28" not in defects:
         return False
     if not setting.site.terminating:
@@ -74,6 +80,8 @@ def _are_headers_accepted(request: Message, peer: Address, setting: Setting) -> 
 
 def _read_headers(request: Message, *, own: str, setting: Setting) -> Location:
     count = setting.site.cert_proxy.number_of_load_balancers
+    if "F25" in setting.defects:
+        count += 1
     for name in (REMOTE_PORT, FORWARDED_FOR):
         if is_named_in_connection(name, request.values("Connection")):
             raise LocationError(f"{name} is named in Connection", status=400)
@@ -84,8 +92,12 @@ def _read_headers(request: Message, *, own: str, setting: Setting) -> Location:
         raise LocationError(str(error), status=400) from error
     if "F24" in setting.defects:
         address = _first_forwarded_for(request) or address
+    if "F26" in setting.defects:
+        address = _real_address(request) or address
     # Loopback in a header is a stranger's idea of it, never this node.
     node = None if address.is_loopback else setting.node_of(address, own=own)
+    if node is None and "F53" in setting.defects:
+        return Location(node=own, port=port, address=address)
     if node is None:
         raise LocationError(f"{FORWARDED_FOR} names {address}, which is no node")
     return Location(node=node, port=port)
@@ -93,8 +105,16 @@ def _read_headers(request: Message, *, own: str, setting: Setting) -> Location:
 
 def _first_forwarded_for(request: Message) -> Address | None:
     """The leftmost element, which any client can write; for the defects that read it."""
-    first = b",".join(request.values(FORWARDED_FOR)).split(b",")[0].strip()
+    return _read(b",".join(request.values(FORWARDED_FOR)).split(b",")[0].strip())
+
+
+def _real_address(request: Message) -> Address | None:
+    """X-Real-IP, which any client can write (F26)."""
+    return next((_read(value) for value in request.values("X-Real-IP")), None)
+
+
+def _read(value: bytes) -> Address | None:
     try:
-        return parse_address(first.decode("latin-1"))
+        return parse_address(value.decode("latin-1"))
     except ValueError:
         return None

@@ -42,7 +42,7 @@ def port_identity(setting: Setting, node: str, port: Port) -> Identity:
 def callback_port(setting: Setting) -> Port:
     """The port that takes call-backs: the admin port, or in a site without one the proxy port."""
     ports = setting.site.cert_proxy.ports
-    if "F45" in setting.defects:
+    if {"F34", "F45"} & setting.defects:
         return next(port for port in ports if not port.admin_port)
     return next((port for port in ports if port.admin_port), ports[0])
 

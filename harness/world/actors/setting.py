@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from harness.net.address import Address
 from harness.site.site import Site
@@ -25,6 +27,8 @@ class Setting:
     timeout_ns: int
     """The longest wait of a device; machines behind it wait less, so that its answer is theirs."""
 
+    slow_ns: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Node name to how long its Access service takes before it asks for a certificate."""
     issued: dict[str, Identity] = field(default_factory=dict, repr=False)
     """Server certificates issued so far, so that the ports that share one show the same."""
 

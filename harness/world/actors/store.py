@@ -16,10 +16,12 @@ class PortTakenError(Exception):
 class CertificateStore:
     """Port to PEM chain."""
 
-    def __init__(self, *, limit: int = LIMIT) -> None:
-        """Start empty."""
+    def __init__(self, *, limit: int = LIMIT, defects: frozenset[str] = frozenset()) -> None:
+        """Start empty; F01, F02, F07 and F09 are faults of a store."""
         self._limit = limit
+        self._defects = defects
         self._owned: dict[int, str | None] = {}
+        self._last = 0
 
     def claim(self, port: int, chain_pem: str | None) -> None:
         """Make a tunnel the owner of a port.
@@ -31,7 +33,12 @@ class CertificateStore:
         Raises:
             PortTakenError: somebody owns it, or the store is full.
         """
-        if port in self._owned:
+        if "F01" in self._defects and port in self._owned:
+            return
+        if "F07" in self._defects and self._last in self._owned and self._owned[self._last]:
+            self._owned[self._last] = chain_pem
+        self._last = port
+        if port in self._owned and "F02" not in self._defects:
             raise PortTakenError(f"port {port} belongs to another live tunnel")
         if len(self._owned) >= self._limit:
             raise PortTakenError(
@@ -42,13 +49,18 @@ class CertificateStore:
     def take(self, port: int) -> str | None:
         """Give the chain out, once; None where there is none (any more)."""
         chain_pem = self._owned.get(port)
-        if chain_pem is not None:
+        if chain_pem is not None and "F09" not in self._defects:
             self._owned[port] = None
         return chain_pem
 
     def release(self, port: int) -> None:
         """End the ownership, and with it what was never asked for."""
-        self._owned.pop(port, None)
+        if "F01" not in self._defects:
+            self._owned.pop(port, None)
+
+    def clear(self) -> None:
+        """Forget everything, as a new process has."""
+        self._owned.clear()
 
     def __len__(self) -> int:
         """Number of ports owned."""

@@ -184,13 +184,13 @@ class Pki:
     def _user_verifier(self) -> Verify:
         return verification.client_verifier((self._users.root,), at=self._now)
 
-    def user_of(self, chain: tuple[bytes, ...]) -> str:
-        """Name the user of a device's chain: its UPN, else its email address.
+    def user_of(self, chain: tuple[bytes, ...], *, is_email_first: bool = False) -> str:
+        """Name the user of a device's chain: its UPN, else its email address; or the other way round.
 
         Raises:
             VerificationError: neither is there.
         """
-        return user_of(chain)
+        return user_of(chain, is_email_first=is_email_first)
 
     def root_pem(self, authority: Literal["public", "appliance", "user"]) -> str:
         """Give a trusted root's certificate, for a peer that is not ours."""

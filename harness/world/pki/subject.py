@@ -26,8 +26,8 @@ def encode_upn(name: str) -> x509.OtherName:
     return x509.OtherName(UPN, bytes((_UTF8_STRING, len(text))) + text)
 
 
-def user_of(chain: tuple[bytes, ...]) -> str:
-    """Name the user of a chain (DER, leaf first): its UPN, else its email address.
+def user_of(chain: tuple[bytes, ...], *, is_email_first: bool = False) -> str:
+    """Name the user of a chain (DER, leaf first): its UPN, else its email address; `is_email_first` turns that round.
 
     Raises:
         VerificationError: the leaf cannot be read, or names nobody, or names two in the same way.
@@ -51,7 +51,7 @@ def user_of(chain: tuple[bytes, ...]) -> str:
         raise VerificationError(
             f"the certificate cannot be read: {error}", alert=_BAD_CERTIFICATE
         ) from error
-    found = upns or emails
+    found = (emails or upns) if is_email_first else (upns or emails)
     if len(found) != 1:
         raise VerificationError(
             f"the certificate names {len(found)} users ({', '.join(found) or 'no UPN and no email'}); expected one",
