@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from harness.net.address import Address, Endpoint
 from harness.net.forwarding import parse_forwarded_for
+from harness.report.call_back_shape import find_shape
 from harness.report.site_evidence import Evidence, Hop, Listener, find_evidence
-from harness.site.contract import CallBackForm, find_call_back_port, find_certificate
+from harness.site.contract import CallBackForm
 from harness.site.site import SERVICE_PORT
-from harness.trace.http import Exchange, Message, Request
 from harness.trace.packet import PacketNumber
 from harness.trace.trace import Trace
 
@@ -23,7 +23,6 @@ FQDN = "access.example.com"
 
 _STAND_IN = "198.51.100.{}"
 """RFC 5737 TEST-NET-2: nobody's."""
-_PORT = re.compile(rb"[1-9][0-9]{0,4}", re.ASCII)
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*", re.ASCII)
 
@@ -301,7 +300,7 @@ class _Proposer:
             if connection.server.port not in self._out.admin_ports:
                 continue
             for exchange in connection.exchanges:
-                form = _read_form(exchange, ports)
+                form = find_shape(exchange, ports)
                 if form is not None and exchange.request is not None:
                     told = exchange.request.target[:80].decode("latin-1")
                     self._out.call_back = form
@@ -345,57 +344,3 @@ def _names(value: bytes, address: Address) -> bool:
         return parse_forwarded_for((value,))[-1] == address
     except ValueError:
         return False
-
-
-def _read_form(exchange: Exchange, ports: set[int]) -> CallBackForm | None:
-    """The form of a request that asks for one of these ports, and of its answer; None: it asks for none."""
-    request = exchange.request
-    if request is None:
-        return None
-    for form in _forms(request, ports):
-        response = exchange.response
-        if response is None or response.status != 200:
-            return form
-        return next(
-            (
-                whole
-                for whole in (form.model_copy(update=place) for place in _places(response))
-                if find_certificate(whole, headers=_lines(response), body=response.body)
-            ),
-            form,
-        )
-    return None
-
-
-def _forms(request: Request, ports: set[int]) -> Iterator[CallBackForm]:
-    """Places of the request where one of the ports stands."""
-    path, _, query = request.target.decode("latin-1").partition("?")
-    candidates = [CallBackForm()]
-    for digits in re.findall(r"[0-9]+", path):
-        candidates.append(CallBackForm(path=path.replace(digits, "{port}", 1)))
-    for name, _, value in (pair.partition("=") for pair in query.split("&")):
-        if value:
-            candidates.append(CallBackForm(path=path, query=name))
-    for header in request.headers:
-        if _PORT.fullmatch(header.value) and header.name.lower() != b"content-length":
-            candidates.append(CallBackForm(path=path, header=header.name.decode("latin-1")))
-    for form in candidates:
-        port = find_call_back_port(
-            form, target=request.target, headers=_lines(request), body=request.body
-        )
-        if port in ports:
-            yield form
-
-
-def _places(response: Message) -> Iterator[dict[str, str]]:
-    """Places of an answer where a certificate can stand."""
-    yield {"certificate_in": "pem"}
-    yield {"certificate_in": "der"}
-    for name in re.findall(rb'"([A-Za-z0-9_-]+)"\s*:\s*[\["]', response.body)[:20]:
-        yield {"certificate_in": "json", "certificate_name": name.decode()}
-    for header in response.headers:
-        yield {"certificate_in": "header", "certificate_name": header.name.decode("latin-1")}
-
-
-def _lines(message: Message) -> tuple[tuple[bytes, bytes], ...]:
-    return tuple((header.name, header.value) for header in message.headers)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from harness.net.address import Address
 from harness.report.site_proposal import propose
 from harness.site.callback import build_target
@@ -17,7 +15,6 @@ from tests.trace_builder import (
     SINGLE,
     VIP,
     TraceBuilder,
-    make_random,
 )
 
 
@@ -59,35 +56,6 @@ def test_a_single_node_needs_no_stand_in() -> None:
 
     assert [(n.name, n.address) for n in proposal.nodes] == [("node1", N1)]
     assert (proposal.balancers, proposal.seen_as) == ([], {})
-
-
-@pytest.mark.parametrize(
-    ("target", "headers", "expected"),
-    [
-        ("/api/v1/cert/{}", (), {"path": "/api/v1/cert/{port}"}),
-        ("/cert?x=1&remotePort={}", (), {"path": "/cert", "query": "remotePort"}),
-        ("/cert", (("X-Port", "{}"),), {"path": "/cert", "header": "X-Port"}),
-    ],
-    ids=["path", "query", "header"],
-)
-def test_the_form_of_the_call_back_is_found(
-    target: str, headers: tuple[tuple[str, str], ...], expected: dict[str, str]
-) -> None:
-    """By the port number of a connection that a node opened, wherever it stands."""
-    builder = TraceBuilder(CLUSTER)
-    legs = builder.sign_in(call_back=False)
-    port = str(legs.l3.client.port)
-    wire = builder.open("inside", N1, N2, 5263).handshake(make_random("l5"))
-    lines = tuple((name, value.format(port).encode()) for name, value in headers)
-    exchange = wire.ask(target.format(port), headers=lines)
-    wire.answer(exchange, 200, b'{"cert": "MAMCAQE="}')  # A short SEQUENCE: DER needs no more.
-    form = propose(builder.build()).call_back
-
-    assert form.model_dump(exclude_defaults=True) == {
-        **expected,
-        "certificate_in": "json",
-        "certificate_name": "cert",
-    }
 
 
 def test_our_own_call_back_is_the_default() -> None:
