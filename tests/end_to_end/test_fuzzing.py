@@ -9,8 +9,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from fuzz.bound import TooBig, TooSlow, run_bounded
+from fuzz.capture_blocks import stored_runs
 from fuzz.choices import Choices
 from fuzz.found import CASES
+from fuzz.judge import Tally, examine, load_scenes
+from fuzz.judge_mutants import HARMLESS
 from fuzz.material import pack, unpack
 from fuzz.registry import TARGETS, find_target
 from fuzz.target import Target
@@ -106,3 +109,22 @@ def test_what_hoards_is_told() -> None:
 def test_materials_come_back(value: object) -> None:
     """What is packed is unpacked, whatever stands in it."""
     assert unpack(pack(value)) == value  # type: ignore[arg-type]
+
+
+def test_the_judge_notices() -> None:
+    """Every change of a stored run that breaks a promise is noticed, and what is harmless is not."""
+    scenes = list(load_scenes(stored_runs()[-2:-1]))
+
+    tallies = examine(scenes, each=1, seed=7)
+
+    assert [tally.name for tally in tallies if tally.is_wrong] == []
+    assert sum(tally.killed for tally in tallies if tally.check not in ("", HARMLESS)) > 40
+
+
+def test_a_sleeping_judge_is_found_out() -> None:
+    """A promised change that survives is wrong, and so is a harmless one that is noticed."""
+    survived = Tally("x", "V07", made=2, killed=1)
+    noticed = Tally("y", HARMLESS, made=1, killed=1)
+    unpromised = Tally("z", "", made=1)
+
+    assert (survived.is_wrong, noticed.is_wrong, unpromised.is_wrong) == (True, True, False)
