@@ -18,6 +18,11 @@ _SIMPLE_REQUEST = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)\s+(\S.*)", re.DOT
 _RESPONSE = re.compile(rb"(HTTP/[0-9]\.[0-9]) ([0-9]{3})(?: (.*))?", re.DOTALL)
 _LOOSE_RESPONSE = re.compile(rb"(HTTP/\S*)\s+([0-9]{3})(?:\s(.*))?", re.DOTALL)
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_HOST = re.compile(
+    rb"(?:\[[0-9A-Fa-fv:.%]+\]|[A-Za-z0-9._~!$&'()*+;=%-]*)(?::[0-9]*)?"
+)  # RFC 3986 section 3.2.2, without the comma that joins two fields
+_TARGET = re.compile(rb"/|\*\Z|[A-Za-z][A-Za-z0-9+.\-]*://")  # RFC 9112 section 3.2
+_ABSOLUTE = re.compile(rb"(https?)://([^/?#]*)", re.IGNORECASE)
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _SPACE = b" \t"
 
@@ -60,6 +65,9 @@ def decode_request_line(line: bytes) -> tuple[RequestLine | None, tuple[str, ...
             problems = (f"version {_show(version)}",)
         if _CONTROL.search(line):
             problems = (*problems, f"control character in the request line {_show(line)}")
+        if match[1] != b"CONNECT" and not _TARGET.match(match[2]):
+            problem = f"target {_show(match[2])} is no path: one reader takes it, another refuses"
+            problems = (*problems, problem)
         return RequestLine(match[1], match[2], version), problems
     match = _LOOSE_REQUEST.fullmatch(line)
     if match is not None:
@@ -83,6 +91,8 @@ def decode_status_line(line: bytes) -> tuple[StatusLine | None, tuple[str, ...]]
             if _CONTROL.search(line)
             else ()
         )
+        if match[1] not in (b"HTTP/1.1", b"HTTP/1.0"):
+            odd = (*odd, f"version {_show(match[1])}")
         return StatusLine(match[1], int(match[2]), match[3] or b""), odd
     match = _LOOSE_RESPONSE.fullmatch(line)
     if match is not None:
@@ -173,6 +183,25 @@ def find_response_framing(
         return Framing("none"), ()
     framing, problems = _find_framing(version, headers)
     return framing or Framing("close"), problems
+
+
+def find_host_problems(line: RequestLine, headers: tuple[Header, ...]) -> tuple[str, ...]:
+    """RFC 9112 section 3.2: one Host, and the same as in a target that names one."""
+    hosts = [h.value for h in headers if h.name.lower() == b"host"]
+    if len(set(map(bytes.lower, hosts))) > 1:
+        return (f"Host {_show_all(hosts)}: one reader takes the first, another the last",)
+    if len(hosts) > 1:
+        return (f"Host {_show_all(hosts)} is repeated: one reader takes it, another refuses",)
+    if hosts and not _HOST.fullmatch(hosts[0]):
+        return (f"Host {_show(hosts[0])} is no host name: readers cut it in different places",)
+    named = _ABSOLUTE.match(line.target)
+    if named is None or not hosts:
+        return ()
+    port = {b"http": b":80", b"https": b":443"}[named[1].lower()]
+    one, other = (name.lower().removesuffix(port) for name in (named[2], hosts[0]))
+    if one == other:
+        return ()
+    return (f"target {_show(line.target)} and Host {_show(hosts[0])}: readers see different hosts",)
 
 
 def is_last(version: bytes, headers: tuple[Header, ...]) -> bool:

@@ -16,6 +16,7 @@ from harness.decode.http_head import (
     decode_headers,
     decode_request_line,
     decode_status_line,
+    find_host_problems,
     find_request_framing,
     find_response_framing,
     is_last,
@@ -36,6 +37,10 @@ _REQUEST_START = re.compile(rb"[A-Z]{3,16} [^\s]+ HTTP/1\.[01]\r?\n")
 _RESPONSE_START = re.compile(rb"HTTP/1\.[01] [0-9]{3}")
 _REQUEST_PREFIX = re.compile(rb"[A-Z]{1,16}(?: [^\s]*(?: [HTP/1.0]{0,8}\r?)?)?")
 _RESPONSE_PREFIX = re.compile(rb"H(?:T(?:T(?:P(?:/(?:1(?:\.(?:[01](?: [0-9]{0,2})?)?)?)?)?)?)?)?")
+_AFTER_LAST: dict[Side, str] = {
+    "client": "a request after the last one (Connection: close): one reader answers it, another does not",
+    "server": "a response after the last one (Connection: close): one reader takes it, another does not",
+}
 
 
 class State(Enum):
@@ -144,13 +149,14 @@ class Reader:
             return
         headers, more = decode_headers([text for text in lines[1:] if text])
         if self._was_last:
-            odd = (
-                *odd,
-                "a request after the last one (Connection: close): one reader answers it, another does not",
-            )
+            odd = (*odd, _AFTER_LAST[self.side])
+        if isinstance(line, RequestLine):
+            odd = (*odd, *find_host_problems(line, headers))
         for problem in (*odd, *problems, *more):
             self._report(problem, begin)
-        self._was_last = isinstance(line, RequestLine) and is_last(line.version, headers)
+        # RFC 9110 section 15.2: an interim response is never the last one.
+        is_final = isinstance(line, RequestLine) or line.status >= 200
+        self._was_last = is_final and is_last(line.version, headers)
         self._draft = Draft(begin=begin, line=line, headers=headers)
         framing = self._owner.begin_message(self.side, self._draft)
         match framing.kind:
@@ -299,7 +305,17 @@ class Reader:
         if self.state is State.CLOSE:
             self._finish(complete=closed)
         else:
+            if closed and self.is_amid_head:
+                self._report_cut_head()
             self._abandon()
+
+    def _report_cut_head(self) -> None:
+        """The sender ended its stream within a head: some readers make a message of it all the same."""
+        rest = self.lane.look(MAX_HEAD_SIZE)
+        line = rest[rest.rfind(b"\n") + 1 :]
+        if line:
+            message = f"the stream ends within the line {line[:80]!r}: one reader takes it, another does not"
+            self._report(message, self.lane.offset)
 
     def _abandon(self) -> None:
         """End the present message as it is."""

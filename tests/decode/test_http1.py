@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.decode.http1 import HttpDecoder, TunnelBytes
-from harness.trace.http import Exchange
+from harness.trace.http import Exchange, Request, Response
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Seen, Side
 
@@ -437,3 +442,126 @@ def test_nothing_raises(parts: list[Part]) -> None:
     decoder, _ = play(parts)
 
     assert all(e.request or e.response for e in decoder.exchanges())
+
+
+def read_one_side(raw: bytes, side: Side) -> tuple[tuple[Request | Response, ...], int]:
+    """The messages of one side that says all this and closes, and how many reports there are."""
+    decoder = HttpDecoder()
+    decoder.feed(side, raw, Seen(time_ns=1, packets=(PacketNumber(1),)))
+    decoder.end(client_closed=side == "client", server_closed=side == "server")
+    found = [e.request if side == "client" else e.response for e in decoder.exchanges()]
+    return tuple(m for m in found if m is not None), len(decoder.malformed())
+
+
+DOUBLE_HOST = b"GET / HTTP/1.1\r\nHost: %s\r\nHost: %s\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("side", "raw", "told"),
+    [
+        ("client", DOUBLE_HOST % (b"a", b"b"), "the first, another the last"),
+        ("client", DOUBLE_HOST % (b"a", b"A"), "is repeated"),
+        ("client", b"GET / HTTP/1.1\r\nHost: a,b\r\n\r\n", "is no host name"),
+        ("client", b"GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", "is no host name"),
+        ("client", b"GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n", "readers see different hosts"),
+        ("client", b"GET http://A:80/x HTTP/1.1\r\nHost: a\r\n\r\n", None),
+        ("client", b"GET / HTTP/1.1\r\nHost: [2001:db8::1]:443\r\n\r\n", None),
+        ("client", b"GET / HTTP/1.1\r\nHost:\r\n\r\n", None),
+        ("client", b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", None),
+        ("client", b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", None),
+        ("client", b"GET ! HTTP/1.1\r\nHost: a\r\n\r\n", "is no path"),
+        ("client", b"GET / HTTP/1.1\r\nHost: a\r\n\rabc", "the stream ends within the line"),
+        ("client", b"GET / HTTP/5.6", "the stream ends within the line"),
+        ("server", b"HTTP/5.6 200 OK\r\nContent-Length: 0\r\n\r\n", "version b'HTTP/5.6'"),
+        (
+            "server",
+            b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+            "a response after the last one",
+        ),
+        (
+            "server",
+            b"HTTP/1.1 100 Continue\r\nConnection: close\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+            None,
+        ),
+    ],
+)
+def test_where_readers_differ_is_told(side: Side, raw: bytes, told: str | None) -> None:
+    """And where they do not, nothing is."""
+    decoder = HttpDecoder()
+    decoder.feed(side, raw, Seen(time_ns=1, packets=(PacketNumber(1),)))
+    decoder.end(client_closed=side == "client", server_closed=side == "server")
+    messages = [m.message for m in decoder.malformed()]
+
+    assert [told in message for message in messages if told] == [True] * bool(told)
+    assert len(messages) == bool(told)
+
+
+UNTOLD = {
+    "Content-Length reset when no body is received": "the parser was told to pass over bodies",
+    "HTTP 100 first, then 400": "interim responses are not kept",
+    "It should be safe to finish with cb after empty response": "the case does not say that it ends",
+    "Extra space between status code and reason": "the case does not say that it ends",
+    "No headers and no body": "the case does not say that it ends",
+    "Empty reason phrase after space": "the case does not say that it ends",
+    "Google 301": "the case does not say that it ends",
+    "Response without `Content-Length`, but with body": "the case does not say that it ends",
+    "Chunk-sizes are parsed using `strtoll(,,16)`, so `0x`, `+`, and `-` prefixes are erroneously accepted.": (
+        "the case holds a head only; llhttp takes a request without Host, h11 does not"
+    ),
+    "Chunked message bodies are terminated on `\\r\\nXX`, where `XX` can be any two bytes.": (
+        "a trailer and nothing odd; llhttp takes a request without Host, h11 does not"
+    ),
+}
+"""Cases without a report whose messages are not those of the strict reader, and why."""
+
+
+def reference_cases(shared: Path) -> Iterator[tuple[str, Side, bytes, tuple[object, ...] | None]]:
+    """Name, side, bytes, and the messages of a strict reader that takes all of it (None: it refuses)."""
+    folder = shared / "corpus" / "http-cases"
+    for case in json.loads((folder / "llhttp_cases.json").read_text())["cases"]:
+        is_request = case["type"].startswith("request")
+        expect = case["expect"]
+        takes = expect["verdict"] == "ok" and "lenient" not in case["type"]
+        messages = tuple(
+            (
+                m.get("method") or m.get("status_code"),
+                len(m.get("body", "")),
+                bool(m.get("complete")),
+            )
+            for m in expect["messages"]
+        )
+        side: Side = "client" if is_request else "server"
+        raw = base64.b64decode(case["raw_b64"])
+        yield case["name"], side, raw, messages if takes else None
+    for case in json.loads((folder / "h11_cases.json").read_text())["cases"]:
+        raw = base64.b64decode(case["raw_b64"])
+        side = "client" if case["side"] == "request" else "server"
+        first = raw.split(b" ")[0 if side == "client" else 1].decode("latin-1")
+        name: object = first if side == "client" else int(first[:3])
+        is_whole = case["verdict"] == "accept"
+        size = len(case.get("body", "") if is_whole else raw.partition(b"\r\n\r\n")[2])
+        refused = case["verdict"] == "reject"
+        yield case["name"], side, raw, None if refused else ((name, size, is_whole),)
+    for case in json.loads((folder / "garden_payloads.json").read_text())["cases"]:
+        strict = case.get("h11") or {"verdict": "reject", "requests": []}
+        seen = tuple((r["method"], len(r["body"]), True) for r in strict["requests"])
+        raw = base64.b64decode(case["raw_b64"])
+        yield case["title"], "client", raw, seen if strict["verdict"] == "accept" else None
+
+
+def test_reference_cases_agree_or_are_told(shared: Path) -> None:
+    """Of 191 cases each gives the messages of a strict reader, or a report, or has its reason here."""
+    silent = set()
+    count = 0
+    for name, side, raw, strict in reference_cases(shared):
+        count += 1
+        messages, reports = read_one_side(raw, side)
+        got = tuple(
+            (m.method.decode() if isinstance(m, Request) else m.status, m.body_size, m.complete)
+            for m in messages
+        )
+        if not reports and got != strict:
+            silent.add(name)
+
+    assert count == 191
+    assert silent == set(UNTOLD)
