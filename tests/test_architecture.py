@@ -15,7 +15,9 @@ PACKAGE = ROOT / "harness"
 MODULES = tuple(sorted(PACKAGE.rglob("*.py")))
 TESTS = tuple(sorted((ROOT / "tests").rglob("test_*.py")))
 
-RIGHT_OF_THE_WALL = frozenset({"trace", "decode", "verdict", "checks", "report", "replay"})
+RIGHT_OF_THE_WALL = frozenset(
+    {"trace", "decode", "verdict", "checks", "report", "replay", "second_opinion"}
+)
 """What judges: it must not know how a capture came to be."""
 LEFT_OF_THE_WALL = frozenset({"scenario", "world", "run"})
 ANYTHING = None
@@ -30,6 +32,7 @@ MAY_IMPORT: dict[str, frozenset[str] | None] = {
     "checks": frozenset({"verdict", "trace", "site", "net"}),
     "report": frozenset({"verdict", "trace", "site", "net"}),
     "replay": frozenset({"capture", "decode", "checks", "verdict", "trace", "site", "net"}),
+    "second_opinion": frozenset({"verdict", "trace", "net"}),
     "scenario": frozenset({"site", "verdict", "net"}),
     "world": frozenset({"scenario", "site", "capture", "net"}),
     "run": frozenset({"scenario", "world", "capture", "replay", "verdict"}),

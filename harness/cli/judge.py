@@ -64,6 +64,12 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     replay.add_argument(
         "--merge", action="store_true", help="the files show one event, each from another place"
     )
+    replay.add_argument(
+        "--second-opinion",
+        choices=("tshark",),
+        metavar="PROGRAM",
+        help="compare what we read with what tshark reads; a disagreement is UNKNOWN",
+    )
     replay.add_argument("--json", action="store_true", help="print one JSON verdict a line")
     replay.set_defaults(command=replay_captures)
 
@@ -122,7 +128,10 @@ def replay_captures(options: argparse.Namespace) -> ExitCode:
     site = load_site_file(Path(options.site)) if options.site else None
     key_log = read_file(Path(options.keylog)) if options.keylog else b""
     files = expand(options.captures, CAPTURE_ENDINGS)
+    key_file = Path(options.keylog) if options.keylog else None
     if options.merge:
+        if options.second_opinion:
+            raise Complaint("--second-opinion compares one file at a time: leave --merge out")
         return _replay_event(files, site, key_log, as_json=options.json)
     names = name_apart(files)
     rows: list[Row] = []
@@ -130,6 +139,8 @@ def replay_captures(options: argparse.Namespace) -> ExitCode:
     for file in files:
         started_ns = time.monotonic_ns()
         verdict = _replay(file, site, key_log)
+        if options.second_opinion:
+            verdict = _ask_tshark(verdict, file, site, key_file)
         rows.append(
             Row(name=names[file], verdict=verdict, duration_ns=time.monotonic_ns() - started_ns)
         )
@@ -223,6 +234,20 @@ def _replay_event(
     row = Row(name=name, verdict=verdict, duration_ns=time.monotonic_ns() - started_ns)
     _Teller(as_json=as_json, total=1).tell(row, " ".join(str(file) for file in files))
     return code_of(verdict)
+
+
+def _ask_tshark(verdict: Verdict, file: Path, site: Site | None, key_file: Path | None) -> Verdict:
+    """The verdict with what another reader of the file says."""
+    from harness.decode.decode import decode
+    from harness.second_opinion import SecondOpinionError, ask
+
+    key_log = read_file(key_file) if key_file is not None else b""
+    trace = decode(io.BytesIO(read_file(file)), key_log=key_log)
+    names = site.headers.all if site is not None else ()
+    try:
+        return ask(verdict, trace, capture=file, key_log=key_file, headers=names)
+    except SecondOpinionError as error:
+        raise Complaint(f"{file}: {error}", ExitCode.ENVIRONMENT) from error
 
 
 def _parse_numbers(text: str) -> range:

@@ -1,0 +1,208 @@
+"""The second opinion: agreement on what is right, and each kind of difference told with its frames."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import second_opinion
+from harness.decode.decode import decode
+from harness.second_opinion import SecondOpinionError, ask
+from harness.trace.connection import Connection
+from harness.trace.trace import Trace
+from harness.verdict.outcome import Outcome
+from harness.verdict.verdict import CheckResult, Verdict
+
+RUNS = Path(__file__).parents[1] / "captures"
+RUN = RUNS / "terminating-tls-1.2.pcapng"
+PLAIN = Verdict(results=(), mode="namespaces", completeness={}, signed_in={})
+
+needs_tshark = pytest.mark.skipif(
+    shutil.which("tshark") is None, reason="tshark is not installed (apt-get install tshark)"
+)
+
+
+def _trace(file: Path = RUN) -> Trace:
+    return decode(BytesIO(file.read_bytes()))
+
+
+def _ask(trace: Trace, file: Path = RUN) -> CheckResult:
+    return ask(PLAIN, trace, capture=file, key_log=None).results[-1]
+
+
+@needs_tshark
+@pytest.mark.parametrize("name", ["terminating-tls-1.2", "keep-alive-terminating", "single-node"])
+def test_both_readers_agree_on_a_recorded_run(name: str) -> None:
+    """Frames, streams, bytes, hellos, certificates, requests and headers."""
+    file = RUNS / f"{name}.pcapng"
+    result = _ask(_trace(file), file)
+
+    assert (result.check, result.outcome, result.reason) == ("second opinion", Outcome.PASS, None)
+
+
+def _l4(trace: Trace) -> int:
+    """The index of the connection from the balancer to a node's service port."""
+    return next(
+        i
+        for i, c in enumerate(trace.connections)
+        if str(c.client.address) == "10.20.0.10" and c.server.port == 443
+    )
+
+
+def _l1(trace: Trace) -> int:
+    return next(
+        i
+        for i, c in enumerate(trace.connections)
+        if c.server.port == 5262 and c.tls is not None and c.tls.client_certificates
+    )
+
+
+def _with(trace: Trace, index: int, change: Callable[[Connection], Connection]) -> Trace:
+    connections = list(trace.connections)
+    connections[index] = change(connections[index])
+    return replace(trace, connections=tuple(connections))
+
+
+def _other_header(connection: Connection) -> Connection:
+    exchange = connection.exchanges[0]
+    assert exchange.request is not None
+    headers = tuple(
+        replace(h, value=b"1") if h.name.lower() == b"remoteport" else h
+        for h in exchange.request.headers
+    )
+    request = replace(exchange.request, headers=headers)
+    return replace(
+        connection, exchanges=(replace(exchange, request=request), *connection.exchanges[1:])
+    )
+
+
+def _tls(**changes: Any) -> Callable[[Connection], Connection]:
+    def change(connection: Connection) -> Connection:
+        assert connection.tls is not None
+        return replace(connection, tls=replace(connection.tls, **changes))
+
+    return change
+
+
+SEEDED: dict[str, tuple[Callable[[Trace], Trace], str]] = {
+    "frames": (lambda t: replace(t, packets=t.packets[:-1]), "frames: we count "),
+    "bytes": (
+        lambda t: _with(
+            t, _l4(t), lambda c: replace(c, client_stream=replace(c.client_stream, size=1))
+        ),
+        "we count 1 bytes of the client, tshark ",
+    ),
+    "streams": (
+        lambda t: _with(
+            t,
+            _l4(t),
+            lambda c: replace(
+                c, packets=tuple(sorted({*c.packets, t.connections[_l1(t)].packets[0]}))
+            ),
+        ),
+        "one connection to us, streams ",
+    ),
+    "packet missing": (
+        lambda t: _with(t, _l4(t), lambda c: replace(c, packets=c.packets[:-1])),
+        "tshark counts packet ",
+    ),
+    "random": (
+        lambda t: _with(t, _l4(t), _tls(client_random=bytes(32))),
+        "we see ClientHello.random 0000000000000000 in packet ",
+    ),
+    "server name": (
+        lambda t: _with(t, _l4(t), _tls(sni="other.example.com")),
+        "server name: we see other.example.com in packet ",
+    ),
+    "client certificate": (
+        lambda t: _with(t, _l1(t), _tls(client_certificates=())),
+        "tshark sees a certificate in packet ",
+    ),
+    "request": (
+        lambda t: _with(t, _l4(t), lambda c: replace(c, exchanges=())),
+        "we count 0, tshark 1 (packet ? for us, ",
+    ),
+    "header": (lambda t: _with(t, _l4(t), _other_header), "we read RemotePort: 1"),
+}
+
+
+@needs_tshark
+@pytest.mark.parametrize(("seed", "told"), SEEDED.values(), ids=SEEDED)
+def test_a_seeded_difference_is_unknown_and_says_where(
+    seed: Callable[[Trace], Trace], told: str
+) -> None:
+    """One fact of ours is changed; the other reader does not follow."""
+    result = _ask(seed(_trace()))
+
+    assert result.outcome is Outcome.UNKNOWN
+    assert told in (result.reason or "")
+
+
+@needs_tshark
+def test_keys_beside_the_file_are_given_to_both(shared: Path) -> None:
+    """A capture of others, decrypted, with a header name of its own."""
+    file = shared / "corpus" / "chain" / "l7_set_header.pcap"
+    keys = file.with_name(f"{file.name}.keys")
+    trace = decode(BytesIO(file.read_bytes()), key_log=keys.read_bytes())
+    agreed = ask(PLAIN, trace, capture=file, key_log=keys, headers=("remoteport",))
+
+    assert agreed.outcome is Outcome.PASS
+    assert sum(len(c.exchanges) for c in trace.connections) == 6
+
+
+def test_without_tshark_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody guesses another reader's opinion."""
+    monkeypatch.setenv("PATH", "")
+
+    with pytest.raises(SecondOpinionError, match="tshark is not installed: install it"):
+        _ask(Trace())
+
+
+def test_a_program_that_fails_is_no_opinion(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its last words are told."""
+    fake = tmp_path / "tshark"
+    fake.write_text("#!/bin/sh\necho 'out of luck' >&2\nexit 1\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(SecondOpinionError, match="tshark failed: out of luck"):
+        _ask(Trace())
+
+
+def test_a_program_that_hangs_is_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """After the time it may take."""
+    fake = tmp_path / "tshark"
+    fake.write_text("#!/bin/sh\nexec /bin/sleep 30\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(second_opinion, "TIMEOUT_S", 0.2)
+
+    with pytest.raises(SecondOpinionError, match="took more than"):
+        _ask(Trace())
+
+
+def test_what_is_not_compared_has_its_reason() -> None:
+    """A list without reasons would be a way to hide differences."""
+    assert all(len(reason.split()) >= 6 for reason in second_opinion.INNOCENT.values())
+
+
+@needs_tshark
+def test_behind_damage_nobody_is_asked(tmp_path: Path) -> None:
+    """tshark stops there; what both saw is still compared."""
+    data = bytearray(RUN.read_bytes())
+    broken = tmp_path / "broken.pcapng"
+    place = data.index(b"\x06\x00\x00\x00", len(data) // 2 // 4 * 4)
+    data[place + 4 : place + 8] = b"\xff\xff\xff\x7f"
+    broken.write_bytes(bytes(data))
+    trace = _trace(broken)
+
+    assert trace.damage
+    assert "frames" not in (_ask(trace, broken).reason or "")
