@@ -81,7 +81,7 @@ class _Stream:
 
 
 @dataclass(slots=True)
-class _Opinion:
+class Opinion:
     """Everything that tshark says."""
 
     frame_count: int = 0
@@ -109,7 +109,7 @@ def ask(
         SecondOpinionError: tshark is missing, failed, or took too long.
     """
     names = tuple(name.lower() for name in headers or (REMOTE_PORT, FORWARDED_FOR))
-    opinion = _read(_run(trace, capture, key_log), names)
+    opinion = read_opinion(trace, capture=capture, key_log=key_log, names=names)
     found = tuple(find_disagreements(trace, opinion, names))
     if not found:
         result = CheckResult(check=CHECK, promise=PROMISE, outcome=Outcome.PASS)
@@ -118,6 +118,17 @@ def ask(
         reason = "; ".join(found[:SHOWN]) + more
         result = CheckResult(check=CHECK, promise=PROMISE, outcome=Outcome.UNKNOWN, reason=reason)
     return replace(verdict, results=(*verdict.results, result))
+
+
+def read_opinion(
+    trace: Trace, *, capture: Path, key_log: Path | None, names: Sequence[str]
+) -> Opinion:
+    """What tshark says about a file; `names` are the header fields of interest, in lower case.
+
+    Raises:
+        SecondOpinionError: tshark is missing, failed, or took too long.
+    """
+    return _read(_run(trace, capture, key_log), names)
 
 
 def _run(trace: Trace, capture: Path, key_log: Path | None) -> Iterator[str]:
@@ -177,8 +188,8 @@ def _find_protocols(trace: Trace) -> Mapping[int, str]:
     return dict(sorted(listed.items())[:200])
 
 
-def _read(lines: Iterable[str], names: Sequence[str]) -> _Opinion:
-    opinion = _Opinion()
+def _read(lines: Iterable[str], names: Sequence[str]) -> Opinion:
+    opinion = Opinion()
     for line in lines:
         cells = [cell.split(_UNIT) if cell else [] for cell in line.split(_RECORD)]
         if len(cells) != len(_FIELDS):
@@ -220,7 +231,7 @@ def _read_frame(stream: _Stream, row: Mapping[str, list[str]], names: Sequence[s
         stream.requests.append((method, target, kept, frame))
 
 
-def find_disagreements(trace: Trace, opinion: _Opinion, names: Sequence[str]) -> Iterator[str]:
+def find_disagreements(trace: Trace, opinion: Opinion, names: Sequence[str]) -> Iterator[str]:
     """One sentence for each fact that differs, with the frames of both."""
     limit = len(trace.packets)
     if trace.damage:

@@ -13,7 +13,13 @@ import pytest
 
 from harness import second_opinion
 from harness.decode.decode import decode
-from harness.second_opinion import SecondOpinionError, ask
+from harness.second_opinion import (
+    Opinion,
+    SecondOpinionError,
+    ask,
+    find_disagreements,
+    read_opinion,
+)
 from harness.trace.connection import Connection
 from harness.trace.trace import Trace
 from harness.verdict.outcome import Outcome
@@ -132,16 +138,34 @@ SEEDED: dict[str, tuple[Callable[[Trace], Trace], str]] = {
 }
 
 
+NAMES = ("remoteport", "x-forwarded-for")
+
+
+@pytest.fixture(scope="module")
+def opinion() -> Opinion:
+    """What tshark says about the run."""
+    return read_opinion(_trace(), capture=RUN, key_log=None, names=NAMES)
+
+
 @needs_tshark
 @pytest.mark.parametrize(("seed", "told"), SEEDED.values(), ids=SEEDED)
-def test_a_seeded_difference_is_unknown_and_says_where(
-    seed: Callable[[Trace], Trace], told: str
+def test_a_seeded_difference_is_told_with_its_place(
+    seed: Callable[[Trace], Trace], told: str, opinion: Opinion
 ) -> None:
     """One fact of ours is changed; the other reader does not follow."""
-    result = _ask(seed(_trace()))
+    found = list(find_disagreements(seed(_trace()), opinion, NAMES))
+
+    assert any(told in one for one in found)
+
+
+@needs_tshark
+def test_a_difference_is_unknown() -> None:
+    """The verdict rests on a fact that one of two readers has wrong."""
+    trace = _trace()
+    result = _ask(_with(trace, _l4(trace), _other_header))
 
     assert result.outcome is Outcome.UNKNOWN
-    assert told in (result.reason or "")
+    assert "we read RemotePort: 1" in (result.reason or "")
 
 
 @needs_tshark
@@ -196,7 +220,7 @@ def test_what_is_not_compared_has_its_reason() -> None:
 
 @needs_tshark
 def test_behind_damage_nobody_is_asked(tmp_path: Path) -> None:
-    """tshark stops there; what both saw is still compared."""
+    """Its reader stops there; what both saw is still compared."""
     data = bytearray(RUN.read_bytes())
     broken = tmp_path / "broken.pcapng"
     place = data.index(b"\x06\x00\x00\x00", len(data) // 2 // 4 * 4)
