@@ -11,7 +11,7 @@ SECONDS ?= 60
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test replay check format bench fuzz system clean
+.PHONY: help run test replay check format bench fuzz corpus system clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r n t; do printf '%-14s %s\n' "$$n" "$$t"; done
@@ -21,6 +21,10 @@ run: $(STAMP) ## run every scenario, replay every capture, print the results
 	$(HARNESS) doctor && $(HARNESS) run scenarios --output $(OUTPUT) || status=$$?; \
 	$(HARNESS) replay captures || { code=$$?; [ $$status -ne 0 ] || status=$$code; }; \
 	exit $$status
+
+CORPUS ?= ../shared/corpus
+corpus: $(STAMP) ## compare reference captures with what other tools saw: CORPUS=DIR
+	@$(BIN)/python -m tests.end_to_end.reference $(CORPUS)
 
 replay: $(STAMP) ## judge every checked-in capture again
 	@$(HARNESS) replay captures
