@@ -6,25 +6,38 @@ Numbers of link types: the tcpdump group's registry (LINKTYPE_...).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 ETHER_IPV4 = 0x0800
 ETHER_IPV6 = 0x86DD
 _VLANS = frozenset({0x8100, 0x88A8, 0x9100, 0x9200})
 _MPLS = frozenset({0x8847, 0x8848})
+_PPPOE_SESSION = 0x8864
+_SNAP = b"\xaa\xaa\x03\0\0\0"
+"""IEEE 802.2 LLC and SNAP with an Ethernet type (RFC 1042)."""
 _MAX_LABELS = 8
 """VLAN tags or MPLS labels on one frame."""
+
+_MAX_LENGTH = 1500
+"""IEEE 802.3 section 3.2.6: up to here the field is a length, not a type."""
 
 NULL = 0
 ETHERNET = 1
 PPP = 9
+PPP_HDLC = 50
+PPP_ETHER = 51
+"""PPPoE session packets without their Ethernet header."""
+C_HDLC = 104
 RAW = frozenset({12, 14, 101})
 LOOP = 108
 SLL = 113
+PPP_WITH_DIR = 204
 IPV4 = 228
 IPV6 = 229
 NFLOG = 239
 SLL2 = 276
 
+_ORDERS: tuple[Literal["little", "big"], ...] = ("little", "big")
 _FAMILY_IPV6 = frozenset({10, 23, 24, 28, 30})
 """AF_INET6 of Linux, Windows, NetBSD/OpenBSD, FreeBSD, macOS; AF_INET is 2 everywhere."""
 
@@ -57,8 +70,14 @@ def find_payload(link_type: int, data: bytes) -> Payload:
         return _find_ip(data, 0)
     if link_type in (NULL, LOOP):
         return _find_family(data)
-    if link_type == PPP:
-        return _find_ppp(data)
+    if link_type in (PPP, PPP_HDLC):
+        return _find_ppp(data, 0)
+    if link_type == PPP_WITH_DIR:
+        return _find_ppp(data, 1)
+    if link_type == PPP_ETHER:
+        return _find_pppoe(data, None, 0)
+    if link_type == C_HDLC:
+        return _find_ethernet(data, 2)
     if link_type == NFLOG:
         return _find_nflog(data)
     return Payload(None, 0, None, f"link type {link_type}")
@@ -86,6 +105,10 @@ def _find_tagged(data: bytes, ether_type: int, offset: int) -> Payload:
         offset += 4
     if ether_type in _MPLS:
         return _find_mpls(data, ether_type, offset)
+    if ether_type == _PPPOE_SESSION:
+        return _find_pppoe(data, ether_type, offset)
+    if ether_type <= _MAX_LENGTH and data.startswith(_SNAP, offset):
+        return _find_ethernet(data, offset + len(_SNAP))
     return Payload(ether_type, offset, ether_type)
 
 
@@ -123,27 +146,39 @@ def _find_family(data: bytes) -> Payload:
     return Payload(None, 4, None, f"address family {family}")
 
 
-def _find_ppp(data: bytes) -> Payload:
+def _find_pppoe(data: bytes, wire_type: int | None, offset: int) -> Payload:
+    """RFC 2516 section 4: version and type, code 0 for a session, session, length."""
+    if len(data) < offset + 6:
+        return Payload(None, 0, wire_type, "cut PPPoE header")
+    if data[offset] != 0x11 or data[offset + 1]:
+        return Payload(None, 0, wire_type, f"PPPoE code {data[offset + 1]}")
+    return _find_ppp(data, offset + 6, wire_type)
+
+
+def _find_ppp(data: bytes, offset: int, wire_type: int | None = None) -> Payload:
     """RFC 1661 section 2, with or without the address and control bytes of RFC 1662."""
-    offset = 2 if data.startswith(b"\xff\x03") else 0
-    if len(data) < offset + 2:
+    if data.startswith(b"\xff\x03", offset):
+        offset += 2
+    # RFC 1661 section 6.5: the first byte of the protocol is even, so one that is odd is the only one.
+    size = 1 if data[offset : offset + 1] and data[offset] & 1 else 2
+    if len(data) < offset + size:
         return _cut(data)
-    protocol = int.from_bytes(data[offset : offset + 2], "big")
+    protocol = int.from_bytes(data[offset : offset + size], "big")
     ether_type = {0x0021: ETHER_IPV4, 0x0057: ETHER_IPV6}.get(protocol)
-    return Payload(
-        ether_type, offset + 2, None, None if ether_type else f"PPP protocol 0x{protocol:04x}"
-    )
+    note = None if ether_type else f"PPP protocol 0x{protocol:04x}"
+    return Payload(ether_type, offset + size, wire_type, note)
 
 
 def _find_nflog(data: bytes) -> Payload:
     """Linux netfilter log: type, length, value; the payload is type 9, lengths are of the host that captured."""
-    offset = 4
-    while offset + 4 <= len(data):
-        size = int.from_bytes(data[offset : offset + 2], "little")
-        kind = int.from_bytes(data[offset + 2 : offset + 4], "little")
-        if kind == 9:
-            return _find_ip(data, offset + 4)
-        if size < 4:
-            break
-        offset += size + (-size % 4)
+    for order in _ORDERS:
+        offset = 4
+        while offset + 4 <= len(data):
+            size = int.from_bytes(data[offset : offset + 2], order)
+            kind = int.from_bytes(data[offset + 2 : offset + 4], order)
+            if size < 4 or kind > 0xFF:
+                break  # Not the order of that host.
+            if kind == 9:
+                return _find_ip(data, offset + 4)
+            offset += size + (-size % 4)
     return Payload(None, 0, None, "no payload in the netfilter log")

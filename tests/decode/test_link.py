@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.decode.frame import FrameDecoder
 from harness.decode.link import find_payload
+from tests.packet_builder import build_ip, build_tcp
 
 IP4, IP6 = b"\x45" + bytes(19), b"\x60" + bytes(39)
 MACS = bytes(12)
@@ -31,6 +33,14 @@ MACS = bytes(12)
         (9, b"\xff\x03\x00\x21", IP4, 0x0800, None),
         (9, b"\x00\x57", IP6, 0x86DD, None),
         (239, b"\x02\0\0\0\x08\0\x01\0abcd\x18\0\x09\0", IP4, 0x0800, None),
+        (239, b"\x02\0\0\0\0\x08\0\x01abcd\0\x18\0\x09", IP4, 0x0800, None),
+        (9, b"\x21", IP4, 0x0800, None),
+        (50, b"\xff\x03\x00\x57", IP6, 0x86DD, None),
+        (204, b"\x01\xff\x03\x00\x21", IP4, 0x0800, None),
+        (51, b"\x11\x00\x00\x07\x00\x16\x00\x21", IP4, 0x0800, None),
+        (1, MACS + b"\x88\x64\x11\x00\x00\x07\x00\x16\x00\x21", IP4, 0x0800, 0x8864),
+        (104, b"\x0f\0\x08\0", IP4, 0x0800, 0x0800),
+        (1, MACS + b"\x00\x1c\xaa\xaa\x03\0\0\0\x08\x00", IP4, 0x0800, 0x0800),
     ],
     ids=[
         "Ethernet",
@@ -49,6 +59,14 @@ MACS = bytes(12)
         "PPP",
         "bare PPP",
         "NFLOG",
+        "NFLOG of the other order",
+        "PPP with a short protocol",
+        "PPP in HDLC",
+        "PPP with direction",
+        "PPPoE without Ethernet",
+        "PPPoE",
+        "Cisco HDLC",
+        "SNAP",
     ],
 )
 def test_the_network_layer_is_found(
@@ -84,3 +102,63 @@ def test_what_is_not_found_is_said(link_type: int, data: bytes, note: str) -> No
 def test_nothing_raises(link_type: int, data: bytes) -> None:
     """Any bytes of any link give an offset inside the frame, or behind its last byte."""
     assert 0 <= find_payload(link_type, data).offset <= len(data)
+
+
+ETHER_TYPE = {4: b"\x08\x00", 6: b"\x86\xdd"}
+
+
+@st.composite
+def link_heads(draw: st.DrawFn, version: int) -> tuple[int, bytes]:
+    """A link type, and a header of it before a packet of that IP version."""
+    kind = ETHER_TYPE[version]
+    tags = draw(st.lists(st.sampled_from([b"\x81\0", b"\x88\xa8", b"\x91\0"]), max_size=3))
+    tagged = b"".join(tag + draw(st.binary(min_size=2, max_size=2)) for tag in tags) + kind
+    family = draw(
+        st.sampled_from([b"\x02"] if version == 4 else [b"\x0a", b"\x18", b"\x1c", b"\x1e"])
+    )
+    ppp = b"\x00\x21" if version == 4 else b"\x00\x57"
+    extra = draw(st.lists(st.tuples(st.integers(1, 8), st.binary(max_size=9)), max_size=3))
+    log = b"".join(
+        (len(value) + 4).to_bytes(2, "little")
+        + number.to_bytes(2, "little")
+        + value
+        + bytes(-len(value) % 4)
+        for number, value in extra
+    )
+    return draw(
+        st.sampled_from(
+            [
+                (1, draw(st.binary(min_size=12, max_size=12)) + tagged),
+                (113, draw(st.binary(min_size=14, max_size=14)) + tagged),
+                (276, kind + draw(st.binary(min_size=18, max_size=18))),
+                (0, family + bytes(3)),
+                (108, bytes(3) + family),
+                (101, b""),
+                (12, b""),
+                (228 if version == 4 else 229, b""),
+                (9, ppp),
+                (9, b"\xff\x03" + ppp),
+                (50, b"\xff\x03" + ppp[1:]),
+                (51, b"\x11\0\0\1\0\0" + ppp),
+                (239, b"\x02\0\0\0" + log + b"\x18\0\x09\0"),
+            ]
+        )
+    )
+
+
+@given(st.sampled_from([4, 6]), st.data(), st.binary(max_size=60), st.binary(max_size=12))
+def test_every_link_carries_the_same_segment(
+    version: int, data: st.DataObject, payload: bytes, padding: bytes
+) -> None:
+    """Whatever stands before the packet and behind it."""
+    ends = ("10.0.0.1", "10.0.0.2") if version == 4 else ("2001:db8::1", "2001:db8::2")
+    segment = build_tcp((ends[0], 5000), (ends[1], 443), seq=9, data=payload)
+    link_type, head = data.draw(link_heads(version))
+    frame = head + build_ip(*ends, 6, segment) + padding
+    packet, found = FrameDecoder().decode(
+        link_type, frame, number=1, time_ns=0, tap="t", size=len(frame)
+    )
+
+    assert found is not None, packet.note
+    assert (found.seq, found.data, found.size) == (9, payload, len(payload))
+    assert (str(found.flow.src), found.flow.dst_port) == (ends[0], 443)
