@@ -43,7 +43,22 @@ def find_shown(case: Case, connection: Connection) -> Certificate | None:
 
 
 def _find_ancestor(case: Case, connection: Connection, tls: TlsSession) -> Connection | None:
-    """The full handshake whose session is resumed: TLS 1.2 by session id; tickets and TLS 1.3 name no ancestor."""
+    """The handshake whose session is resumed, at the same listener.
+
+    A ticket names the session that gave it out, to a client of the same address; that one may be a resumed session
+    itself. Without a ticket, TLS 1.2 names the full handshake by its session id.
+    """
+    if tls.resumed_ticket is not None:
+        givers = [
+            c
+            for c in (*case.legs.proxy, *case.legs.outer)
+            if c.server == connection.server
+            and c.client.address == connection.client.address
+            and c.opened_ns < connection.opened_ns
+            and c.tls is not None
+            and tls.resumed_ticket in c.tls.tickets
+        ]
+        return givers[0] if len(givers) == 1 else None
     if not tls.session_id:
         return None
     found = [

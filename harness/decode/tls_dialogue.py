@@ -9,6 +9,7 @@ from harness.decode.tls_message import (
     HandshakeType,
     MessageError,
     decode_client_hello,
+    find_ticket,
     parse_certificate_list,
     parse_compressed_certificate,
     parse_encrypted_extensions,
@@ -132,6 +133,8 @@ class Dialogue:
                 hellos.early_data_accepted = is_accepted
         elif message.kind == HandshakeType.certificate_request:
             facts.certificate_request = facts.certificate_request or message.seen
+        elif message.kind == HandshakeType.new_session_ticket:
+            facts.see_ticket(find_ticket(message.body, is_tls13=hellos.is_tls13))
         elif message.kind in _FULL_HANDSHAKE:
             self._is_full_handshake = True
         elif message.kind == HandshakeType.client_hello:

@@ -15,6 +15,8 @@ from harness.trace.tls import Alert, Seen, Side, TlsSession
 
 ALERT_LIMIT = 256
 """Alerts kept of one session; a peer could send any number of warnings."""
+TICKET_LIMIT = 16
+"""Tickets of one session that are kept."""
 CHAIN_LIMIT = 64
 """Later client chains kept of one session."""
 
@@ -41,6 +43,7 @@ class SessionFacts:
         "server_certificates",
         "server_hello",
         "server_hello_seen",
+        "tickets",
     )
 
     def __init__(self) -> None:
@@ -61,6 +64,7 @@ class SessionFacts:
         self.finished: dict[Side, Seen] = {}
         self.application_data: dict[Side, Seen] = {}
         self.alerts: list[Alert] = []
+        self.tickets: list[str] = []
         self.plaintext_sizes: dict[Side, int] = {"client": 0, "server": 0}
         self.plaintext_hashes: dict[Side, hashlib._Hash] = {
             "client": hashlib.sha256(),
@@ -80,6 +84,21 @@ class SessionFacts:
                 self.server_hello_seen = seen
                 self.alpn = hello.alpn
                 self.resumed = hello.is_tls13 and hello.selects_psk
+
+    def see_ticket(self, ticket: bytes | None) -> None:
+        """A ticket that the server gave out; None: it could not be read."""
+        if ticket is not None and len(self.tickets) < TICKET_LIMIT:
+            self.tickets.append(hashlib.sha256(ticket).hexdigest())
+
+    def _find_offered(self) -> str | None:
+        """The ticket with which the session was resumed."""
+        client, server = self.client_hello, self.server_hello
+        if not self.resumed or client is None or server is None:
+            return None
+        offered = client.ticket
+        if server.is_tls13:
+            offered = b"".join(client.identities[server.selected_identity :][:1])
+        return hashlib.sha256(offered).hexdigest() if offered else None
 
     def see_certificates(self, side: Side, chain: tuple[bytes, ...], seen: Seen) -> None:
         """A Certificate message, also an empty one."""
@@ -136,6 +155,8 @@ class SessionFacts:
             cipher_suite_name=describe_suite(server.cipher_suite) if server else None,
             alpn=self.alpn,
             resumed=self.resumed,
+            tickets=tuple(self.tickets),
+            resumed_ticket=self._find_offered(),
             early_data=self.early_data,
             certificate_request=self.certificate_request,
             server_certificates=self.server_certificates,

@@ -59,6 +59,10 @@ class ExtensionType(IntEnum):
     supported_versions = 43
 
 
+IDENTITY_LIMIT = 8
+"""Pre-shared keys of one hello that are kept; clients offer one or two."""
+
+
 class MessageError(ValueError):
     """A handshake message whose body is not what its type says."""
 
@@ -76,6 +80,8 @@ class ClientHello:
     offers_early_data: bool
     ticket: bytes = b""
     """RFC 5077: of a session to be resumed."""
+    identities: tuple[bytes, ...] = ()
+    """RFC 8446 section 4.2.11: of pre-shared keys; tickets that a server gave out are such."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +98,8 @@ class ServerHello:
     selects_psk: bool
     encrypt_then_mac: bool
     extended_master_secret: bool = False
+    selected_identity: int = 0
+    """0-based, among the client's identities; means something where `selects_psk`."""
 
     @property
     def is_retry(self) -> bool:
@@ -169,8 +177,37 @@ def decode_client_hello(body: bytes) -> tuple[ClientHello | None, str | None]:
         alpn=alpn,
         offers_early_data=ExtensionType.early_data in extensions,
         ticket=extensions.get(ExtensionType.session_ticket, b""),
+        identities=_find_identities(extensions),
     )
     return hello, problem
+
+
+def find_ticket(body: bytes, *, is_tls13: bool) -> bytes | None:
+    """The ticket of a NewSessionTicket (RFC 8446 section 4.6.1, RFC 5077 section 3.3).
+
+    None for another form: drafts of TLS 1.3 had some.
+    """
+    reader = Reader(body)
+    try:
+        reader.take(8 if is_tls13 else 4)
+        if is_tls13:
+            reader.vector(1)
+        return reader.vector(2)
+    except MessageError:
+        return None
+
+
+def _find_identities(extensions: dict[int, bytes]) -> tuple[bytes, ...]:
+    """RFC 8446 section 4.2.11; what cannot be read offers nothing."""
+    found: list[bytes] = []
+    try:
+        reader = Reader(Reader(extensions.get(ExtensionType.pre_shared_key, b"\0\0")).vector(2))
+        while reader and len(found) < IDENTITY_LIMIT:
+            found.append(reader.vector(2))
+            reader.take(4)
+    except MessageError:
+        return ()
+    return tuple(found)
 
 
 def parse_server_hello(body: bytes) -> ServerHello:
@@ -199,6 +236,7 @@ def parse_server_hello(body: bytes) -> ServerHello:
         selects_psk=ExtensionType.pre_shared_key in extensions,
         encrypt_then_mac=ExtensionType.encrypt_then_mac in extensions,
         extended_master_secret=ExtensionType.extended_master_secret in extensions,
+        selected_identity=int.from_bytes(extensions.get(ExtensionType.pre_shared_key, b"")),
     )
 
 

@@ -52,6 +52,10 @@ class TlsSession:
     """As the IANA registry spells it; `0xc050` for one that is not in our table."""
     alpn: str | None = None
     resumed: bool = False
+    tickets: tuple[str, ...] = ()
+    """SHA-256 of the tickets that the server gave out (TLS 1.3: seen with keys alone)."""
+    resumed_ticket: str | None = None
+    """SHA-256 of the ticket with which the session was resumed."""
     early_data: Literal["accepted", "rejected"] | None = None
     """0-RTT records were seen, and what the server did with them (rejected ones are no application data)."""
     certificate_request: Seen | None = None

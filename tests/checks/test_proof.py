@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from harness.checks.case import Case
 from harness.checks.proof import Proof, find_proof, find_shown
+from harness.net.address import Address
 from tests.checks.examining import make_case
-from tests.trace_builder import N2, PIXEL, TraceBuilder, make_certificate, make_random
+from tests.trace_builder import GALAXY, N2, PIXEL, TraceBuilder, make_certificate, make_random
 
 ALICE = make_certificate("alice@example.com")
 
@@ -37,6 +39,38 @@ def test_find_proof(facts: dict[str, Any], expected: Proof) -> None:
     case = make_case(builder)
 
     assert find_proof(case, case.trace.connections[1]) is expected
+
+
+def _resumed_by_ticket(*, tickets: tuple[str, ...], device: Address = PIXEL) -> Case:
+    """A full handshake that gave a ticket, one resumed with it that gave another, and one with that."""
+    builder = TraceBuilder()
+    for client, own in (
+        (PIXEL, {"certificate": ALICE, "tickets": tickets}),
+        (PIXEL, {"resumed": True, "resumed_ticket": "one", "tickets": ("two",)}),
+        (device, {"resumed": True, "resumed_ticket": "two", "session_id": b"random"}),
+    ):
+        facts: dict[str, Any] = dict(own)
+        builder.open("dmz", client, N2, 5262).handshake(make_random("x"), **facts)
+    return make_case(builder)
+
+
+def test_a_ticket_names_its_session() -> None:
+    """Also over several resumptions, to the certificate that was proved at first."""
+    case = _resumed_by_ticket(tickets=("zero", "one"))
+    last = case.trace.connections[2]
+
+    assert (find_proof(case, last), find_shown(case, last)) == (Proof.GIVEN, ALICE)
+
+
+@pytest.mark.parametrize(
+    ("tickets", "device"), [(("zero",), PIXEL), (("one",), GALAXY)], ids=["unknown", "stolen"]
+)
+def test_a_ticket_of_nobody_proves_nothing(tickets: tuple[str, ...], device: Address) -> None:
+    """Never seen, or given to another device."""
+    case = _resumed_by_ticket(tickets=tickets, device=device)
+    last = case.trace.connections[2]
+
+    assert (find_proof(case, last), find_shown(case, last)) == (Proof.UNKNOWN, None)
 
 
 def test_a_session_of_another_listener_proves_nothing() -> None:

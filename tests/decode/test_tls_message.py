@@ -10,6 +10,7 @@ from harness.decode.tls_message import (
     CERTIFICATE_LIMIT,
     MessageError,
     decode_client_hello,
+    find_ticket,
     parse_certificate_list,
     parse_compressed_certificate,
     parse_encrypted_extensions,
@@ -194,3 +195,32 @@ def test_bad_compression_is_refused(body: bytes, message: str) -> None:
     """Nothing beyond the told size is unpacked."""
     with pytest.raises(MessageError, match=message):
         parse_compressed_certificate(body, limit=6000)
+
+
+def test_pre_shared_keys_are_read() -> None:
+    """Identity and age, again and again; what cannot be read offers nothing."""
+    offered = vector(2, vector(2, b"one") + bytes(4) + vector(2, b"two") + bytes(4)) + b"binders"
+    whole, _ = decode_client_hello(client_hello(extension(41, offered))[4:])
+    cut, _ = decode_client_hello(client_hello(extension(41, offered[:9]))[4:])
+
+    assert whole is not None
+    assert cut is not None
+    assert (whole.identities, cut.identities) == ((b"one", b"two"), ())
+
+
+def test_the_selected_key_is_read() -> None:
+    """0-based."""
+    hello = parse_server_hello(server_hello(extension(41, b"\0\1"))[4:])
+
+    assert (hello.selects_psk, hello.selected_identity) == (True, 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "is_tls13"),
+    [(bytes(8) + b"\1n" + b"\0\3one" + b"\0\0", True), (bytes(4) + b"\0\3one", False)],
+    ids=["TLS 1.3", "TLS 1.2"],
+)
+def test_tickets_are_read(body: bytes, *, is_tls13: bool) -> None:
+    """Behind lifetime, age and nonce."""
+    assert find_ticket(body, is_tls13=is_tls13) == b"one"
+    assert find_ticket(body[:8], is_tls13=is_tls13) is None
