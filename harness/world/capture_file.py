@@ -31,6 +31,8 @@ class CaptureFile:
     """Section comments."""
     host_names: Mapping[Address, str]
     sessions: Sequence[SessionSecrets]
+    platform: str
+    """What carried the packets: the section's operating system; taps that begin with "simulated" say so too."""
 
     def write(self, recording: Recording, file: Path) -> None:
         """Write beside `file` and rename at the end, so that `file` is never half written.
@@ -61,11 +63,12 @@ class CaptureFile:
         writer = PcapngWriter(
             stream,
             comments=self.annotations,
-            os=" ".join((os.uname().sysname, os.uname().release)),
+            os=self.platform,
             application=f"certproxy-harness {__version__}",
         )
+        kind = "simulated " if self.platform.startswith("simulated") else ""
         for tap in recording.taps:
-            writer.write_interface(tap.name, description=f"tap on {tap.name}")
+            writer.write_interface(tap.name, description=f"{kind}tap on {tap.name}")
         writer.write_names({address: (name,) for address, name in self.host_names.items()})
         pending = _by_ends(self.sessions)
         written: set[bytes] = set()

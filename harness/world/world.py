@@ -1,6 +1,7 @@
 """The world: from a job to a capture file. Everything that happens here reaches the judge through that file alone.
 
-Runs in a process of its own (harness/run.py): entering a namespace needs a process without threads.
+On the kernel wire it runs in a process of its own (harness/run.py), since entering a namespace needs a process without
+threads; on the simulated one it runs in the caller's, in virtual time.
 """
 
 from __future__ import annotations
@@ -8,9 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 import platform
-import secrets
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from harness import __version__
 from harness.capture.annotation import build_annotations
@@ -18,21 +23,26 @@ from harness.capture.ledger import build_sentinel
 from harness.world.actors.setting import Setting
 from harness.world.capture_file import CaptureFile
 from harness.world.crew import Crew
+from harness.world.entropy import Entropy
 from harness.world.job import Job
 from harness.world.key_log import KeyLog
 from harness.world.layout import Layout, lay_out
 from harness.world.pki.pki import Pki
-from harness.world.recorder.recorder import Recorder
+from harness.world.stage import Stage
 from harness.world.tls import acceleration
-from harness.world.wire.kernel import KernelWire
-from harness.world.wire.namespace import Mode
+from harness.world.tls.seeding import seeded
+from harness.world.wire.sim import START_NS, SimWire, run_simulated
+from harness.world.wire.sim_loop import Agenda
+
+if TYPE_CHECKING:
+    from harness.world.wire.namespace import Mode
 
 ACTOR_TIMEOUT_NS = 5_000_000_000
 """How long an actor waits for another one."""
 
 
 async def record(mode: Mode, job: Job) -> None:
-    """Build the world of a job, play its steps, and write the capture.
+    """Build the world of a job on the kernel wire, play its steps, and write the capture.
 
     An interrupt (SIGINT, SIGTERM) or a step that lasts too long ends the steps; what was recorded until then is
     still written, marked as incomplete.
@@ -45,38 +55,99 @@ async def record(mode: Mode, job: Job) -> None:
         WireError: the kernel refuses a part of the wire.
         WorldError: the file cannot be written.
     """
+    # Here and not above: this module is imported where there is no Linux, too.
+    from harness.world.kernel_stage import KernelStage
+
     acceleration.install()
     acceleration.check_live()
     layout = lay_out(job.scenario)
-    wire = await KernelWire.build(layout.plan)
-    try:
-        recorder = Recorder(wire.taps)
-        recorder.start()
-        keys = KeyLog()
-        run_id = secrets.token_hex(8)
-        for tap in wire.taps:
-            recorder.inject(tap, build_sentinel("start", tap.name, run_id))
-        complete = False
+    stage = await KernelStage.build(layout.plan)
+    assert stage.mode == mode
+    await _record(job, layout, stage)
+
+
+def simulate(job: Job) -> bool:
+    """Do the same on the simulated wire, in this process and in virtual time; False: interrupted.
+
+    Everything that is random comes from the scenario's seed, so that the same job gives the same file.
+
+    Raises:
+        WorldError: the file cannot be written.
+        RuntimeError: this thread runs an asyncio loop already.
+    """
+    _accelerate()
+    layout = lay_out(job.scenario)
+    entropy = Entropy(b"certproxy-harness/1 %d" % job.scenario.seed)
+
+    async def play(agenda: Agenda) -> bool:
+        return await _record(job, layout, SimWire(layout.plan, agenda, entropy))
+
+    with seeded(entropy.child("libraries").take, start_s=START_NS // 1_000_000_000):
+        return run_simulated(play)
+
+
+@cache
+def _accelerate() -> None:
+    """Once for each process: what is checked does not come undone."""
+    acceleration.install()
+    acceleration.check_live()
+
+
+async def _record(job: Job, layout: Layout, stage: Stage) -> bool:
+    """Play a job on a stage, write what was recorded, and take the stage down; False: interrupted."""
+    interrupted = asyncio.Event()
+    with _interruptible(interrupted):
         try:
-            complete = await _play(job, layout, wire, keys)
+            keys = KeyLog()
+            any_host = stage.host(next(iter(job.scenario.site.nodes)))
+            run_id = any_host.entropy(8).hex()
+            for tap in stage.taps:
+                stage.inject(tap, build_sentinel("start", tap, run_id))
+            complete = False
+            try:
+                complete = await _play(job, layout, stage, keys, interrupted)
+            finally:
+                await stage.settle()
+                for tap in stage.taps:
+                    stage.inject(tap, build_sentinel("stop", tap, run_id))
+                recording = await stage.finish()
+                CaptureFile(
+                    annotations=_annotations(job, layout, stage, complete=complete),
+                    host_names=layout.host_names,
+                    sessions=tuple(keys),
+                    platform=stage.platform,
+                ).write(recording, job.file)
         finally:
-            for tap in wire.taps:
-                recorder.inject(tap, build_sentinel("stop", tap.name, run_id))
-            await recorder.drain()
-            recording = recorder.stop()
-            CaptureFile(
-                annotations=_annotations(job, layout, mode=mode, complete=complete),
-                host_names=layout.host_names,
-                sessions=tuple(keys),
-            ).write(recording, job.file)
+            await stage.close()
+    return not interrupted.is_set()
+
+
+@contextmanager
+def _interruptible(interrupted: asyncio.Event) -> Iterator[None]:
+    """Meanwhile SIGINT and SIGTERM set the event, and break nothing off."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Only the main thread may handle signals.
+        return
+    loop = asyncio.get_running_loop()
+
+    def note(*_: object) -> None:
+        loop.call_soon_threadsafe(interrupted.set)
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, note) for number in numbers]
+    try:
+        yield
     finally:
-        await wire.close()
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
-async def _play(job: Job, layout: Layout, wire: KernelWire, keys: KeyLog) -> bool:
+async def _play(
+    job: Job, layout: Layout, stage: Stage, keys: KeyLog, interrupted: asyncio.Event
+) -> bool:
     """Play every step; True when nothing cut it short."""
     site = job.scenario.site
-    any_host = wire.host(next(iter(site.nodes)))
+    any_host = stage.host(next(iter(site.nodes)))
     setting = Setting(
         site=site,
         pki=Pki(fqdn=site.fqdn, nodes=site.nodes, now_ns=any_host.clock.now_ns()),
@@ -85,11 +156,7 @@ async def _play(job: Job, layout: Layout, wire: KernelWire, keys: KeyLog) -> boo
         proxy_key=any_host.entropy(32),
         timeout_ns=ACTOR_TIMEOUT_NS,
     )
-    crew = Crew(job.scenario, layout, wire, setting)
-    interrupted = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupted.set)
+    crew = Crew(job.scenario, layout, stage, setting)
     await crew.start()
     try:
         steps = asyncio.create_task(_steps(job, crew))
@@ -116,11 +183,11 @@ async def _steps(job: Job, crew: Crew) -> bool:
     return True
 
 
-def _annotations(job: Job, layout: Layout, *, mode: Mode, complete: bool) -> tuple[str, ...]:
+def _annotations(job: Job, layout: Layout, stage: Stage, *, complete: bool) -> tuple[str, ...]:
     """What the judge is told beside the packets."""
     expect = job.scenario.expect
     run = {
-        "mode": mode.value,
+        "mode": stage.mode,
         "seed": job.scenario.seed,
         "canary": True,
         "complete": complete,
@@ -128,8 +195,8 @@ def _annotations(job: Job, layout: Layout, *, mode: Mode, complete: bool) -> tup
         "versions": {
             "certproxy-harness": __version__,
             "python": platform.python_version(),
-            "kernel": platform.release(),
-            **{name: version(name) for name in ("cryptography", "scapy", "tlslite-ng", "trustme")},
+            **{name: version(name) for name in ("cryptography", "tlslite-ng", "trustme")},
+            **stage.versions,
         },
     }
     texts = {

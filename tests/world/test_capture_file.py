@@ -54,7 +54,12 @@ def _file() -> CaptureFile:
     keys.secret(
         local=DEVICE, peer=VIP, client_random=RANDOM, label="CLIENT_RANDOM", secret=bytes(48)
     )
-    return CaptureFile(annotations=("note",), host_names={VIP.address: "vip"}, sessions=tuple(keys))
+    return CaptureFile(
+        annotations=("note",),
+        host_names={VIP.address: "vip"},
+        sessions=tuple(keys),
+        platform="simulated wire",
+    )
 
 
 @contextmanager
@@ -127,7 +132,7 @@ def test_a_full_disk_is_a_clear_error_and_leaves_nothing(tmp_path: Path) -> None
 def test_an_older_capture_survives_a_failed_write(tmp_path: Path) -> None:
     """The old file is replaced only by a whole one."""
     (tmp_path / "run.pcapng").write_bytes(b"older")
-    broken = CaptureFile(annotations=(), host_names={}, sessions=())
+    broken = CaptureFile(annotations=(), host_names={}, sessions=(), platform="Linux")
     (tmp_path / ".run.pcapng.partial").mkdir()
 
     with pytest.raises(WorldError, match="Is a directory"):

@@ -1,0 +1,91 @@
+"""Seeding: while it lasts, every random byte and every time that tlslite-ng and cryptography use comes from us.
+
+cryptography takes its own random bytes from OpenSSL, which cannot be seeded. So keys are derived from given bytes
+instead of generated, and ECDSA signatures take their nonce from key and message (RFC 6979).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, x25519
+
+from harness.world.tls import ec_key
+
+Take = Callable[[int], bytes]
+_Patch = tuple[Any, str, Any]
+
+
+@contextmanager
+def seeded(take: Take, *, start_s: int) -> Iterator[None]:
+    """Meanwhile, in the whole process, random bytes come from `take`, and tlslite-ng's clock stands at `start_s`.
+
+    Not for two runs at the same time: what both take would depend on who comes first.
+
+    Raises:
+        RuntimeError: it is seeded already.
+    """
+    patches = _patches(take, start_s)
+    if any(getattr(vars(owner).get(name), "is_seeded", False) for owner, name, _ in patches):
+        raise RuntimeError("this process simulates a run already; one at a time")
+    before = [(owner, name, vars(owner)[name]) for owner, name, _ in patches]
+    try:
+        for owner, name, new in patches:
+            setattr(owner, name, new)
+        yield
+    finally:
+        for owner, name, old in before:
+            setattr(owner, name, old)
+
+
+def _patches(take: Take, start_s: int) -> list[_Patch]:
+    def urandom(size: int) -> bytes:
+        return take(size)
+
+    def generate_ec(curve: ec.EllipticCurve, backend: Any = None) -> ec.EllipticCurvePrivateKey:
+        # A byte less than the curve's order has: enough for keys that nobody wants.
+        number = int.from_bytes(take((curve.key_size - 1) // 8), "big")
+        return ec.derive_private_key(number + 1, curve)
+
+    def generate_x25519() -> x25519.X25519PrivateKey:
+        return x25519.X25519PrivateKey.from_private_bytes(take(32))
+
+    def refuse_rsa(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("RSA keys cannot be made from a seed; use EC keys on the simulated wire")
+
+    plain_sign = x509.CertificateBuilder.sign
+
+    def sign(self: Any, private_key: Any, algorithm: Any, *details: Any, **named: Any) -> Any:
+        if isinstance(private_key, ec.EllipticCurvePrivateKey):
+            named["ecdsa_deterministic"] = True
+        return plain_sign(self, private_key, algorithm, *details, **named)
+
+    urandom.is_seeded = True  # type: ignore[attr-defined]
+    clock = SimpleNamespace(**{**vars(time), "time": lambda: float(start_s)})
+    return [
+        (os, "urandom", urandom),
+        (ec, "generate_private_key", generate_ec),
+        (rsa, "generate_private_key", refuse_rsa),
+        (x25519.X25519PrivateKey, "generate", staticmethod(generate_x25519)),
+        (x509.CertificateBuilder, "sign", sign),
+        (ec_key, "_SCHEMES", _deterministic_schemes()),
+        *(
+            (module, "time", clock)
+            for name, module in sorted(sys.modules.items())
+            if name.startswith("tlslite.") and vars(module).get("time") is time
+        ),
+    ]
+
+
+def _deterministic_schemes() -> dict[int, ec.ECDSA]:
+    return {
+        size: ec.ECDSA(scheme.algorithm, deterministic_signing=True)
+        for size, scheme in ec_key._SCHEMES.items()
+    }
