@@ -509,7 +509,8 @@ def test_our_scenarios_load_and_survive_json(file: Path) -> None:
     """Every file of the project is valid and is the same after a trip through JSON."""
     scenario = load_scenario(file.read_text(encoding="utf-8"), name=file.name)
 
-    assert scenario.expect.signed_in is not None
+    # With a defect switched on among many devices, who is signed in may depend on whose turn it was.
+    assert scenario.expect.signed_in is not None or scenario.defects
     assert Scenario.model_validate_json(scenario.model_dump_json(by_alias=True)) == scenario
 
 
