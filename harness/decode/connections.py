@@ -11,23 +11,20 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import SEEK_END, BytesIO
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from harness.capture import block as blocks
 from harness.capture.keylog import Secrets
 from harness.capture.pcapng import read_blocks, read_keys
 from harness.decode.decode import build_connection, describe_damage, reason_not_followed
 from harness.decode.frame import FrameDecoder, Segment
-from harness.decode.layers import LayerStack
+from harness.decode.layers import LayerStack, Level
 from harness.decode.reassembly import LINGER_NS, Reassembler
 from harness.decode.tcp_connection import TcpConnection
 from harness.decode.tls_rsa import RsaKeys
 from harness.net.address import Address
 from harness.trace.connection import Connection
 from harness.trace.trace import Damage
-
-Level = Literal["connections", "handshakes", "exchanges"]
-"""How far a connection is followed: its packets; its TLS handshake as well; and its HTTP exchanges."""
 
 _SWEEP = 16384
 """Packets between two looks for connections that have ended."""
@@ -132,7 +129,7 @@ class ConnectionReader(Iterator[Connection]):
             self.skipped["TCP after the end of its connection"] += reassembler.late_count
 
     def _make_receiver(self) -> LayerStack:
-        return LayerStack(self._secrets)
+        return LayerStack(self._secrets, level=self._level)
 
     def _read_singly(
         self, stream: BinaryIO, reassembler: Reassembler[LayerStack]

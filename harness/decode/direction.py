@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right, insort
+from collections import deque
 from dataclasses import dataclass
 
 from harness.decode.run import Run
@@ -53,7 +54,7 @@ class Piece:
 class Direction:
     """One direction. Nothing is delivered twice, and nothing before the bytes that precede it."""
 
-    def __init__(self, side: Side) -> None:
+    def __init__(self, side: Side, *, is_hashed: bool = True) -> None:
         """Begin before the first packet."""
         self.side = side
         self.base: int | None = None
@@ -77,7 +78,10 @@ class Direction:
         self.time_ns = 0
         """Time of the latest byte delivered."""
         self._gaps: list[Gap] = []
-        self._hash = hashlib.sha256()
+        self._hash: hashlib._Hash | None = hashlib.sha256() if is_hashed else None
+        self._recent: deque[tuple[int, Run]] = deque()
+        """Delivered after those of the history, with their offsets."""
+        self._recent_size = 0
         self._history: list[Piece] = []
         """Delivered, ascending; those before `_history_begin` are let go."""
         self._history_begin = 0
@@ -134,6 +138,8 @@ class Direction:
             self.begin(self.base + piece.offset, from_start=False)
             piece.offset = 0
         if piece.offset < self.next:
+            if self._recent:
+                self._recall()
             self._compare_old(piece)
             if piece.end <= self.next:
                 return
@@ -181,7 +187,10 @@ class Direction:
         if piece.data is None:
             self._note_gap(piece.offset, piece.size)
             return piece
-        self._hash.update(piece.data)
+        if self._hash is not None:
+            self._hash.update(piece.data)
+        if self._recent:
+            self._recall()
         self._remember(piece)
         return piece
 
@@ -208,11 +217,28 @@ class Direction:
 
     def add_run(self, run: Run) -> None:
         """Bytes that come next; they are delivered at once."""
-        self._hash.update(run.data)
+        if self._hash is not None:
+            self._hash.update(run.data)
         self.time_ns = max(self.time_ns, run.times[-1])
-        for data, number, time_ns in run.pieces():
-            self._remember(Piece(self.next, len(data), data, 0, number, time_ns))
-            self.next += len(data)
+        self._recent.append((self.next, run))
+        self.next += len(run.data)
+        self._recent_size += len(run.data)
+        while self._recent_size - len(self._recent[0][1].data) >= _HISTORY_SIZE:
+            self._recent_size -= len(self._recent.popleft()[1].data)
+
+    def pass_over(self, size: int) -> None:
+        """Bytes that come next, and nobody wants to see; the direction is not hashed."""
+        assert self._hash is None
+        self.next += size
+
+    def _recall(self) -> None:
+        """Make history of the runs: now a copy may have to be compared with them."""
+        while self._recent:
+            offset, run = self._recent.popleft()
+            for data, number, time_ns in run.pieces():
+                self._remember(Piece(offset, len(data), data, 0, number, time_ns))
+                offset += len(data)
+        self._recent_size = 0
 
     def skip(self, until: int) -> int:
         """Give up the bytes before `until` and say how many they are."""
@@ -269,7 +295,7 @@ class Direction:
         return ByteStream(
             size=self.next,
             from_start=self.from_start,
-            sha256=self._hash.hexdigest() if not self._gaps else None,
+            sha256=self._hash.hexdigest() if self._hash is not None and not self._gaps else None,
             gaps=tuple(self._gaps),
             packet_count=self.packet_count,
         )

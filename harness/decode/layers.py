@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from harness.capture.keylog import Secrets
 from harness.decode.http1 import HttpDecoder, TunnelBytes
@@ -25,6 +25,10 @@ MAX_DEPTH = 3
 """Tunnels inside one another; further ones are named and not opened."""
 _MAX_UNDECIDED = 64 << 10
 """Bytes that wait for the protocol to be known."""
+
+
+Level = Literal["connections", "handshakes", "exchanges"]
+"""How far a connection is followed: its packets; its TLS handshake as well; and its HTTP exchanges."""
 
 
 class LayerFields(TypedDict):
@@ -116,10 +120,12 @@ class _Undecided:
 class LayerStack:
     """One level: the bytes of a connection, or of a tunnel. It is the Receiver of one TcpConnection."""
 
-    def __init__(self, secrets: Secrets, *, depth: int = 0) -> None:
-        """Begin before the first byte, `depth` tunnels deep."""
-        self.wants = True
+    def __init__(self, secrets: Secrets, *, depth: int = 0, level: Level = "exchanges") -> None:
+        """Begin before the first byte, `depth` tunnels deep; read as far as `level` says."""
+        self.wants = level != "connections"
+        self.wants_all = level == "exchanges"
         """See Receiver."""
+        self._level = level
         self._secrets = secrets
         self._depth = depth
         self._undecided: _Undecided | None = _Undecided(may_be_tls=True)
@@ -135,17 +141,30 @@ class LayerStack:
 
     def feed(self, side: Side, data: bytes, number: PacketNumber, time_ns: int) -> None:
         """Take in the next bytes of one side."""
-        if data:
+        if data and self.wants:
             self._take_in(_Item(side, data, Seen(time_ns=time_ns, packets=(number,))))
+            self._see_level()
 
     def feed_run(self, side: Side, run: Run) -> None:
         """The same for the bytes of several packets."""
-        for data, number, time_ns in run.pieces():
-            self.feed(side, data, number, time_ns)
+        if self._tls is None or self._undecided is not None:
+            for data, number, time_ns in run.pieces():
+                self.feed(side, data, number, time_ns)
+            return
+        self._begun.add(side)
+        for piece in self._tls.feed_run(side, run):
+            self._take_plaintext(piece)
+        self._see_level()
+
+    def _see_level(self) -> None:
+        """Whether anything more is wanted."""
+        if self._level == "handshakes" and self._undecided is None:
+            self.wants = self._tls is not None and not self._tls.is_settled
 
     def gap(self, side: Side, size: int | None, number: PacketNumber, time_ns: int) -> None:
         """Bytes of one side are missing; None: it is not known how many."""
-        self._take_in(_Item(side, b"", Seen(time_ns=time_ns, packets=(number,)), size))
+        if self.wants:
+            self._take_in(_Item(side, b"", Seen(time_ns=time_ns, packets=(number,)), size))
 
     def _take_in(self, item: _Item) -> None:
         if self._undecided is None:

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Seen
 
+Piece = tuple[bytes, PacketNumber, int]
+"""Bytes, number and time of one packet."""
+
 
 class Run:
     """Bytes and the packets that brought them. Nobody changes it."""
@@ -34,9 +37,24 @@ class Run:
         last = bisect_left(self.ends, end, first)
         return Seen(time_ns=self.times[last], packets=tuple(self.numbers[first : last + 1]))
 
-    def pieces(self) -> Iterator[tuple[bytes, PacketNumber, int]]:
-        """The bytes of each packet, with its number and time."""
-        begin = 0
-        for end, number, time_ns in zip(self.ends, self.numbers, self.times, strict=True):
-            yield self.data[begin:end], number, time_ns
-            begin = end
+    def spans(self, begin: int, end: int) -> tuple[tuple[int, Seen], ...]:
+        """The same, packet by packet: how many of these bytes each one brought."""
+        if len(self.ends) == 1:
+            return ((end - begin, self.seen(begin, end)),)
+        first = bisect_right(self.ends, begin)
+        found: list[tuple[int, Seen]] = []
+        while begin < end:
+            until = min(self.ends[first], end)
+            seen = Seen(time_ns=self.times[first], packets=(self.numbers[first],))
+            found.append((until - begin, seen))
+            begin, first = until, first + 1
+        return tuple(found)
+
+    def pieces(self, begin: int = 0, end: int | None = None) -> Iterator[Piece]:
+        """The bytes of each packet, with its number and time; or only those between two offsets."""
+        end = len(self.data) if end is None else end
+        index = bisect_right(self.ends, begin) if begin else 0
+        while begin < end:
+            until = min(self.ends[index], end)
+            yield self.data[begin:until], self.numbers[index], self.times[index]
+            begin, index = until, index + 1

@@ -35,7 +35,9 @@ class Receiver(Protocol):
     """Whoever takes the bytes of one connection."""
 
     wants: bool
-    """Regular bytes are wanted; False: they may be left out, a gap may not."""
+    """More bytes are wanted; False: they may be left out."""
+    wants_all: bool
+    """No byte will be left out, so that a hash makes sense."""
 
     def feed(self, side: Side, data: bytes, number: PacketNumber, time_ns: int) -> None:
         """Bytes in order; the number is that of the packet that brought them."""
@@ -77,8 +79,8 @@ class TcpConnection(Generic[R]):
         self.closed_ns = 0
         self.syn: list[PacketNumber] = []
         self.syn_ack: list[PacketNumber] = []
-        self._client = Direction("client")
-        self._server = Direction("server")
+        self._client = Direction("client", is_hashed=receiver.wants_all)
+        self._server = Direction("server", is_hashed=receiver.wants_all)
         self._acknowledged = False
         self._reset = False
         self._waiting: dict[Side, _Waiting] = {}
@@ -239,7 +241,8 @@ class TcpConnection(Generic[R]):
             (server, group.server, before_server),
         ):
             mine.packet_count += share.packet_count
-            mine.next = before + share.size
+            if share.size and not group.runs:
+                mine.pass_over(share.size)
             mine.data_seen |= share.size > 0
             if share.fin:
                 mine.fin = mine.next

@@ -162,6 +162,17 @@ class Conversation:
         )
         return is_open and epoch is not None and (epoch.stage == "early" or epoch.seq == 0)
 
+    @property
+    def is_settled(self) -> bool:
+        """Both sides have finished the handshake, or what follows cannot be read."""
+        if len(self.facts.finished) == 2:
+            return True
+        return (
+            self.client.sealed is not None
+            and self.server.sealed is not None
+            and self.hellos.is_tls13
+        )
+
     def flow(self, side: Side) -> Flow:
         """The direction that a side sends."""
         return self.client if side == "client" else self.server

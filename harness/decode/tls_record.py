@@ -81,6 +81,21 @@ class RecordReader:
         self._skip = 0
         self._lost_limit = 0
 
+    @property
+    def is_between(self) -> bool:
+        """In step and at the end of a record."""
+        return self._in_step and not self._skip and not self._lost_limit and not len(self._buffer)
+
+    @property
+    def missing(self) -> int:
+        """Bytes that complete the record, or its header, that has begun; 0: not in step."""
+        data = self._buffer.data
+        if not self._in_step or self._skip:
+            return 0
+        if len(data) < HEADER_SIZE:
+            return HEADER_SIZE - len(data)
+        return max(HEADER_SIZE + _fragment_size(data) - len(data), 0)
+
     def feed(self, data: bytes, seen: Seen) -> None:
         """Add the next bytes of the stream."""
         if self._skip:

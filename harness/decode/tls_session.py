@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from harness.capture.keylog import Secrets
 from harness.decode.plaintext import Plaintext
+from harness.decode.run import Run
 from harness.decode.tls_cipher import BadRecordError
 from harness.decode.tls_conversation import Conversation
 from harness.decode.tls_dialogue import Dialogue
+from harness.decode.tls_express import Express
 from harness.decode.tls_flow import Flow, Hole
 from harness.decode.tls_record import (
     ALERT,
@@ -41,6 +43,39 @@ class TlsDecoder:
         """Take the secrets of the capture; they are looked up when a handshake needs them."""
         self._state = Conversation(secrets)
         self._dialogue = Dialogue(self._state)
+        self._express = Express(self._state, self._handle_record, self._follow)
+
+    @property
+    def is_settled(self) -> bool:
+        """The handshake has shown all that it will."""
+        return self._state.is_settled
+
+    def feed_run(self, side: Side, run: Run) -> tuple[Plaintext, ...]:
+        """The same as `feed` for the bytes of several packets."""
+        state = self._state
+        flow = state.flow(side)
+        place, size = 0, len(run.data)
+        while place < size:
+            if state.client.queue or state.server.queue:
+                break
+            if flow.records.is_between:
+                place = self._express.read(flow, run, place)
+                if place == size:
+                    return state.take_plaintexts()
+            missing = flow.records.missing
+            if not missing:
+                break
+            until = min(place + missing, size)
+            for data, number, time_ns in run.pieces(place, until):
+                flow.records.feed(data, Seen(time_ns=time_ns, packets=(number,)))
+            place = until
+            self._pull(flow)
+            self._sort_out()
+        for data, number, time_ns in run.pieces(place):
+            flow.records.feed(data, Seen(time_ns=time_ns, packets=(number,)))
+            self._pull(flow)
+            self._sort_out()
+        return state.take_plaintexts()
 
     def feed(
         self, side: Side, data: bytes, number: PacketNumber, time_ns: int
@@ -89,6 +124,11 @@ class TlsDecoder:
             flow.is_patient = False
 
     def _drain(self) -> tuple[Plaintext, ...]:
+        self._sort_out()
+        return self._state.take_plaintexts()
+
+    def _sort_out(self) -> None:
+        """Handle all that need not wait."""
         progress = True
         while progress:
             progress = False
@@ -96,7 +136,6 @@ class TlsDecoder:
                 while flow.queue and not self._must_wait(flow):
                     self._handle(flow)
                     progress = True
-        return self._state.take_plaintexts()
 
     def _must_wait(self, flow: Flow) -> bool:
         item = flow.queue[0]
@@ -211,8 +250,11 @@ class TlsDecoder:
         except BadRecordError as error:
             self._handle_unopened(flow, record, str(error))
             return
+        self._follow(flow, kind, content, record.seen)
+
+    def _follow(self, flow: Flow, kind: int, content: bytes, seen: Seen) -> None:
+        """Take what was in a protected record."""
         self._state.see_opened(flow)
-        seen = record.seen
         if kind == APPLICATION_DATA:
             self._handle_application_data(flow, content, seen)
         elif kind == HANDSHAKE:
