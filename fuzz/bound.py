@@ -11,8 +11,8 @@ from collections.abc import Callable
 from types import FrameType
 
 PER_BYTE_S = 200e-6
-BASE_BYTES = 24 << 20
-"""Memory that any input may take: the decoder's own windows are 1 MiB each."""
+BASE_BYTES = 64 << 20
+"""Memory that any input may take: the decoder looks at 16 MiB together, twice, and imports numpy for it."""
 PER_BYTE_BYTES = 2048
 """Objects for each byte of a material: 20-byte records become packets, segments, spans."""
 

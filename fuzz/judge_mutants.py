@@ -39,7 +39,9 @@ class Kind:
 
 def _balanced(scene: Scene, random: Random) -> Connection | None:
     """A request of a balancer with the port header (L4)."""
-    found = [c for c in scene.legs.upstream if _first(c) and _first(c).values("RemotePort")]
+    if not scene.site.cert_proxy.allow_remote_port_header:
+        return None
+    found = [c for c in scene.effective if _first(c).values("RemotePort")]
     return random.choice(found) if found else None
 
 
@@ -97,10 +99,16 @@ def _another_element(request: Request, scene: Scene, random: Random) -> Request 
     return with_header(request, FORWARDED, b", ".join((*values[:-1], other)))
 
 
+def _find(scene: Scene, name: str) -> tuple[Connection, ...]:
+    """Connections by their part in the run."""
+    own: tuple[Connection, ...] | None = getattr(scene, name, None)
+    found: tuple[Connection, ...] = own if own is not None else getattr(scene.legs, name)
+    return found
+
+
 def _leg(name: str) -> Callable[[Scene, Random], Connection | None]:
     def pick(scene: Scene, random: Random) -> Connection | None:
-        found = scene.call_backs if name == "call_backs" else getattr(scene.legs, name)
-        usable = [c for c in found if c.exchanges and c.exchanges[0].response is not None]
+        usable = [c for c in _find(scene, name) if c.exchanges and c.exchanges[0].response]
         return random.choice(usable) if usable else None
 
     return pick
@@ -117,7 +125,7 @@ def _on(leg: str, make: Callable[[Scene, Connection, Random], Trace | None]) -> 
 
 
 def _journey_tls(scene: Scene, random: Random) -> Connection | None:
-    found = [c for c in scene.legs.proxy if c.tunnel is not None and c.tls is not None]
+    found = [c for c in scene.journeys if c.tls is not None]
     return random.choice(found) if found else None
 
 
@@ -362,7 +370,7 @@ def _front_from_other_node(scene: Scene, c: Connection, random: Random) -> Trace
 
 
 def _front_other_port(scene: Scene, c: Connection, random: Random) -> Trace | None:
-    if not scene.legs.upstream or c.client.address not in scene.site.nodes.values():
+    if not scene.effective or c.client.address not in scene.site.nodes.values():
         return None
     return scene.readdress(c, client=Endpoint(c.client.address, random.randrange(1024, 30000)))
 
@@ -488,7 +496,7 @@ def _shuffled(scene: Scene, random: Random) -> Trace:
 
 def _gone(leg: str) -> Make:
     def make(scene: Scene, random: Random) -> Trace | None:
-        found = scene.call_backs if leg == "call_backs" else getattr(scene.legs, leg)
+        found = _find(scene, leg)
         return scene.without(random.choice(found)) if found else None
 
     return make
@@ -558,7 +566,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("call-back: answered twice", "", _twice("call_backs")),
     Kind("call-back: on a proxy port", "V09", _on("call_backs", _call_back_on_proxy_port)),
     Kind("answer: another user on every leg", "V01", _other_user_everywhere),
-    Kind("answer: another status at the node alone", "V07", _on("upstream", _status(403))),
+    Kind("answer: another status at the node alone", "V07", _on("effective", _status(403))),
     Kind("admin port: opened by a stranger", "V09", _admin_from("stranger")),
     Kind("admin port: opened by a balancer", "V09", _admin_from("balancer")),
     Kind("device: another certificate", "V01", _on_journey(_other_client)),
@@ -571,20 +579,20 @@ KINDS: tuple[Kind, ...] = (
     Kind("L2: not decrypted", "V01", _on_journey(_closed_content)),
     Kind("L3: to a stranger", "V15", _elsewhere("fronts", keep="port")),
     Kind("L3: to another port", "V15", _elsewhere("fronts", keep="address")),
-    Kind("L3: from another node", "V05", _on("fronts", _front_from_other_node)),
-    Kind("L3: from another port", "V07", _on("fronts", _front_other_port)),
+    Kind("L3: from another node", "V05", _on("followed", _front_from_other_node)),
+    Kind("L3: from another port", "V07", _on("followed", _front_other_port)),
     Kind("L2: at another node", "", _on_journey(_proxy_at_other_node)),
-    Kind("L4: from a stranger", "V06", _on("upstream", _upstream_from_stranger)),
+    Kind("L4: from a stranger", "V06", _on("effective", _upstream_from_stranger)),
     Kind("node: a SYN to a stranger", "V15", _node_talks(6)),
     Kind("node: UDP to a stranger", "V15", _node_talks(17)),
     Kind("node: ICMP to a stranger", "V15", _node_talks(1)),
     Kind("node: another protocol to a stranger", "V15", _node_talks(47)),
     Kind("L1 gone", "", _gone("outer")),
-    Kind("L2 gone", "V01", _gone("proxy")),
-    Kind("L3 gone", "V01", _gone("fronts")),
-    Kind("L4 gone", "V05", _gone("upstream")),
-    Kind("L3: nothing read in it", "", _silent("fronts")),
-    Kind("L4: nothing read in it", "V05", _silent("upstream")),
+    Kind("L2 gone", "V01", _gone("journeys")),
+    Kind("L3 gone", "V01", _gone("followed")),
+    Kind("L4 gone", "V05", _gone("effective")),
+    Kind("L3: nothing read in it", "", _silent("followed")),
+    Kind("L4: nothing read in it", "V05", _silent("effective")),
     Kind("L5: nothing read in it", "V01", _silent("call_backs")),
     Kind("account: a packet dropped", "completeness", _tap("dropped")),
     Kind("account: the ring frozen", "completeness", _tap("frozen")),

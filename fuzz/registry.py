@@ -13,9 +13,11 @@ from fuzz.targets.scenario import SCENARIO
 from fuzz.targets.tcp import TCP
 from fuzz.targets.text import ALLOW_LIST, ANNOTATION, HEADER, KEYLOG
 from fuzz.targets.tls import TLS
+from fuzz.targets.window import WINDOW
 
 TARGETS: tuple[Target, ...] = (
     REPLAY,
+    WINDOW,
     TLS,
     HTTP,
     TCP,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
+from harness.checks.joining import join
 from harness.checks.legs import Legs, find_legs, find_machines
 from harness.decode.decode import decode
 from harness.net.address import Address, Endpoint
@@ -20,6 +21,7 @@ from harness.site.canary import NETWORK
 from harness.site.site import Site
 from harness.trace.connection import Connection
 from harness.trace.http import Exchange, Header, Request, Response
+from harness.trace.journey import Front, Proxied
 from harness.trace.packet import Flow, Packet
 from harness.trace.tls import TlsSession
 from harness.trace.trace import Trace
@@ -38,6 +40,12 @@ class Scene:
     """Without the canary's machines."""
     call_backs: tuple[Connection, ...]
     """Connections from a node to a cert proxy's port (L5)."""
+    effective: tuple[Connection, ...]
+    """Connections from a balancer whose request led to a call-back (L4): what nobody acted on breaks no promise."""
+    followed: tuple[Connection, ...]
+    """Connections to the service behind a request that led to a call-back (L3, L7)."""
+    journeys: tuple[Connection, ...]
+    """Connections to a node's proxy port whose tunnel such a connection carries on (L2)."""
 
     def swap(self, old: Connection, new: Connection) -> Trace:
         """The trace with another connection in the place of one."""
@@ -151,12 +159,16 @@ def build_scene(name: str, trace: Trace) -> Scene:
     )
     legs = find_legs(real, machines)
     ports = machines.certificate_ports
+    requests = [r for r in join(legs, machines).requests if r.call_backs]
     return Scene(
         name=name,
         trace=trace,
         site=site,
         legs=legs,
         call_backs=tuple(c for c in legs.opened if c.server.port in ports),
+        effective=tuple(r.connection for r in requests if r.connection in legs.upstream),
+        followed=tuple(r.front.connection for r in requests if isinstance(r.front, Front)),
+        journeys=tuple(r.proxied.proxy for r in requests if isinstance(r.proxied, Proxied)),
     )
 
 

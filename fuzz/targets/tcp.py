@@ -41,6 +41,7 @@ class _Sink:
     """Takes what reassembly delivers."""
 
     wants: bool = True
+    wants_all: bool = True
     runs: dict[Side, list[bytes | int | None]] = field(
         default_factory=lambda: {"client": [], "server": []}
     )
