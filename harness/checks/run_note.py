@@ -24,6 +24,10 @@ class RunNote:
     """The run was not interrupted."""
     devices: Mapping[Address, str] = field(default_factory=lambda: MappingProxyType({}))
     """Device names by address."""
+    proxy_key: bytes | None = field(default=None, repr=False)
+    """The certificate-proxy key of the run, which is worth nothing after it; None: not told."""
+    user_authorities: tuple[str, ...] = ()
+    """Subject key identifiers (hex) of the authorities that the site trusts for users; (): not told."""
 
 
 def parse_run_note(text: str) -> RunNote:
@@ -46,10 +50,17 @@ def parse_run_note(text: str) -> RunNote:
             raise ValueError(f"{key}: got {data.get(key)!r}; expected true or false")
     if not isinstance(devices, dict) or not all(isinstance(name, str) for name in devices.values()):
         raise ValueError(f"devices: got {devices!r}; expected address: name")
+    secret, authorities = data.get("proxy_key"), data.get("user_authorities", [])
+    if secret is not None and not isinstance(secret, str):
+        raise ValueError(f"proxy_key: got {type(secret).__name__}; expected hex digits")
+    if not isinstance(authorities, list) or not all(isinstance(a, str) for a in authorities):
+        raise ValueError(f"user_authorities: got {authorities!r}; expected a list of hex digits")
     return RunNote(
         mode=mode,
         canary=data["canary"],
         complete=data["complete"],
+        proxy_key=bytes.fromhex(secret) if secret is not None else None,
+        user_authorities=tuple(authorities),
         devices=MappingProxyType(
             {parse_address(address): name for address, name in devices.items()}
         ),

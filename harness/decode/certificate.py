@@ -8,11 +8,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.x509.oid import ObjectIdentifier
 
 from harness.trace.certificate import Certificate
+
+_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
 _UPN = ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,6 +49,10 @@ def parse_certificate(der: bytes) -> Certificate:
             _with_issuer,
             _with_validity,
             _with_alternative_names,
+            _with_purposes,
+            _with_policies,
+            _with_authority,
+            _with_key_ids,
         )
         for reader in readers:
             try:
@@ -89,6 +96,44 @@ def _with_alternative_names(result: Certificate, certificate: x509.Certificate) 
         ip_addresses=tuple(str(address) for address in names.get_values_for_type(x509.IPAddress)),
         upns=tuple(_parse_string(other.value) for other in others if other.type_id == _UPN),
     )
+
+
+def _with_purposes(result: Certificate, certificate: x509.Certificate) -> Certificate:
+    usage = _find(certificate, x509.ExtendedKeyUsage)
+    if usage is None:
+        return result
+    return replace(result, purposes=tuple(purpose.dotted_string for purpose in usage))
+
+
+def _with_policies(result: Certificate, certificate: x509.Certificate) -> Certificate:
+    policies = _find(certificate, x509.CertificatePolicies)
+    if policies is None:
+        return result
+    return replace(
+        result, policies=tuple(policy.policy_identifier.dotted_string for policy in policies)
+    )
+
+
+def _with_authority(result: Certificate, certificate: x509.Certificate) -> Certificate:
+    constraints = _find(certificate, x509.BasicConstraints)
+    return replace(result, is_authority=constraints is not None and constraints.ca)
+
+
+def _with_key_ids(result: Certificate, certificate: x509.Certificate) -> Certificate:
+    own = _find(certificate, x509.SubjectKeyIdentifier)
+    issuer = _find(certificate, x509.AuthorityKeyIdentifier)
+    return replace(
+        result,
+        key_id=own.digest.hex() if own is not None else "",
+        issuer_key_id=(issuer.key_identifier or b"").hex() if issuer is not None else "",
+    )
+
+
+def _find(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
 
 
 def _parse_string(der: bytes) -> str:

@@ -121,6 +121,12 @@ class Site(Model):
     """Names of the headers that a terminating balancer sets; for captures of others."""
     call_back: CallBackForm = CallBackForm()
     """The form of the certificate call-back; for captures of others."""
+    user_policies: tuple[str, ...] = ()
+    """Certificate policies (object identifiers) of which a user certificate must have one; () for any."""
+    store_limit: Annotated[int, Field(ge=1)] = 4096
+    """Certificates that one node keeps at most: tunnels that are open there at the same time."""
+    answer_timeout_s: Annotated[int, Field(ge=1)] = 30
+    """Seconds within which a device gets an answer or a definite refusal."""
     seen_as: dict[str, str] = {}
     """Where addresses or ports of the capture are not the site's: `ADDRESS:PORT` to `MACHINE:PORT [from MACHINE]`."""
 

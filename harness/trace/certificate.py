@@ -23,4 +23,14 @@ class Certificate:
     ip_addresses: tuple[str, ...] = ()
     not_before_ns: int = 0
     not_after_ns: int = 0
+    purposes: tuple[str, ...] | None = None
+    """Object identifiers of the extended key usage; None: the extension is not there."""
+    policies: tuple[str, ...] = ()
+    """Object identifiers of the certificate policies."""
+    is_authority: bool = False
+    """Basic constraints say that it may issue certificates."""
+    key_id: str = ""
+    """Subject key identifier, hex; "" where there is none."""
+    issuer_key_id: str = ""
+    """Authority key identifier, hex; "" where there is none."""
     problem: str | None = None

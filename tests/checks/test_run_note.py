@@ -43,3 +43,21 @@ def test_a_bad_note_is_refused(text: str, expected: str) -> None:
     """ValueError, always."""
     with pytest.raises(ValueError, match=expected):
         parse_run_note(text)
+
+
+def test_what_the_nodes_share_is_read() -> None:
+    """The key of the call-backs and the authorities of users travel as hex digits."""
+    note = parse_run_note(json.dumps(GOOD | {"proxy_key": "00ff", "user_authorities": ["aa"]}))
+
+    assert (note.proxy_key, note.user_authorities) == (b"\x00\xff", ("aa",))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"proxy_key": 1}, {"proxy_key": "xyz"}, {"user_authorities": "aa"}, {"user_authorities": [1]}],
+    ids=str,
+)
+def test_a_shared_value_of_the_wrong_kind_is_an_error(wrong: dict[str, object]) -> None:
+    """Neither numbers nor text that is no hex."""
+    with pytest.raises(ValueError):  # noqa: PT011 - the messages differ
+        parse_run_note(json.dumps(GOOD | wrong))

@@ -149,3 +149,28 @@ def test_changed_certificate_never_raises(position: int, value: int) -> None:
     changed[position] = value
 
     assert parse_certificate(bytes(changed)).der == changed
+
+
+@pytest.mark.parametrize(
+    ("extension", "field", "expected"),
+    [
+        (x509.ExtendedKeyUsage([ObjectIdentifier("1.2.3")]), "purposes", ("1.2.3",)),
+        (
+            x509.CertificatePolicies([x509.PolicyInformation(ObjectIdentifier("1.2.4"), None)]),
+            "policies",
+            ("1.2.4",),
+        ),
+        (x509.BasicConstraints(ca=True, path_length=None), "is_authority", True),
+        (x509.SubjectKeyIdentifier(b"\x01\x02"), "key_id", "0102"),
+        (x509.AuthorityKeyIdentifier(b"\x03", None, None), "issuer_key_id", "03"),
+    ],
+    ids=["purposes", "policies", "authority", "key", "issuer's key"],
+)
+def test_what_a_certificate_is_for_is_read(
+    extension: x509.ExtensionType, field: str, expected: object
+) -> None:
+    """Each extension fills its field, and is absent from a certificate without it."""
+    with_it, without = parse_certificate(build(extension=extension)), parse_certificate(build())
+
+    assert getattr(with_it, field) == expected
+    assert getattr(without, field) in (None, (), False, "")
