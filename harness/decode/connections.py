@@ -115,13 +115,13 @@ class ConnectionReader(Iterator[Connection]):
         return next(self._found)
 
     def _read(self, stream: BinaryIO) -> Iterator[Connection]:
+        if self._window is None:
+            self._window = _WINDOW if _is_large(stream) else 0
         stream = self._read_ahead(stream)
         reassembler = Reassembler(self._make_receiver, linger_ns=LINGER_NS)
-        window = self._window
-        if window is None:
-            window = _WINDOW if _is_large(stream) else 0
-        ended = self._read_tables(stream, reassembler, window)
-        if not window:
+        if self._window:
+            ended = self._read_tables(stream, reassembler, self._window)
+        else:
             ended = self._read_singly(stream, reassembler)
         for tcp in ended:
             yield build_connection(tcp)
@@ -198,11 +198,21 @@ class ConnectionReader(Iterator[Connection]):
         if not stream.seekable():
             stream = BytesIO(stream.read())
         start = stream.tell()
-        for keys in read_keys(stream):
+        for keys in self._find_keys(stream):
             if keys.kind == blocks.TLS_KEY_LOG:
                 self._secrets.add(keys.data)
         stream.seek(start)
         return stream
+
+    def _find_keys(self, stream: BinaryIO) -> Iterator[blocks.Keys]:
+        if not self._window:
+            yield from read_keys(stream)
+            return
+        from harness.decode.packet_table import read_tables
+
+        for item in read_tables(stream, window=self._window):
+            if isinstance(item, blocks.Keys):
+                yield item
 
     def _note(self, block: blocks.Block) -> None:
         """A block without a frame."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.decode.tls_bytes import join_seen
 from harness.decode.tls_conversation import Conversation
 from harness.decode.tls_flow import Flow
 from harness.decode.tls_handshake import MESSAGE_LIMIT, Message
@@ -18,7 +19,23 @@ from harness.decode.tls_message import (
 from harness.decode.tls_rsa import KeyExchange
 from harness.trace.tls import Seen
 
-_FULL_HANDSHAKE = frozenset({HandshakeType.server_key_exchange, HandshakeType.server_hello_done})
+# Plain numbers: the hash of an enumeration's member is computed in Python.
+_FINISHED = int(HandshakeType.finished)
+_KEY_UPDATE = int(HandshakeType.key_update)
+_CLIENT_HELLO = int(HandshakeType.client_hello)
+_SERVER_HELLO = int(HandshakeType.server_hello)
+_CERTIFICATE = int(HandshakeType.certificate)
+_COMPRESSED_CERTIFICATE = int(HandshakeType.compressed_certificate)
+_CERTIFICATE_VERIFY = int(HandshakeType.certificate_verify)
+_CERTIFICATE_REQUEST = int(HandshakeType.certificate_request)
+_END_OF_EARLY_DATA = int(HandshakeType.end_of_early_data)
+_ENCRYPTED_EXTENSIONS = int(HandshakeType.encrypted_extensions)
+_NEW_SESSION_TICKET = int(HandshakeType.new_session_ticket)
+_FULL_HANDSHAKE = (
+    int(HandshakeType.server_key_exchange),
+    int(HandshakeType.server_hello_done),
+)
+_CHANGES_KEYS = (_FINISHED, _KEY_UPDATE, _SERVER_HELLO, _END_OF_EARLY_DATA)
 
 
 class Dialogue:
@@ -37,17 +54,46 @@ class Dialogue:
         self, flow: Flow, content: bytes, spans: tuple[tuple[int, Seen], ...]
     ) -> None:
         """A fragment of handshake data, in the clear or opened; `spans` are its pieces and their origins."""
+        if flow.messages.is_between:
+            rest = self._handle_whole(flow, content, spans)
+            if not rest:
+                return
+            if len(rest) < len(content):
+                content, spans = rest, ((len(rest), spans[-1][1]),)
         flow.messages.feed(content, spans)
         while (message := flow.messages.take()) is not None:
-            try:
-                self._handle_message(flow, message)
-            except MessageError as error:
-                self._state.report(
-                    flow.side, f"handshake message of type {message.kind}: {error}", message.seen
-                )
+            self._try_message(flow, message)
         if flow.messages.refused is not None:
             self._state.report(flow.side, flow.messages.refused, spans[-1][1])
             flow.messages.refused = None
+
+    def _handle_whole(
+        self, flow: Flow, content: bytes, spans: tuple[tuple[int, Seen], ...]
+    ) -> bytes:
+        """The messages that are whole, without joining anything; gives what is left."""
+        offset, size = 0, len(content)
+        while offset + 4 <= size:
+            kind = content[offset]
+            end = offset + 4 + int.from_bytes(content[offset + 1 : offset + 4], "big")
+            if end > size or end - offset > MESSAGE_LIMIT:
+                break
+            if len(spans) > 1 and (offset or end < size):
+                break
+            if end < size and kind in _CHANGES_KEYS:
+                # Nothing may follow it in its record: that is told elsewhere.
+                break
+            seen = spans[0][1] if len(spans) == 1 else join_seen(spans)
+            self._try_message(flow, Message(kind=kind, body=content[offset + 4 : end], seen=seen))
+            offset = end
+        return content[offset:]
+
+    def _try_message(self, flow: Flow, message: Message) -> None:
+        try:
+            self._handle_message(flow, message)
+        except MessageError as error:
+            self._state.report(
+                flow.side, f"handshake message of type {message.kind}: {error}", message.seen
+            )
 
     def handle_change_cipher_spec(self, flow: Flow, content: bytes, seen: Seen) -> None:
         """RFC 5246 section 7.1: what follows in this direction is protected."""
@@ -80,13 +126,13 @@ class Dialogue:
     def _handle_message(self, flow: Flow, message: Message) -> None:
         if self._exchange is not None and not self._state.hellos.is_tls13:
             self._follow_exchange(self._exchange, flow, message)
-        if message.kind == HandshakeType.finished:
+        if message.kind == _FINISHED:
             self._handle_finished(flow, message)
-        elif message.kind == HandshakeType.key_update:
+        elif message.kind == _KEY_UPDATE:
             if flow.epoch is None or flow.epoch.stage != "application":
                 raise MessageError("KeyUpdate before Finished")
             self._state.use(flow, flow.epoch.build_updated(), message.seen)
-        elif message.kind in {HandshakeType.certificate, HandshakeType.compressed_certificate}:
+        elif message.kind in (_CERTIFICATE, _COMPRESSED_CERTIFICATE):
             self._handle_certificate(flow, message)
         elif flow is self._state.client:
             self._handle_client_message(flow, message)
@@ -96,48 +142,48 @@ class Dialogue:
     @staticmethod
     def _follow_exchange(exchange: KeyExchange, flow: Flow, message: Message) -> None:
         """Derive what the key log does not say (TLS 1.2 and before)."""
-        if message.kind == HandshakeType.client_hello and flow.side == "client":
+        if message.kind == _CLIENT_HELLO and flow.side == "client":
             hello, _ = decode_client_hello(message.body)
             if hello is not None:
                 exchange.see_client_hello(hello)
-        elif message.kind == HandshakeType.server_hello and flow.side == "server":
+        elif message.kind == _SERVER_HELLO and flow.side == "server":
             exchange.see_server_hello(parse_server_hello(message.body))
         exchange.see_message(flow.side, message.kind, message.body)
 
     def _handle_client_message(self, flow: Flow, message: Message) -> None:
         facts, hellos = self._state.facts, self._state.hellos
-        if message.kind == HandshakeType.client_hello:
+        if message.kind == _CLIENT_HELLO:
             client_hello, problem = decode_client_hello(message.body)
             if client_hello is not None:
                 hellos.add_client_hello(client_hello)
                 facts.see_client_hello(client_hello, message.seen)
             if problem is not None:
                 raise MessageError(problem)
-        elif message.kind == HandshakeType.certificate_verify:
+        elif message.kind == _CERTIFICATE_VERIFY:
             facts.certificate_verify = facts.certificate_verify or message.seen
-        elif message.kind == HandshakeType.end_of_early_data:
+        elif message.kind == _END_OF_EARLY_DATA:
             if flow.epoch is None or flow.epoch.stage != "early":
                 raise MessageError("EndOfEarlyData without early data")
             facts.early_data = facts.early_data or "accepted"
             self._state.switch(flow, "handshake", message.seen)
-        elif message.kind == HandshakeType.server_hello:
+        elif message.kind == _SERVER_HELLO:
             raise MessageError("ServerHello from the client")
 
     def _handle_server_message(self, flow: Flow, message: Message) -> None:
         facts, hellos = self._state.facts, self._state.hellos
-        if message.kind == HandshakeType.server_hello:
+        if message.kind == _SERVER_HELLO:
             self._handle_server_hello(message)
-        elif message.kind == HandshakeType.encrypted_extensions:
+        elif message.kind == _ENCRYPTED_EXTENSIONS:
             facts.alpn, is_accepted = parse_encrypted_extensions(message.body)
             if hellos.early_data_accepted is None:
                 hellos.early_data_accepted = is_accepted
-        elif message.kind == HandshakeType.certificate_request:
+        elif message.kind == _CERTIFICATE_REQUEST:
             facts.certificate_request = facts.certificate_request or message.seen
-        elif message.kind == HandshakeType.new_session_ticket:
+        elif message.kind == _NEW_SESSION_TICKET:
             facts.see_ticket(find_ticket(message.body, is_tls13=hellos.is_tls13))
         elif message.kind in _FULL_HANDSHAKE:
             self._is_full_handshake = True
-        elif message.kind == HandshakeType.client_hello:
+        elif message.kind == _CLIENT_HELLO:
             raise MessageError("ClientHello from the server")
 
     def _handle_server_hello(self, message: Message) -> None:
@@ -164,7 +210,7 @@ class Dialogue:
         if flow is self._state.server:
             self._is_full_handshake = True
         body = message.body
-        if message.kind == HandshakeType.compressed_certificate:
+        if message.kind == _COMPRESSED_CERTIFICATE:
             body = parse_compressed_certificate(body, limit=MESSAGE_LIMIT)
         chain = parse_certificate_list(body, is_tls13=self._state.hellos.is_tls13)
         self._state.facts.see_certificates(flow.side, chain, message.seen)

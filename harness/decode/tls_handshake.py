@@ -39,6 +39,11 @@ class HandshakeReader:
         """Why the last bytes were thrown away; the reader's user sets it back to None."""
 
     @property
+    def is_between(self) -> bool:
+        """Nothing waits, and nothing is missing before what comes."""
+        return not self._lost and not len(self._buffer)
+
+    @property
     def pending(self) -> int:
         """Bytes of a message that is not complete."""
         return len(self._buffer)

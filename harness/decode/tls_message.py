@@ -63,6 +63,17 @@ IDENTITY_LIMIT = 8
 """Pre-shared keys of one hello that are kept; clients offer one or two."""
 
 
+# Plain numbers: the hash of an enumeration's member is computed in Python.
+_SERVER_NAME = int(ExtensionType.server_name)
+_ALPN = int(ExtensionType.application_layer_protocol_negotiation)
+_ENCRYPT_THEN_MAC = int(ExtensionType.encrypt_then_mac)
+_EXTENDED_MASTER_SECRET = int(ExtensionType.extended_master_secret)
+_SESSION_TICKET = int(ExtensionType.session_ticket)
+_PRE_SHARED_KEY = int(ExtensionType.pre_shared_key)
+_EARLY_DATA = int(ExtensionType.early_data)
+_SUPPORTED_VERSIONS = int(ExtensionType.supported_versions)
+
+
 class MessageError(ValueError):
     """A handshake message whose body is not what its type says."""
 
@@ -144,7 +155,16 @@ class Reader:
 
     def vector(self, size: int) -> bytes:
         """The next vector, whose length is a number of `size` bytes."""
-        return self.take(self.number(size))
+        data, begin = self._data, self._offset + size
+        if begin > len(data):
+            raise MessageError(f"{size} bytes wanted at offset {self._offset} of {len(data)}")
+        length = int.from_bytes(data[self._offset : begin], "big")
+        self._offset = begin
+        end = begin + length
+        if end > len(data):
+            raise MessageError(f"{length} bytes wanted at offset {begin} of {len(data)}")
+        self._offset = end
+        return data[begin:end]
 
 
 def decode_client_hello(body: bytes) -> tuple[ClientHello | None, str | None]:
@@ -175,8 +195,8 @@ def decode_client_hello(body: bytes) -> tuple[ClientHello | None, str | None]:
         session_id=session_id,
         sni=sni,
         alpn=alpn,
-        offers_early_data=ExtensionType.early_data in extensions,
-        ticket=extensions.get(ExtensionType.session_ticket, b""),
+        offers_early_data=_EARLY_DATA in extensions,
+        ticket=extensions.get(_SESSION_TICKET, b""),
         identities=_find_identities(extensions),
     )
     return hello, problem
@@ -199,9 +219,12 @@ def find_ticket(body: bytes, *, is_tls13: bool) -> bytes | None:
 
 def _find_identities(extensions: dict[int, bytes]) -> tuple[bytes, ...]:
     """RFC 8446 section 4.2.11; what cannot be read offers nothing."""
+    offered = extensions.get(_PRE_SHARED_KEY)
+    if offered is None:
+        return ()
     found: list[bytes] = []
     try:
-        reader = Reader(Reader(extensions.get(ExtensionType.pre_shared_key, b"\0\0")).vector(2))
+        reader = Reader(Reader(offered).vector(2))
         while reader and len(found) < IDENTITY_LIMIT:
             found.append(reader.vector(2))
             reader.take(4)
@@ -223,7 +246,7 @@ def parse_server_hello(body: bytes) -> ServerHello:
     if not is_early_draft:
         compression = reader.number(1)
     extensions = _parse_extensions(reader.vector(2)) if reader else {}
-    if (selected := extensions.get(ExtensionType.supported_versions)) is not None:
+    if (selected := extensions.get(_SUPPORTED_VERSIONS)) is not None:
         version = Reader(selected).number(2)
     alpn = _parse_alpn(extensions)
     return ServerHello(
@@ -233,10 +256,10 @@ def parse_server_hello(body: bytes) -> ServerHello:
         cipher_suite=cipher_suite,
         compression=compression,
         alpn=alpn[0] if alpn else None,
-        selects_psk=ExtensionType.pre_shared_key in extensions,
-        encrypt_then_mac=ExtensionType.encrypt_then_mac in extensions,
-        extended_master_secret=ExtensionType.extended_master_secret in extensions,
-        selected_identity=int.from_bytes(extensions.get(ExtensionType.pre_shared_key, b"")),
+        selects_psk=_PRE_SHARED_KEY in extensions,
+        encrypt_then_mac=_ENCRYPT_THEN_MAC in extensions,
+        extended_master_secret=_EXTENDED_MASTER_SECRET in extensions,
+        selected_identity=int.from_bytes(extensions.get(_PRE_SHARED_KEY, b"")),
     )
 
 
@@ -244,7 +267,7 @@ def parse_encrypted_extensions(body: bytes) -> tuple[str | None, bool]:
     """RFC 8446 section 4.3.1: the ALPN protocol, and whether early data was accepted; raises MessageError."""
     extensions = _parse_extensions(Reader(body).vector(2))
     alpn = _parse_alpn(extensions)
-    return (alpn[0] if alpn else None), ExtensionType.early_data in extensions
+    return (alpn[0] if alpn else None), _EARLY_DATA in extensions
 
 
 def parse_certificate_list(body: bytes, *, is_tls13: bool) -> tuple[bytes, ...]:
@@ -290,15 +313,24 @@ def _parse_extensions(data: bytes) -> Mapping[int, bytes]:
 
 def _fill_extensions(extensions: dict[int, bytes], data: bytes) -> None:
     """RFC 8446 section 4.2; of a repeated type the first one is kept."""
-    reader = Reader(data)
-    while reader:
-        kind = reader.number(2)
-        extensions.setdefault(kind, reader.vector(2))
+    offset, size = 0, len(data)
+    while offset < size:
+        begin = offset + 4
+        if begin > size:
+            short = offset if offset + 2 > size else offset + 2
+            raise MessageError(f"2 bytes wanted at offset {short} of {size}")
+        kind = data[offset] << 8 | data[offset + 1]
+        length = data[offset + 2] << 8 | data[offset + 3]
+        offset = begin + length
+        if offset > size:
+            raise MessageError(f"{length} bytes wanted at offset {begin} of {size}")
+        if kind not in extensions:
+            extensions[kind] = data[begin:offset]
 
 
 def _parse_server_name(extensions: Mapping[int, bytes]) -> str | None:
     """RFC 6066 section 3: the first host_name."""
-    data = extensions.get(ExtensionType.server_name)
+    data = extensions.get(_SERVER_NAME)
     if not data:
         return None
     names = Reader(Reader(data).vector(2))
@@ -311,7 +343,7 @@ def _parse_server_name(extensions: Mapping[int, bytes]) -> str | None:
 
 def _parse_alpn(extensions: Mapping[int, bytes]) -> tuple[str, ...]:
     """RFC 7301 section 3.1."""
-    data = extensions.get(ExtensionType.application_layer_protocol_negotiation)
+    data = extensions.get(_ALPN)
     if data is None:
         return ()
     names = Reader(Reader(data).vector(2))
