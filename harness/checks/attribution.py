@@ -23,6 +23,10 @@ from harness.trace.journey import (
 )
 
 
+UNNOTICED_NS = 30_000_000_000
+"""So long may a node go on with a request whose client broke off."""
+
+
 def start(observation: ServiceRequest | CallBack) -> int:
     """When the request was sent."""
     assert observation.exchange.request is not None
@@ -30,9 +34,9 @@ def start(observation: ServiceRequest | CallBack) -> int:
 
 
 def end(request: ServiceRequest) -> int:
-    """When the answer was complete; without one, when the connection ended."""
+    """When the answer was complete; without one, some time after the connection ended: the node may not notice."""
     response = request.exchange.response
-    return response.last_ns if response is not None else request.connection.closed_ns
+    return response.last_ns if response is not None else request.connection.closed_ns + UNNOTICED_NS
 
 
 def attribute(

@@ -14,6 +14,7 @@ from harness.scenario.scenario import (
     ForgedCallback,
     ForgedRequest,
     KeptTunnel,
+    RawProxyRequest,
     Restart,
     Scenario,
     SignIn,
@@ -247,6 +248,8 @@ def _step(path: Path, step: Step, scenario: Scenario) -> Iterator[Problem]:
             yield from _order((*path, "up_to"), step.port, step.up_to)
         case KeptTunnel():
             yield from _kept_tunnel(path, step, scenario)
+        case RawProxyRequest():
+            yield from _one_device(path, step.device, scenario)
         case Restart():
             yield from _node((*path, "restart"), step.restart, scenario)
         case Together():
@@ -257,16 +260,20 @@ def _step(path: Path, step: Step, scenario: Scenario) -> Iterator[Problem]:
 
 
 def _kept_tunnel(path: Path, step: KeptTunnel, scenario: Scenario) -> Iterator[Problem]:
-    singles = [name for name, one in scenario.devices.items() if one.count is None]
-    if step.device not in singles:
-        yield Problem(
-            path=(*path, "device"),
-            found=show(step.device),
-            expected=f"one device: {choose(singles, step.device)}",
-            looked_in=("devices",),
-        )
+    yield from _one_device(path, step.device, scenario)
     if step.host is not None:
         yield from _target((*path, "host"), step.host, _hosts(scenario), needs_port=False)
+
+
+def _one_device(path: Path, name: str, scenario: Scenario) -> Iterator[Problem]:
+    singles = [one for one, device in scenario.devices.items() if device.count is None]
+    if name not in singles:
+        yield Problem(
+            path=(*path, "device"),
+            found=show(name),
+            expected=f"one device: {choose(singles, name)}",
+            looked_in=("devices",),
+        )
 
 
 def _node(path: Path, name: str, scenario: Scenario) -> Iterator[Problem]:

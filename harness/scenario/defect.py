@@ -22,10 +22,6 @@ def _defect(number: str, actor: str, caught_by: str, title: str) -> Defect:
 
 
 DEFECTS: tuple[Defect, ...] = (
-    _defect(
-        "F02", "cert_proxy", "V01", "two live tunnels of one port share an entry: the later one's"
-    ),
-    _defect("F07", "cert_proxy", "V01", "a new entry overwrites the last one that nobody has read"),
     _defect("F15", "balancer", "V06 V07", "the balancer passes a client's RemotePort on"),
     _defect(
         "F16",
@@ -54,6 +50,7 @@ DEFECTS: tuple[Defect, ...] = (
     _defect("F27", "balancer", "V08", "the balancer writes unknown into X-Forwarded-For"),
     _defect("F28", "access", "V06", "RemotePort is used although Allow RemotePort Header is off"),
     _defect("F29", "access", "V06", "RemotePort is used although no balancer ends TLS"),
+    _defect("F31", "balancer", "V08", "a RemotePort in a trailer is handed on"),
     _defect("F32", "access", "V15", "the call-back goes to a balancer that is the TCP peer"),
     _defect("F33", "balancer", "V07", "RemotePort is right only while nobody else has the port"),
     _defect("F34", "access", "V05 V15", "the call-back goes to the balancer's proxy port"),
@@ -77,8 +74,12 @@ DEFECTS: tuple[Defect, ...] = (
     _defect("F60", "cert_proxy", "V15", "the address is looked up again after the check"),
     _defect("F61", "cert_proxy", "V15", "one allowed address of several is enough"),
     _defect("F63", "cert_proxy", "V15", "odd numeric addresses are dialled without a check"),
+    _defect("F64", "cert_proxy", "V15", "the tunnel leads to a proxy port"),
     _defect("F66", "cert_proxy", "V15", "link-local addresses need not be in the allow-list"),
     _defect("F67", "cert_proxy", "V11", "the client certificate is optional"),
+    _defect(
+        "F74", "cert_proxy", "V11", "the proxy connects before it knows of the client's certificate"
+    ),
     _defect("F78", "access", "V01", "the email address counts before the principal name"),
     _defect(
         "F79", "cert_proxy", "V01", "the certificate of a user is stored once and never renewed"

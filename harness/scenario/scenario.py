@@ -34,8 +34,9 @@ class Device(Model):
     """Android version, which decides what its ClientHello looks like."""
     tls: Literal["1.2", "1.3"] = "1.3"
     """The newest version it offers."""
-    certificate: Literal["own", "none"] = "own"
-    """`own`: its user's certificate; `none`: it shows none to the cert proxy."""
+    certificate: Literal["own", "none", "expired", "other_ca", "server_only"] = "own"
+    """`own`: its user's; `none`: it shows none to the cert proxy; else out of date, of a CA that only has the right
+    name, or for servers only."""
     address: WrittenAddress | None = None
     """Not given: the next free one of 203.0.113.0/24 (or 100.64.0.0/10 for more than 200)."""
     count: Annotated[int, Field(ge=1, le=5000)] | None = None
@@ -103,6 +104,15 @@ class KeptTunnel(Model):
     """The host instead of the FQDN, as in a sign-in."""
 
 
+class RawProxyRequest(Model):
+    """A device sends text to the cert proxy instead of a CONNECT, and reads until the proxy ends."""
+
+    device: str
+    """Device name."""
+    to_proxy: str
+    """What it sends after the TLS handshake, byte for byte (in double quotes, `\\r\\n` ends a line)."""
+
+
 class Restart(Model):
     """A service of a node is killed, which resets its connections, and started again at once."""
 
@@ -123,6 +133,10 @@ class ForgedRequest(Model):
     """`HOST:PORT`; TLS, then GET of a sign-in target."""
     headers: dict[str, str] = {}
     """Further request headers, sent as written."""
+    raw: str | None = None
+    """What is sent after the TLS handshake instead of the sign-in request, byte for byte."""
+    byte_every_ms: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Milliseconds between two bytes of `raw`. Not given: all at once."""
 
 
 class ForgedCallback(Model):
@@ -142,13 +156,21 @@ class ForgedCallback(Model):
     """The certificate-proxy key the proof is made with."""
 
 
-STEP_KINDS = ("sign_in", "request", "call_back", "tunnel", "restart", "together")
+STEP_KINDS = ("sign_in", "request", "call_back", "tunnel", "to_proxy", "restart", "together")
 """The keys that tell the kinds of steps apart."""
 
 
 def _find_kind(step: object) -> str | None:
     """The tag of a step; in angle brackets, so that no key of a file can look like it."""
-    classes = (SignIn, ForgedRequest, ForgedCallback, KeptTunnel, Restart, Together)
+    classes = (
+        SignIn,
+        ForgedRequest,
+        ForgedCallback,
+        KeptTunnel,
+        RawProxyRequest,
+        Restart,
+        Together,
+    )
     for kind, cls in zip(STEP_KINDS, classes, strict=True):
         if isinstance(step, cls) or (isinstance(step, dict) and kind in step):
             return f"<{kind}>"
@@ -158,7 +180,7 @@ def _find_kind(step: object) -> str | None:
 _BY_KIND = Discriminator(
     _find_kind,
     custom_error_type="step",
-    custom_error_message="a step with a sign_in, request, call_back, tunnel or restart",
+    custom_error_message="a step with a sign_in, request, call_back, tunnel, to_proxy or restart",
 )
 
 Action = Annotated[
@@ -166,6 +188,7 @@ Action = Annotated[
     | Annotated[ForgedRequest, Tag("<request>")]
     | Annotated[ForgedCallback, Tag("<call_back>")]
     | Annotated[KeptTunnel, Tag("<tunnel>")]
+    | Annotated[RawProxyRequest, Tag("<to_proxy>")]
     | Annotated[Restart, Tag("<restart>")],
     _BY_KIND,
 ]
@@ -183,6 +206,7 @@ Step = Annotated[
     | Annotated[ForgedRequest, Tag("<request>")]
     | Annotated[ForgedCallback, Tag("<call_back>")]
     | Annotated[KeptTunnel, Tag("<tunnel>")]
+    | Annotated[RawProxyRequest, Tag("<to_proxy>")]
     | Annotated[Restart, Tag("<restart>")]
     | Annotated[Together, Tag("<together>")],
     _BY_KIND,
@@ -227,5 +251,7 @@ class Scenario(Model):
     """Ids of the faults that are switched on."""
     expect: Expect = Expect()
     """What the verdict must be."""
+    time_out_ms: Annotated[int, Field(ge=100, le=60_000)] = 5000
+    """How long a machine waits for another one, in milliseconds."""
     seed: Annotated[int, Field(ge=0)] = 0
     """For every choice the harness makes itself."""

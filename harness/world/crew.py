@@ -10,6 +10,7 @@ from harness.scenario.scenario import (
     ForgedCallback,
     ForgedRequest,
     KeptTunnel,
+    RawProxyRequest,
     Restart,
     Scenario,
     SignIn,
@@ -126,6 +127,8 @@ class Crew:
                 return (_bind(self._attackers[step.attacker].forged_callback, step),)
             case KeptTunnel():
                 return (_bind(self._devices[step.device].keep_tunnel, step),)
+            case RawProxyRequest():
+                return (_bind(self._devices[step.device].send_raw, step),)
             case Restart():
                 return (_bind(self._restart, step),)
             case Together():

@@ -37,9 +37,6 @@ from harness.world.wire.sim_loop import Agenda
 if TYPE_CHECKING:
     from harness.world.wire.namespace import Mode
 
-ACTOR_TIMEOUT_NS = 5_000_000_000
-"""How long an actor waits for another one."""
-
 
 async def record(mode: Mode, job: Job) -> None:
     """Build the world of a job on the kernel wire, play its steps, and write the capture.
@@ -101,18 +98,19 @@ async def _record(job: Job, layout: Layout, stage: Stage) -> bool:
             keys = KeyLog()
             any_host = stage.host(next(iter(job.scenario.site.nodes)))
             run_id = any_host.entropy(8).hex()
+            setting = _make_setting(job, stage, keys)
             for tap in stage.taps:
                 stage.inject(tap, build_sentinel("start", tap, run_id))
             complete = False
             try:
-                complete = await _play(job, layout, stage, keys, interrupted)
+                complete = await _play(job, layout, stage, setting, interrupted)
             finally:
                 await stage.settle()
                 for tap in stage.taps:
                     stage.inject(tap, build_sentinel("stop", tap, run_id))
                 recording = await stage.finish()
                 CaptureFile(
-                    annotations=_annotations(job, layout, stage, complete=complete),
+                    annotations=_annotations(job, layout, stage, setting, complete=complete),
                     host_names=layout.host_names,
                     sessions=tuple(keys),
                     platform=stage.platform,
@@ -142,20 +140,25 @@ def _interruptible(interrupted: asyncio.Event) -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
-async def _play(
-    job: Job, layout: Layout, stage: Stage, keys: KeyLog, interrupted: asyncio.Event
-) -> bool:
-    """Play every step; True when nothing cut it short."""
+def _make_setting(job: Job, stage: Stage, keys: KeyLog) -> Setting:
+    """What every actor is given."""
     site = job.scenario.site
     any_host = stage.host(next(iter(site.nodes)))
-    setting = Setting(
+    return Setting(
         site=site,
         pki=Pki(fqdn=site.fqdn, nodes=site.nodes, now_ns=any_host.clock.now_ns()),
         defects=frozenset(job.scenario.defects),
         keys=keys,
         proxy_key=any_host.entropy(32),
-        timeout_ns=ACTOR_TIMEOUT_NS,
+        timeout_ns=job.scenario.time_out_ms * 1_000_000,
+        slow_ns={n: ms * 1_000_000 for n, ms in job.scenario.slow_sign_ins.items()},
     )
+
+
+async def _play(
+    job: Job, layout: Layout, stage: Stage, setting: Setting, interrupted: asyncio.Event
+) -> bool:
+    """Play every step; True when nothing cut it short."""
     crew = Crew(job.scenario, layout, stage, setting)
     await crew.start()
     try:
@@ -183,7 +186,9 @@ async def _steps(job: Job, crew: Crew) -> bool:
     return True
 
 
-def _annotations(job: Job, layout: Layout, stage: Stage, *, complete: bool) -> tuple[str, ...]:
+def _annotations(
+    job: Job, layout: Layout, stage: Stage, setting: Setting, *, complete: bool
+) -> tuple[str, ...]:
     """What the judge is told beside the packets."""
     expect = job.scenario.expect
     run = {
@@ -191,6 +196,8 @@ def _annotations(job: Job, layout: Layout, stage: Stage, *, complete: bool) -> t
         "seed": job.scenario.seed,
         "canary": True,
         "complete": complete,
+        "proxy_key": setting.proxy_key.hex(),
+        "user_authorities": list(setting.pki.user_authorities),
         "devices": {str(d.address): d.name for d in layout.devices},
         "versions": {
             "certproxy-harness": __version__,

@@ -5,14 +5,16 @@ Every request gets a definite answer within the time-out; whatever goes wrong, n
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.net.address import Endpoint
 from harness.site import sign_in
 from harness.site.site import SERVICE_PORT
 from harness.world.actors.certificate_request import CertificateRequestError, request_certificate
 from harness.world.actors.connections import Connections
-from harness.world.actors.http1 import HttpServer, Request, Response
+from harness.world.actors.http1 import Headers, HttpServer, Request, Response
 from harness.world.actors.location import Location, LocationError, find_location
-from harness.world.actors.server_identity import service_identity
+from harness.world.actors.server_identity import service_identity, user_verify
 from harness.world.actors.sessions import Sessions
 from harness.world.actors.setting import Setting
 from harness.world.host import Host, Stream
@@ -31,7 +33,7 @@ class Access:
         self._node = node
         self._setting = setting
         self._sessions = Sessions()
-        self._verify_user = setting.pki.user_verifier()
+        self._verify_user = user_verify(setting)
         self._tls = ServerSettings(
             identity=service_identity(setting, node), version=setting.site.tls
         )
@@ -55,11 +57,19 @@ class Access:
         timeout_ns = self._setting.timeout_ns
         tls = await open_server(stream, self._tls, keys=self._setting.keys, timeout_ns=timeout_ns)
 
+        first: list[Headers] = []
+
         async def respond(request: Request) -> Response:
+            if "F30" in self._setting.defects:
+                # What the first request of a connection said is taken for true of all.
+                first.append(request.headers)
+                request = replace(request, headers=first[0])
             return await self._respond(request, tls.peer)
 
         try:
-            await HttpServer(tls, timeout_ns=timeout_ns).serve(respond)
+            await HttpServer(
+                tls, timeout_ns=timeout_ns, is_lenient="F82" in self._setting.defects
+            ).serve(respond)
         finally:
             await tls.close()
 
@@ -67,12 +77,25 @@ class Access:
         is_sign_in = sign_in.find_app(request.target) is not None
         if not is_sign_in and request.target.partition(b"?")[0] != _APPS:
             return _refuse(404, "no such resource")
+        if not self._is_addressed(request):
+            return _refuse(421, "another host")
         if request.method != b"GET":
             return _refuse(405, "only GET", (b"Allow", b"GET"))
         if is_sign_in:
             return await self._sign_in(request, peer)
         user = self._sessions.find_user(request.values("Cookie"))
         return _refuse(401, "no session") if user is None else _answer(user)
+
+    def _is_addressed(self, request: Request) -> bool:
+        """Whether a request names this service (V16): the FQDN, or the node itself."""
+        if "F62" in self._setting.defects:
+            return True
+        site = self._setting.site
+        known = {site.fqdn, self._node, str(site.nodes[self._node]), "localhost", "127.0.0.1"}
+        hosts = {
+            value.decode("latin-1").lower().removesuffix(":443") for value in request.values("Host")
+        }
+        return hosts <= known
 
     async def _sign_in(self, request: Request, peer: Endpoint) -> Response:
         try:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
-from harness.scenario.scenario import Device, KeptTunnel, SignIn, TunnelRule
+from harness.scenario.scenario import Device, KeptTunnel, RawProxyRequest, SignIn, TunnelRule
 from harness.site import sign_in
 from harness.site.site import SERVICE_PORT
 from harness.world.actors.authority import (
@@ -34,6 +35,8 @@ class Android:
         self._identity: Identity | None = None
         if device.certificate == "own":
             self._identity = setting.pki.device_identity(device.user, email=device.email or "")
+        elif device.certificate != "none":
+            self._identity = setting.pki.wrong_identity(device.certificate, device.user)
         self._kept: dict[tuple[str, int], TlsStream] = {}
 
     async def sign_in(self, step: SignIn) -> None:
@@ -63,6 +66,20 @@ class Android:
                     self._kept[key] = tls
             else:
                 await self._end(key, is_abort=step.tunnel == "abort")
+
+    async def send_raw(self, step: RawProxyRequest) -> None:
+        """Send text to the cert proxy and read until it ends."""
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            site = self._setting.site
+            outer = await self._open_tls(
+                await self._connect(site.fqdn, site.proxy_ports[0]),
+                site.fqdn,
+                identity=self._identity,
+            )
+            try:
+                await send_and_read(outer, step.to_proxy, timeout_ns=self._setting.timeout_ns)
+            finally:
+                await outer.close()
 
     async def close(self) -> None:
         """End in order what is still open."""
@@ -111,7 +128,11 @@ class Android:
                 if number == 0
                 else sign_in.build_apps_target(fresh)
             )
-            headers = (*self._headers(host), *as_written(step.headers), *cookies)
+            headers = (
+                *self._headers(step.headers.get("Host", host)),
+                *_besides_host(step),
+                *cookies,
+            )
             answer = await http.exchange(
                 Request(method=b"GET", target=target.encode(), headers=headers)
             )
@@ -185,6 +206,26 @@ class Android:
             raise
 
 
+async def send_and_read(
+    stream: Stream,
+    text: str,
+    *,
+    timeout_ns: int,
+    pause: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Send text, one byte after each pause if there is one, and read until the peer ends or falls silent."""
+    data = text.encode("latin-1")
+    async with asyncio.timeout(timeout_ns / 1e9):
+        if pause is None:
+            await stream.write(data)
+        else:
+            for byte in data:
+                await stream.write(bytes((byte,)))
+                await pause()
+        while await stream.read():
+            pass
+
+
 def is_match(pattern: str, host: str) -> bool:
     """Whether a traffic rule is about a host: the same name, or `*.` and any one label or more before the rest."""
     pattern, host = pattern.lower(), host.lower()
@@ -198,6 +239,10 @@ def is_match(pattern: str, host: str) -> bool:
 def as_written(headers: dict[str, str]) -> Headers:
     """Header lines of a scenario, byte for byte."""
     return tuple((name.encode(), value.encode()) for name, value in headers.items())
+
+
+def _besides_host(step: SignIn) -> Headers:
+    return as_written({name: value for name, value in step.headers.items() if name != "Host"})
 
 
 def _cookies(answer: Response) -> Headers:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 
 from harness.scenario.scenario import ForgedCallback, ForgedRequest
 from harness.site import sign_in
 from harness.site.site import SERVICE_PORT
-from harness.world.actors.android import as_written
+from harness.world.actors.android import as_written, send_and_read
 from harness.world.actors.authority import find_server, split_authority
 from harness.world.actors.certificate_request import build_request
 from harness.world.actors.http1 import HttpClient, Request, Response
 from harness.world.actors.setting import Setting
 from harness.world.host import Host
-from harness.world.tls.endpoint import ClientSettings, open_client
+from harness.world.tls.endpoint import ClientSettings, TlsStream, open_client
 
 _APP = "attack"
 _CONNECT_TIMEOUT_NS = 300_000_000
@@ -41,11 +42,25 @@ class Attacker:
 
     async def send_request(self, step: ForgedRequest) -> Response | None:
         """Send the request; None when there was no answer."""
+        if step.raw is not None:
+            await self._send_raw(step, step.raw)
+            return None
         target = sign_in.build_login_target(_APP, self._host.entropy(16).hex())
         host = self._setting.site.fqdn.encode()
         headers = ((b"Host", host), *as_written(step.headers))
         request = Request(method=b"GET", target=target.encode(), headers=headers)
         return await self._exchange(step.request, SERVICE_PORT, request)
+
+    async def _send_raw(self, step: ForgedRequest, raw: str) -> None:
+        pause = None
+        if step.byte_every_ms is not None:
+            pause = partial(self._host.clock.sleep, step.byte_every_ms * 1_000_000)
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            tls = await self._connect(step.request, SERVICE_PORT)
+            try:
+                await send_and_read(tls, raw, timeout_ns=2 * self._setting.timeout_ns, pause=pause)
+            finally:
+                await tls.close()
 
     async def send_callback(self, step: ForgedCallback) -> Response | None:
         """Send the call-back, `times` times the same bytes; the last answer, None when there was none."""
@@ -63,19 +78,18 @@ class Attacker:
     async def _exchange(
         self, authority: str, default_port: int, request: Request
     ) -> Response | None:
-        timeout_ns = self._setting.timeout_ns
-        name, port = split_authority(authority, default_port=default_port)
-        settings = ClientSettings(server_name=self._setting.site.fqdn)
         with contextlib.suppress(ConnectionError, TimeoutError):
-            server = find_server(self._host, name, port)
-            stream = await self._host.connect(
-                server, timeout_ns=min(timeout_ns, _CONNECT_TIMEOUT_NS)
-            )
-            tls = await open_client(
-                stream, settings, keys=self._setting.keys, timeout_ns=timeout_ns
-            )
+            tls = await self._connect(authority, default_port)
             try:
-                return await HttpClient(tls, timeout_ns=timeout_ns).exchange(request)
+                return await HttpClient(tls, timeout_ns=self._setting.timeout_ns).exchange(request)
             finally:
                 await tls.close()
         return None
+
+    async def _connect(self, authority: str, default_port: int) -> TlsStream:
+        timeout_ns = self._setting.timeout_ns
+        name, port = split_authority(authority, default_port=default_port)
+        settings = ClientSettings(server_name=self._setting.site.fqdn)
+        server = find_server(self._host, name, port)
+        stream = await self._host.connect(server, timeout_ns=min(timeout_ns, _CONNECT_TIMEOUT_NS))
+        return await open_client(stream, settings, keys=self._setting.keys, timeout_ns=timeout_ns)

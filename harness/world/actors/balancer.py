@@ -11,6 +11,7 @@ from harness.site.site import SERVICE_PORT, BalancerMode
 from harness.world.actors.connections import Connections
 from harness.world.actors.forwarded import forward_headers, strip_connection
 from harness.world.actors.http1 import HttpClient, HttpServer, Request, Response, Rest
+from harness.world.actors.lenient import add_headers, read_request
 from harness.world.actors.relay import join
 from harness.world.actors.server_identity import public_identity, service_verify
 from harness.world.actors.setting import Setting
@@ -25,6 +26,10 @@ from harness.world.tls.endpoint import (
 
 _OWN_USER = "balancer@example.com"
 """Whom the balancer's own client certificate names (F37)."""
+
+
+_IMPATIENCE = 25
+"""Part of the time-out after which F41 asks another node."""
 
 
 class Rotation:
@@ -60,7 +65,7 @@ class Upstream:
             if self._http is None or not self._http.is_reusable:
                 await self.close()
                 self._http = await self._connect()
-            response = await self._http.exchange(request)
+            response = await self._exchange(self._http, request)
         except TimeoutError:
             self._abort()
             return _refuse(504, "the node did not answer in time")
@@ -70,6 +75,34 @@ class Upstream:
         return Response(
             status=response.status, headers=strip_connection(response), body=response.body
         )
+
+    async def _exchange(self, http: HttpClient, request: Request) -> Response:
+        """Ask the node; one that takes its time is given up for the next one (F41)."""
+        if "F41" not in self._setting.defects:
+            return await http.exchange(request)
+        try:
+            async with asyncio.timeout(self._setting.timeout_ns / 1e9 / _IMPATIENCE):
+                return await http.exchange(request)
+        except TimeoutError:
+            self._abort()
+            self._order = (*self._order[1:], self._order[0])
+            self._http = await self._connect()
+            return await self._http.exchange(request)
+
+    async def move(self, order: tuple[str, ...]) -> None:
+        """Go on with other nodes."""
+        await self.close()
+        self._order = order
+
+    async def relay(self, data: bytes, client: Stream) -> None:
+        """Hand bytes on, and to the client what comes back, until the node ends."""
+        await self._connect()
+        assert self._tls is not None
+        try:
+            await self._tls.write(data)
+            await join(client, self._tls, idle_ns=self._setting.upstream_timeout_ns)
+        finally:
+            await self.close()
 
     async def _connect(self) -> HttpClient:
         timeout_ns = self._setting.upstream_timeout_ns
@@ -108,6 +141,8 @@ class LoadBalancer:
         self._proxies = Rotation(setting.site.nodes)
         # One node further than the proxies', so that sign-ins one by one need another node's certificate.
         self._services = Rotation(setting.site.nodes, start=1)
+        self._pool: Upstream | None = None
+        self._pooling = asyncio.Lock()
         self._client_ports: Counter[int] = Counter()
         self._connections = Connections(host, timeout_ns=setting.timeout_ns)
 
@@ -116,9 +151,12 @@ class LoadBalancer:
         is_terminated = self._settings.proxy is BalancerMode.TERMINATE or bool(
             {"F36", "F37"} & self._setting.defects
         )
-        for port in self._setting.site.proxy_ports:
+        site, defects = self._setting.site, self._setting.defects
+        # A firewall in front of the port lets nobody through (F91).
+        accept_from = (self._settings.address,) if "F91" in defects else None
+        for port in (*site.proxy_ports, *(site.admin_ports if "F38" in defects else ())):
             serve = self._terminate_proxy if is_terminated else self._pass_proxy
-            await self._connections.listen(port, serve)
+            await self._connections.listen(port, serve, accept_from=accept_from)
         is_service_terminated = self._settings.service is BalancerMode.TERMINATE
         await self._connections.listen(
             SERVICE_PORT, self._terminate_service if is_service_terminated else self._pass_service
@@ -126,6 +164,8 @@ class LoadBalancer:
 
     async def stop(self) -> None:
         """Stop listening and end what is running."""
+        if self._pool is not None:
+            await self._pool.close()
         await self._connections.stop()
 
     async def _pass_proxy(self, stream: Stream) -> None:
@@ -136,10 +176,17 @@ class LoadBalancer:
 
     async def _pass(self, stream: Stream, order: tuple[str, ...]) -> None:
         _, upstream = await dial(self._host, order, stream.local.port, self._setting)
+        if "F42" in self._setting.defects:
+            one, other = stream.peer, stream.local
+            preamble = f"PROXY TCP4 {one.address} {other.address} {one.port} {other.port}\r\n"
+            await upstream.write(preamble.encode())
         await join(stream, upstream, idle_ns=self._setting.timeout_ns)
 
     async def _terminate_service(self, stream: Stream) -> None:
         tls = await self._accept(stream)
+        if {"F22", "F31", "F82"} & self._setting.defects:
+            await self._pass_leniently(tls)
+            return
         order = self._services.order(avoid=tls.peer.address)
         upstream = Upstream(self._host, self._setting, order)
 
@@ -152,17 +199,33 @@ class LoadBalancer:
                 forwarded_for=self._settings.forwarded_for,
                 defects=self._setting.defects,
             )
-            return await upstream.exchange(
-                Request(
-                    method=request.method, target=request.target, headers=headers, body=request.body
-                )
+            if "F40" in self._setting.defects:
+                await upstream.move(self._services.order(avoid=tls.peer.address))
+            forwarded = Request(
+                method=request.method, target=request.target, headers=headers, body=request.body
             )
+            if "F30" not in self._setting.defects:
+                return await upstream.exchange(forwarded)
+            async with self._pooling:
+                self._pool = self._pool or upstream
+                return await self._pool.exchange(forwarded)
 
         try:
             await HttpServer(tls, timeout_ns=self._setting.timeout_ns).serve(respond)
         finally:
             self._client_ports[tls.peer.port] -= 1
-            await upstream.close()
+            if upstream is not self._pool:
+                await upstream.close()
+            await tls.close()
+
+    async def _pass_leniently(self, tls: TlsStream) -> None:
+        """One request, handed on with most of its bytes as they came (lenient.py)."""
+        try:
+            async with asyncio.timeout(self._setting.timeout_ns / 1e9):
+                head, body = await read_request(tls)
+            upstream = Upstream(self._host, self._setting, self._services.order())
+            await upstream.relay(add_headers(head, tls.peer) + body, tls)
+        finally:
             await tls.close()
 
     def _name_client(self, peer: Endpoint) -> Endpoint:

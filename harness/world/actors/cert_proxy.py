@@ -6,6 +6,8 @@ connection, whose local port is the key, then the store, and only then the 200.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from ipaddress import ip_address
 
 from harness.net.address import Endpoint
@@ -14,9 +16,9 @@ from harness.world.actors.certificate_request import CertificateDesk
 from harness.world.actors.connections import Connections
 from harness.world.actors.destination import DestinationError, find_destination
 from harness.world.actors.http1 import HttpError, HttpServer, Request, Response
-from harness.world.actors.pem import build_pem
+from harness.world.actors.pem import build_pem, parse_pem
 from harness.world.actors.relay import join
-from harness.world.actors.server_identity import callback_port, port_identity
+from harness.world.actors.server_identity import callback_port, port_identity, user_verify
 from harness.world.actors.setting import Setting
 from harness.world.actors.store import CertificateStore, PortTakenError
 from harness.world.host import Host, Stream
@@ -24,6 +26,16 @@ from harness.world.tls.endpoint import ServerSettings, TlsStream, open_server
 
 _DIALS = 3
 """Times a destination is dialled when the kernel hands out a port that another live tunnel owns (F02)."""
+
+
+_LATE_NS = 300_000_000
+"""How long F06 leaves a certificate out of the store: longer than a sign-in takes."""
+_FOR_EVER = 4
+"""Time-outs that F87 waits for the end of a head: more than a judge allows, and a run still ends."""
+_OLD_DESTINATION = "192.0.2.0/24"
+"""What F88 and F89 allow: addresses of nobody (RFC 5737)."""
+_NOBODY = "carol@example.com"
+"""Whose certificate F54 puts into the store."""
 
 
 class CertProxy:
@@ -35,7 +47,8 @@ class CertProxy:
         self._node = node
         self._setting = setting
         self._store = CertificateStore(defects=setting.defects)
-        self._desk = CertificateDesk(self._store, key=setting.proxy_key, clock=host.clock)
+        self._desk = self._open_desk()
+        self._late: list[asyncio.Task[None]] = []
         self._by_user: dict[str, tuple[bytes, ...]] = {}
         self._connections = Connections(host, timeout_ns=setting.timeout_ns)
 
@@ -49,13 +62,22 @@ class CertProxy:
 
     async def stop(self) -> None:
         """Stop listening and end what is running."""
+        for task in self._late:
+            task.cancel()
         await self._connections.stop()
+
+    def _open_desk(self) -> CertificateDesk:
+        setting = self._setting
+        return CertificateDesk(
+            self._store, key=setting.proxy_key, clock=self._host.clock, defects=setting.defects
+        )
 
     async def restart(self) -> None:
         """Be killed and start again: every connection is reset, and nothing is remembered (F12)."""
+        files = self._store.copy() if "F12" in self._setting.defects else None
         await self._connections.kill()
-        if "F12" not in self._setting.defects:
-            self._store.clear()
+        self._store = files or CertificateStore(defects=self._setting.defects)
+        self._desk = self._open_desk()
         await self.start()
 
     async def _listen_admin(self, port: Port) -> None:
@@ -64,9 +86,11 @@ class CertProxy:
 
         async def serve(stream: Stream) -> None:
             timeout_ns = self._setting.timeout_ns
-            tls = await open_server(
-                stream, settings, keys=self._setting.keys, timeout_ns=timeout_ns
-            )
+            tls = stream
+            if "F56" not in self._setting.defects:
+                tls = await open_server(
+                    stream, settings, keys=self._setting.keys, timeout_ns=timeout_ns
+                )
             try:
                 await HttpServer(tls, timeout_ns=timeout_ns).serve(self._respond)
             finally:
@@ -74,16 +98,20 @@ class CertProxy:
 
         accept_from = (*self._setting.site.nodes.values(), ip_address("127.0.0.1"))
         await self._connections.listen(
-            port.port, serve, accept_from=None if "F47" in self._setting.defects else accept_from
+            port.port,
+            serve,
+            accept_from=None if {"F10", "F47"} & self._setting.defects else accept_from,
         )
 
     async def _listen_proxy(self, port: Port) -> None:
         identity = port_identity(self._setting, self._node, port)
-        verify = self._setting.pki.user_verifier()
+        verify = user_verify(self._setting)
 
         async def serve(stream: Stream) -> None:
             timeout_ns = self._setting.timeout_ns
-            is_optional = self._takes_callback(stream.peer) or "F67" in self._setting.defects
+            is_optional = self._takes_callback(stream.peer) or bool(
+                {"F67", "F74"} & self._setting.defects
+            )
             settings = ServerSettings(
                 identity=identity,
                 version=self._setting.site.tls,
@@ -113,10 +141,13 @@ class CertProxy:
     def _takes_callback(self, peer: Endpoint) -> bool:
         """Whether a connection to a proxy port may be a call-back: a site without an admin port, and a node calls."""
         is_one_port = not self._setting.site.admin_ports or "F45" in self._setting.defects
-        return is_one_port and self._setting.is_node(peer.address)
+        is_caller = self._setting.is_node(peer.address) or "F46" in self._setting.defects
+        return is_one_port and is_caller
 
     async def _serve_client(self, tls: TlsStream) -> None:
-        http = HttpServer(tls, timeout_ns=self._setting.timeout_ns)
+        # Without a limit of its own a head may take for ever (F87).
+        patience = _FOR_EVER if "F87" in self._setting.defects else 1
+        http = HttpServer(tls, timeout_ns=patience * self._setting.timeout_ns)
         try:
             request = await http.receive()
         except HttpError as error:
@@ -125,25 +156,49 @@ class CertProxy:
         if request is None:
             return
         if request.method != b"CONNECT":
-            if self._takes_callback(tls.peer):
+            if "F86" in self._setting.defects:
+                await http.answer(Response(status=200, body=b"proxied\n"), last=True)
+            elif self._takes_callback(tls.peer):
                 await http.answer(await self._respond(request), last=True)
             else:
                 await http.answer(
                     Response(status=405, headers=((b"Allow", b"CONNECT"),)), last=True
                 )
         elif not tls.peer_chain and "F67" not in self._setting.defects:
+            if "F74" in self._setting.defects:
+                await self._dial_early(request)
             await http.answer(Response(status=403), last=True)
         else:
             await self._tunnel(http, request, tls.peer_chain)
 
+    async def _dial_early(self, request: Request) -> None:
+        """Connect before the client's certificate was judged (F74)."""
+        with contextlib.suppress(OSError, DestinationError):
+            upstream = await self._host.connect(
+                self._find_destination(request), timeout_ns=self._setting.callback_timeout_ns
+            )
+            await upstream.close()
+
+    def _find_destination(self, request: Request) -> Endpoint:
+        """Where the CONNECT goes.
+
+        Raises:
+            DestinationError: nowhere.
+        """
+        settings, defects = self._setting.site.cert_proxy, self._setting.defects
+        is_last = self._node == tuple(self._setting.site.nodes)[-1]
+        if "F88" in defects or ("F89" in defects and is_last):
+            # What the page said before it was changed, or says on the other nodes.
+            settings = settings.model_copy(
+                update={"destination_forced": False, "destination": _OLD_DESTINATION}
+            )
+        return find_destination(
+            request.target, settings=settings, resolve=self._host.resolve, defects=defects
+        )
+
     async def _tunnel(self, http: HttpServer, request: Request, chain: tuple[bytes, ...]) -> None:
         try:
-            destination = find_destination(
-                request.target,
-                settings=self._setting.site.cert_proxy,
-                resolve=self._host.resolve,
-                defects=self._setting.defects,
-            )
+            destination = self._find_destination(request)
             upstream = await self._dial(destination, self._to_store(chain))
         except DestinationError as error:
             await http.answer(Response(status=error.status, body=f"{error}\n".encode()), last=True)
@@ -152,29 +207,39 @@ class CertProxy:
         except (OSError, PortTakenError):  # No free port is an OSError of its own.
             await http.answer(Response(status=502), last=True)
         else:
-            await self._relay(http, upstream)
+            await self._relay(http, upstream, self._to_store(chain))
 
     def _to_store(self, chain: tuple[bytes, ...]) -> tuple[bytes, ...]:
-        """What is stored for a tunnel: the chain that the client proved, unless F79 is on."""
+        """What is stored for a tunnel: the chain that the client proved, unless F54 or F79 is on."""
+        if "F54" in self._setting.defects:
+            return parse_pem(self._setting.pki.device_identity(_NOBODY).chain_pem[0])
         if "F79" in self._setting.defects and chain:
             return self._by_user.setdefault(self._setting.pki.user_of(chain), chain)
         return chain
 
-    async def _relay(self, http: HttpServer, upstream: Stream) -> None:
+    async def _relay(self, http: HttpServer, upstream: Stream, chain: tuple[bytes, ...]) -> None:
         """Open the tunnel; what is stored for it goes when it ends (F08), read or not."""
         port = upstream.local.port
         try:
-            tunnel = await http.accept_tunnel()
+            tunnel = await http.accept_tunnel(self._setting.defects)
+            if "F06" in self._setting.defects:
+                self._late.append(asyncio.create_task(self._store_late(port, chain)))
+            is_kept = "F08" in self._setting.defects
             await join(
                 tunnel,
                 upstream,
                 idle_ns=self._setting.timeout_ns,
-                ended=lambda: self._store.release(port),
+                ended=(lambda: None) if is_kept else (lambda: self._store.release(port)),
             )
         except BaseException:
             self._store.release(port)
             upstream.abort()
             raise
+
+    async def _store_late(self, port: int, chain: tuple[bytes, ...]) -> None:
+        """Store when the certificate was needed already (F06)."""
+        await self._host.clock.sleep(_LATE_NS)
+        self._store.put(port, build_pem(chain))
 
     async def _dial(self, destination: Endpoint, chain: tuple[bytes, ...]) -> Stream:
         """Connect, and store the certificate under the local port before anybody can ask for it (F06)."""
@@ -185,7 +250,8 @@ class CertProxy:
                     destination, timeout_ns=self._setting.callback_timeout_ns
                 )
                 try:
-                    self._store.claim(upstream.local.port, build_pem(chain) if chain else None)
+                    is_late = not chain or "F06" in self._setting.defects
+                    self._store.claim(upstream.local.port, None if is_late else build_pem(chain))
                 except PortTakenError:
                     refused.append(upstream)
                     if len(refused) == _DIALS:

@@ -13,7 +13,7 @@ from harness.world.actors.pem import parse_pem
 from harness.world.actors.server_identity import callback_port, callback_verify
 from harness.world.actors.setting import Setting
 from harness.world.actors.store import CertificateStore
-from harness.world.host import Clock, Host
+from harness.world.host import Clock, Host, Stream
 from harness.world.tls.endpoint import ClientSettings, open_client
 
 _NONCE = re.compile(rb"[0-9a-f]{32}", re.ASCII)
@@ -64,20 +64,32 @@ async def _ask(host: Host, location: Location, server: Endpoint, setting: Settin
         version=setting.site.tls,
         verify=callback_verify(setting, location.node, callback_port(setting)),
     )
-    request = build_request(
-        location.port, key=setting.proxy_key, host=host, authority=str(server).encode()
-    )
+    # Services whose keys differ: each makes its own of what all should share (F48).
+    key = setting.proxy_key + host.name.encode() if "F48" in setting.defects else setting.proxy_key
+    authority = str(server).encode()
+    request = build_request(location.port, key=key, host=host, authority=authority)
+    answer: Response | None = None
     try:
-        stream = await host.connect(server, timeout_ns=timeout_ns)
-        tls = await open_client(stream, settings, keys=setting.keys, timeout_ns=timeout_ns)
-        try:
-            return await HttpClient(tls, timeout_ns=timeout_ns).exchange(request)
-        finally:
-            await tls.close()
+        for _ in range(2 if {"F09", "F49"} & setting.defects else 1):
+            stream = await host.connect(server, timeout_ns=timeout_ns)
+            carrier: Stream = stream
+            if "F56" not in setting.defects:
+                carrier = await open_client(
+                    stream, settings, keys=setting.keys, timeout_ns=timeout_ns
+                )
+            try:
+                response = await HttpClient(carrier, timeout_ns=timeout_ns).exchange(request)
+            finally:
+                await carrier.close()
+            answer = answer or response
+            if "F09" in setting.defects:
+                request = build_request(location.port, key=key, host=host, authority=authority)
     except OSError as error:  # Broken, late, or no port free to call from.
         raise CertificateRequestError(
             f"call-back to {server}: {error or type(error).__name__}"
         ) from error
+    assert answer is not None
+    return answer
 
 
 def _read_redirect(response: Response) -> Endpoint:
@@ -114,8 +126,17 @@ def build_request(port: int, *, key: bytes | None, host: Host, authority: bytes)
 class CertificateDesk:
     """Answers call-backs out of a store; nothing leaves it without a fresh proof of the shared key (V10)."""
 
-    def __init__(self, store: CertificateStore, *, key: bytes, clock: Clock) -> None:
-        """Serve a store."""
+    def __init__(
+        self,
+        store: CertificateStore,
+        *,
+        key: bytes,
+        clock: Clock,
+        defects: frozenset[str] = frozenset(),
+    ) -> None:
+        """Serve a store; F10, F46 and F48 leave the proof aside, F49 the nonces."""
+        self._checks_proof = not {"F10", "F46", "F48"} & defects
+        self._knows_nonces = "F49" not in defects
         self._store = store
         self._key = key
         self._clock = clock
@@ -132,6 +153,8 @@ class CertificateDesk:
             request.values(name)
             for name in (callback.NONCE_HEADER, callback.TIME_HEADER, callback.PROOF_HEADER)
         )
+        if not self._checks_proof:
+            return self._hand_out(port)
         if not all(fields):
             return _refuse(403, "no proof")
         is_plain = callback.build_target(port).encode() == request.target
@@ -139,6 +162,9 @@ class CertificateDesk:
             return _refuse(400, "the call-back is not well-formed")
         if not self._is_proven(fields, port):
             return _refuse(403, "the proof does not hold")
+        return self._hand_out(port)
+
+    def _hand_out(self, port: int) -> Response:
         chain_pem = self._store.take(port)
         if chain_pem is None:
             return _refuse(404, f"nothing is stored for port {port}")
@@ -155,7 +181,9 @@ class CertificateDesk:
             port=port,
             proof=proof,
             now_s=now_s,
-            is_new=lambda nonce: self._nonces.remember(nonce, now_s=now_s),
+            is_new=lambda nonce: (
+                self._nonces.remember(nonce, now_s=now_s) or not self._knows_nonces
+            ),
         )
 
 

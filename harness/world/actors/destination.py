@@ -77,7 +77,8 @@ def find_destination(
     if target.port != SERVICE_PORT and "F59" not in defects:
         raise DestinationError(f"port {target.port}; only {SERVICE_PORT} is allowed", status=403)
     if settings.destination_forced and "F57" not in defects:
-        return Endpoint(_first(resolve(settings.destination), settings.destination), target.port)
+        address = _first(resolve(settings.destination), settings.destination)
+        return Endpoint(address, settings.ports[0].port if "F64" in defects else target.port)
     if isinstance(target.host, str) and _NUMBER.fullmatch(target.host):
         # What the C library makes of a number is never looked at (F63).
         return Endpoint(ip_address(int(target.host, 0)), target.port)

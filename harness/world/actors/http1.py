@@ -65,8 +65,12 @@ class Response(Message):
 class HttpServer:
     """The server's end: requests come, each is answered before the next is read."""
 
-    def __init__(self, stream: Stream, *, timeout_ns: int) -> None:
-        """Take a fresh stream; `timeout_ns` bounds the wait for one whole request."""
+    def __init__(self, stream: Stream, *, timeout_ns: int, is_lenient: bool = False) -> None:
+        """Take a fresh stream; `timeout_ns` bounds the wait for one whole request.
+
+        `is_lenient` lets a request have two lengths (F82); then Transfer-Encoding counts.
+        """
+        self._is_lenient = is_lenient
         self._stream = stream
         self._timeout_ns = timeout_ns
         self._machine = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT)
@@ -103,7 +107,7 @@ class HttpServer:
         if len(head.target) + sum(len(name) + len(value) for name, value in headers) > HEAD_LIMIT:
             raise HttpError(f"a head over {HEAD_LIMIT} bytes", status=431)
         names = {name.lower() for name, _ in headers}
-        if {b"content-length", b"transfer-encoding"} <= names:
+        if {b"content-length", b"transfer-encoding"} <= names and not self._is_lenient:
             # RFC 9112 section 6.1: two readers could see two different ends of this request.
             raise HttpError("both Content-Length and Transfer-Encoding")
         if self._machine.they_are_waiting_for_100_continue:
@@ -150,12 +154,24 @@ class HttpServer:
         except HttpError as error:
             await self.answer(Response(status=error.status), last=True)
 
-    async def accept_tunnel(self) -> Stream:
-        """Answer a CONNECT with 200; what follows on the stream is the tunnel's."""
-        await self._send(
-            h11.Response(status_code=200, headers=[], reason=b"Connection established")
-        )
-        return Rest(self._stream, self._machine.trailing_data[0])
+    async def accept_tunnel(self, defects: frozenset[str] = frozenset()) -> Stream:
+        """Answer a CONNECT with 200; what follows on the stream is the tunnel's.
+
+        Faults: F85 adds a Content-Length (RFC 9110 section 9.3.6 forbids it), F84 answers what came behind the CONNECT.
+        """
+        if "F85" in defects:
+            await self._stream.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        else:
+            await self._send(
+                h11.Response(status_code=200, headers=[], reason=b"Connection established")
+            )
+        early = self._machine.trailing_data[0]
+        if early and "F84" in defects:
+            await self._stream.write(
+                b"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n"
+            )
+            early = b""
+        return Rest(self._stream, early)
 
     async def _event(self) -> object:
         while (event := self._machine.next_event()) is h11.NEED_DATA:

@@ -6,7 +6,13 @@ from collections.abc import Callable
 
 from harness.site.site import Port
 from harness.world.actors.setting import Setting
-from harness.world.tls.identity import Identity, Verify
+from harness.world.tls.identity import Identity, VerificationError, Verify
+
+IMPOSTOR = "impostor.invalid"
+NAMELESS = "nobody.invalid"
+"""Names in certificates that no node should show (RFC 6761)."""
+_TOLERATED = (("F75", 45), ("F77", 46), ("F77", 48))
+"""Defect and TLS alert: certificate_expired, certificate_unknown, unknown_ca."""
 
 
 def public_identity(setting: Setting) -> Identity:
@@ -22,6 +28,8 @@ def service_identity(setting: Setting, node: str) -> Identity:
     """What an Access service shows: the appliance's own certificate where a balancer ends the public one."""
     if setting.site.terminating:
         return _issue(setting, f"appliance {node}", lambda: setting.pki.appliance_identity(node))
+    if "F65" in setting.defects:
+        return _issue(setting, f"appliance {node}", lambda: setting.pki.appliance_identity(node))
     return _node_identity(setting, node)
 
 
@@ -32,11 +40,34 @@ def service_verify(setting: Setting, node: str) -> Verify:
 
 def port_identity(setting: Setting, node: str, port: Port) -> Identity:
     """What a cert proxy shows on a port of its settings page."""
+    if port.admin_port and "F50" in setting.defects:
+        return _issue(
+            setting, f"impostor {node}", lambda: setting.pki.public_identity(IMPOSTOR, ca="other")
+        )
+    if port.admin_port and "F51" in setting.defects:
+        return _issue(setting, "nameless", lambda: setting.pki.public_identity(NAMELESS))
+    if port.admin_port and "F52" in setting.defects:
+        return public_identity(setting)
     if port.ssl_certificate_type == "passthrough":
         return service_identity(setting, node)
     if _is_public(setting, port):
         return public_identity(setting)
     return _node_identity(setting, node)
+
+
+def user_verify(setting: Setting) -> Verify:
+    """What is demanded of a user's certificate, by cert proxies and Access services (V18)."""
+    verify = setting.pki.user_verifier()
+    tolerated = {alert for name, alert in _TOLERATED if name in setting.defects}
+
+    def tolerant(chain: tuple[bytes, ...]) -> None:
+        try:
+            verify(chain)
+        except VerificationError as error:
+            if error.alert not in tolerated:
+                raise
+
+    return tolerant if tolerated else verify
 
 
 def callback_port(setting: Setting) -> Port:
@@ -47,8 +78,10 @@ def callback_port(setting: Setting) -> Port:
     return next((port for port in ports if port.admin_port), ports[0])
 
 
-def callback_verify(setting: Setting, node: str, port: Port) -> Verify:
+def callback_verify(setting: Setting, node: str, port: Port) -> Verify | None:
     """What an Access service demands of the cert proxy it calls back: the right node's certificate (V17)."""
+    if "F50" in setting.defects:
+        return None
     site = setting.site
     if port.ssl_certificate_type == "passthrough" and site.terminating:
         return setting.pki.server_verifier(site.nodes[node], roots="appliance")

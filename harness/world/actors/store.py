@@ -21,7 +21,6 @@ class CertificateStore:
         self._limit = limit
         self._defects = defects
         self._owned: dict[int, str | None] = {}
-        self._last = 0
 
     def claim(self, port: int, chain_pem: str | None) -> None:
         """Make a tunnel the owner of a port.
@@ -35,16 +34,20 @@ class CertificateStore:
         """
         if "F01" in self._defects and port in self._owned:
             return
-        if "F07" in self._defects and self._last in self._owned and self._owned[self._last]:
-            self._owned[self._last] = chain_pem
-        self._last = port
-        if port in self._owned and "F02" not in self._defects:
+        if "F02" in self._defects and port in self._owned:
+            return
+        if port in self._owned and "F07" not in self._defects:
             raise PortTakenError(f"port {port} belongs to another live tunnel")
         if len(self._owned) >= self._limit:
             raise PortTakenError(
                 f"{len(self._owned)} tunnels own a port; the limit is {self._limit}"
             )
         self._owned[port] = chain_pem
+
+    def put(self, port: int, chain_pem: str) -> None:
+        """Store for an owner what was not there when it became one (F06); nothing happens when it is gone."""
+        if port in self._owned:
+            self._owned[port] = chain_pem
 
     def take(self, port: int) -> str | None:
         """Give the chain out, once; None where there is none (any more)."""
@@ -58,9 +61,11 @@ class CertificateStore:
         if "F01" not in self._defects:
             self._owned.pop(port, None)
 
-    def clear(self) -> None:
-        """Forget everything, as a new process has."""
-        self._owned.clear()
+    def copy(self) -> CertificateStore:
+        """Another store with the same entries: what is on disk when a process is killed (F12)."""
+        other = CertificateStore(limit=self._limit, defects=self._defects)
+        other._owned.update(self._owned)
+        return other
 
     def __len__(self) -> int:
         """Number of ports owned."""

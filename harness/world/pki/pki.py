@@ -126,6 +126,7 @@ class Pki:
         ca: Ca = "trusted",
         not_before: datetime | None = None,
         not_after: datetime | None = None,
+        purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.CLIENT_AUTH,
     ) -> Identity:
         """Issue a device certificate with a new key.
 
@@ -136,6 +137,7 @@ class Pki:
             ca: "other" signs with an authority of the same name that nobody trusts.
             not_before: start of its life.
             not_after: end of its life.
+            purpose: its extended key usage.
         """
         names: list[x509.GeneralName] = []
         if upn is not None:
@@ -153,7 +155,7 @@ class Pki:
             .not_valid_before(not_before or self._now - _BACKDATE)
             .not_valid_after(not_after or self._now + _LIFETIME)
         )
-        builder = _with_extensions(builder, key=key, issuer=issuer, names=names)
+        builder = _with_extensions(builder, key=key, issuer=issuer, names=names, purpose=purpose)
         certificate = builder.sign(signer, SHA256())
         return Identity(
             chain_pem=(certificate.public_bytes(Encoding.PEM).decode("ascii"),),
@@ -161,6 +163,19 @@ class Pki:
                 "ascii"
             ),
         )
+
+    def wrong_identity(
+        self, kind: Literal["expired", "other_ca", "server_only"], user: str
+    ) -> Identity:
+        """Issue a device certificate that must be refused, and would be right without this one thing."""
+        match kind:
+            case "expired":
+                before = self._now - 2 * _BACKDATE
+                return self.device_identity(user, not_before=before, not_after=before + _BACKDATE)
+            case "other_ca":
+                return self.device_identity(user, ca="other")
+            case "server_only":
+                return self.device_identity(user, purpose=ExtendedKeyUsageOID.SERVER_AUTH)
 
     def server_verifier(self, server_name: str | Address, *, roots: Roots) -> Verify:
         """Make the judge of a server's chain: chain, dates, host name or address, EKU serverAuth."""
@@ -191,6 +206,12 @@ class Pki:
             VerificationError: neither is there.
         """
         return user_of(chain, is_email_first=is_email_first)
+
+    @property
+    def user_authorities(self) -> tuple[str, ...]:
+        """Subject key identifiers (hex) of the authorities that are trusted for users."""
+        identifier = self._users.root.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+        return (identifier.value.digest.hex(),)
 
     def root_pem(self, authority: Literal["public", "appliance", "user"]) -> str:
         """Give a trusted root's certificate, for a peer that is not ours."""
@@ -235,6 +256,7 @@ def _with_extensions(
     key: ec.EllipticCurvePrivateKey,
     issuer: x509.Certificate,
     names: list[x509.GeneralName],
+    purpose: x509.ObjectIdentifier,
 ) -> x509.CertificateBuilder:
     usage = x509.KeyUsage(
         digital_signature=True,
@@ -251,7 +273,7 @@ def _with_extensions(
     builder = (
         builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_id),

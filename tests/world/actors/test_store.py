@@ -56,3 +56,45 @@ def test_a_full_store_refuses() -> None:
     with pytest.raises(PortTakenError, match="limit is 2"):
         store.claim(3, "c")
     assert len(store) == 2
+
+
+def test_a_late_certificate_needs_an_owner() -> None:
+    """What comes after the tunnel has ended is not stored."""
+    store = CertificateStore()
+    store.claim(40000, None)
+    store.put(40000, "late")
+    store.put(40001, "nobody's")
+
+    assert (store.take(40000), store.take(40001)) == ("late", None)
+
+
+def test_a_copy_keeps_what_the_original_loses() -> None:
+    """The files of a process that was killed."""
+    store = CertificateStore()
+    store.claim(40000, "chain")
+    copy = store.copy()
+    store.release(40000)
+
+    assert (store.take(40000), copy.take(40000)) == (None, "chain")
+
+
+FAULTS = {
+    "F01": ["first", None],
+    "F02": ["first", None],
+    "F07": ["second", None],
+    "F09": ["first", "first"],
+}
+
+
+@pytest.mark.parametrize(("fault", "given"), FAULTS.items(), ids=FAULTS)
+def test_faults_of_a_store(fault: str, given: list[str | None]) -> None:
+    """Each gives out what it should not, or twice; F01 after the release of the first owner."""
+    store = CertificateStore(defects=frozenset({fault}))
+    store.claim(40000, "first")
+    if fault == "F01":
+        store.release(40000)
+        store.claim(40000, "second")
+    elif fault != "F09":
+        store.claim(40000, "second")
+
+    assert [store.take(40000), store.take(40000)] == given
