@@ -35,6 +35,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="where captures of scenarios go (default: runs, below the root folder)",
     )
+    group.addoption(
+        "--harness-wire",
+        choices=("kernel", "sim", "auto"),
+        default="auto",
+        help="what scenarios run on (default: auto, as harness run)",
+    )
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -99,7 +105,8 @@ class ScenarioItem(FileItem):
 
         scenario, text = load_scenario_file(self.path)
         try:
-            done = run(scenario, text=text, file=self._capture())
+            wire = self.config.getoption("--harness-wire")
+            done = run(scenario, text=text, file=self._capture(), wire=wire)
         except WorldError as error:
             raise Complaint(f"{self.path}: {error}", ExitCode.ENVIRONMENT) from error
         if not done.verdict.as_expected:

@@ -256,7 +256,7 @@ def test_every_module_has_its_test() -> None:
 
 def test_every_test_has_its_module() -> None:
     """A test file mirrors a module, stands in end_to_end, or is one of the few about the whole."""
-    whole = {ROOT / "tests" / "test_architecture.py"}
+    whole = {ROOT / "tests" / name for name in ("test_architecture.py", "test_determinism.py")}
     mirrored = {mirror(path) for path in MODULES}
     homeless = [
         names(path)
@@ -327,3 +327,50 @@ def test_replay_imports_nothing_of_the_world() -> None:
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+LINUX_ONLY = frozenset({"ctypes", "fcntl", "grp", "mmap", "pwd", "pyroute2", "resource", "scapy"})
+LINUX_NAMES = frozenset({"AF_NETLINK", "AF_PACKET", "SO_BINDTODEVICE", "setns", "uname", "unshare"})
+
+
+def linux_only(path: Path) -> list[str]:
+    """Places of a module that only Linux can run: imports, and names of its own system calls."""
+    found = [
+        f"{names(path)}:{line}: {name}"
+        for line, name in imports(path)
+        if name.split(".")[0] in LINUX_ONLY
+    ]
+    return found + [
+        f"{names(path)}:{node.lineno}: {node.attr}"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in LINUX_NAMES
+    ]
+
+
+def test_judging_and_simulating_need_no_linux() -> None:
+    """What is loaded to simulate a scenario and to judge a file runs on macOS and Windows, too."""
+    code = (
+        "import sys\n"
+        "import harness.run, harness.replay, harness.cli.main, harness.world.world\n"
+        "import harness.report.terminal, harness.cli.judge\n"
+        "print('\\n'.join(m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'harness'))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    loaded = [Path(line) for line in done.stdout.split()]
+
+    assert PACKAGE / "world" / "wire" / "sim_tcp.py" in loaded
+    assert PACKAGE / "decode" / "decode.py" in loaded
+    assert [place for path in loaded for place in linux_only(path)] == []
+
+
+def test_the_rule_about_linux_can_fail() -> None:
+    """It sees the modules of the kernel wire."""
+    assert linux_only(PACKAGE / "world" / "wire" / "namespace.py")
+    assert linux_only(PACKAGE / "world" / "recorder" / "ring.py")

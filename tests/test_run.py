@@ -85,3 +85,35 @@ def test_an_interrupt_keeps_what_was_recorded(tmp_path: Path) -> None:
     assert caught.value.file == file
     assert verdict.outcome is Outcome.UNKNOWN
     assert verdict.completeness["complete"] is False
+
+
+def test_a_simulated_run_says_that_it_is_one(tmp_path: Path) -> None:
+    """In the file, and so in the verdict; everything else is as on the kernel wire."""
+    done = run(_scenario(), text=TEXT, file=tmp_path / "single.pcapng", wire="sim")
+
+    assert (done.verdict.outcome, done.verdict.mode) == (Outcome.PASS, "simulated")
+    assert b"simulated tap on dmz" in done.file.read_bytes()
+
+
+def test_an_interrupt_keeps_what_was_simulated(tmp_path: Path) -> None:
+    """Marked as incomplete; afterwards signals do what they did before."""
+    text = TEXT.replace("{user: alice@example.com}", '{user: "user{n}@example.com", count: 400}')
+    text = text.replace(", signed_in: {pixel: alice@example.com}", "")
+    before = signal.getsignal(signal.SIGINT)
+    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    try:
+        with pytest.raises(Interrupted) as caught:
+            run(
+                load_scenario(text, name="held.yaml"),
+                text=text,
+                file=tmp_path / "held.pcapng",
+                wire="sim",
+            )
+    finally:
+        timer.cancel()
+
+    assert caught.value.file == tmp_path / "held.pcapng"
+    with caught.value.file.open("rb") as stream:
+        assert replay(stream).completeness["complete"] is False
+    assert signal.getsignal(signal.SIGINT) is before

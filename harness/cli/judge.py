@@ -30,22 +30,7 @@ _NUMBERS = re.compile(r"([1-9][0-9]{0,9})(?:-([1-9][0-9]{0,9}))?", re.ASCII)
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Describe `run`, `replay` and `show`."""
-    run = commands.add_parser(
-        "run",
-        allow_abbrev=False,
-        help="run scenarios and judge what they record",
-        description="Run each scenario in a network of its own, record it, and judge the capture.",
-    )
-    run.add_argument(
-        "scenarios", nargs="+", metavar="SCENARIO", help="a YAML file, or a folder of them"
-    )
-    run.add_argument(
-        "--output", default="runs", metavar="DIR", help="where captures go (default: runs)"
-    )
-    run.add_argument("--seed", type=_seed, metavar="N", help="replaces the scenario's own seed")
-    run.add_argument("--json", action="store_true", help="print one JSON verdict a line")
-    run.set_defaults(command=run_scenarios)
-
+    _add_run(commands)
     replay = commands.add_parser(
         "replay",
         allow_abbrev=False,
@@ -89,22 +74,51 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     show.set_defaults(command=show_packets)
 
 
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    run = commands.add_parser(
+        "run",
+        allow_abbrev=False,
+        help="run scenarios and judge what they record",
+        description="Run each scenario in a network of its own, record it, and judge the capture.",
+    )
+    run.add_argument(
+        "scenarios", nargs="+", metavar="SCENARIO", help="a YAML file, or a folder of them"
+    )
+    run.add_argument(
+        "--output", default="runs", metavar="DIR", help="where captures go (default: runs)"
+    )
+    run.add_argument("--seed", type=_seed, metavar="N", help="replaces the scenario's own seed")
+    run.add_argument(
+        "--wire",
+        choices=("kernel", "sim", "auto"),
+        default="auto",
+        help="network namespaces, or simulated in virtual time (default: auto, the first that works)",
+    )
+    run.add_argument("--json", action="store_true", help="print one JSON verdict a line")
+    run.set_defaults(command=run_scenarios)
+
+
 def run_scenarios(options: argparse.Namespace) -> ExitCode:
     """Run every scenario named, one after another."""
     from harness.run import Interrupted, run
     from harness.world.job import WorldError
+    from harness.world.wire.choice import choose
 
     files = expand(options.scenarios, SCENARIO_ENDINGS)
     names = name_apart(files)
     loaded = load_scenario_files(files)
     output = Path(options.output)
+    choice = choose(options.wire)
+    if choice.line:
+        print(choice.line, file=sys.stderr if options.json else sys.stdout, flush=True)
     rows: list[Row] = []
     told = _Teller(as_json=options.json, total=len(files))
     try:
         for file, (scenario, text) in loaded.items():
             name = names[file]
             started_ns = time.monotonic_ns()
-            done = run(scenario, text=text, file=output / f"{name}.pcapng", seed=options.seed)
+            capture = output / f"{name}.pcapng"
+            done = run(scenario, text=text, file=capture, seed=options.seed, wire=choice.kind)
             duration_ns = time.monotonic_ns() - started_ns
             rows.append(Row(name=name, verdict=done.verdict, duration_ns=duration_ns))
             told.tell(rows[-1], str(done.file))

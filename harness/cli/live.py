@@ -1,10 +1,11 @@
-"""Commands about this machine: can it run scenarios at all?"""
+"""Commands about this machine: which scenarios can it run, and how?"""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 import json
+import sys
 
 from harness.cli.exit_code import ExitCode
 
@@ -22,12 +23,21 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def diagnose(options: argparse.Namespace) -> ExitCode:
-    """Prove it by doing; without a mode that works the exit code says so."""
-    from harness.world.wire.doctor import probe
+    """Prove it by doing. Where no mode works scenarios are simulated, and that is said."""
+    from harness.world.wire.choice import NOT_SHOWN, find_refusal
 
-    diagnosis = probe()
-    if options.json:
-        print(json.dumps(dataclasses.asdict(diagnosis), sort_keys=True))
+    facts: dict[str, object] = {"mode": None, "wire": "sim"}
+    if sys.platform.startswith("linux"):
+        from harness.world.wire.doctor import probe
+
+        diagnosis = probe()
+        facts |= dataclasses.asdict(diagnosis)
+        lines = diagnosis.lines
     else:
-        print("\n".join(diagnosis.lines))
-    return ExitCode.ENVIRONMENT if diagnosis.mode is None else ExitCode.AS_EXPECTED
+        lines = (str(find_refusal()), "mode: none")
+    if facts["mode"] is not None:
+        facts["wire"] = "kernel"
+    else:
+        lines = (*lines, f"scenarios run simulated, in virtual time: {NOT_SHOWN}")
+    print(json.dumps(facts, sort_keys=True) if options.json else "\n".join(lines))
+    return ExitCode.AS_EXPECTED

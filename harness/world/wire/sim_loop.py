@@ -13,10 +13,12 @@ from collections.abc import Callable
 from typing import Any
 
 _RESOLUTION_SECONDS = 1e-9
+_PATIENCE = 5_000_000
+"""Rounds of the loop without time passing, after which somebody must be turning in circles."""
 
 
 class StandstillError(RuntimeError):
-    """No task can run, no timer is set and nothing is under way: the run would wait for ever."""
+    """The run would never end: nothing can happen any more, or tasks keep each other busy while no time passes."""
 
 
 class Appointment:
@@ -83,8 +85,14 @@ class _Selector:
 
     def __init__(self, agenda: Agenda) -> None:
         self._agenda = agenda
+        self._rounds = 0
 
     def select(self, timeout: float | None) -> tuple[()]:
+        self._rounds += 1
+        if timeout is None or timeout > 0:
+            self._rounds = 0
+        elif self._rounds > _PATIENCE:
+            raise StandstillError(f"no time has passed in {_PATIENCE} rounds of the loop")
         if timeout is None:
             self._agenda.advance(None)
         elif timeout > 0:
