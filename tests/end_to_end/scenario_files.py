@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness.cli.scenario_file import load_scenario_file
 from harness.run import Run, run
+from harness.world.wire.choice import Wanted
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = tuple(sorted((ROOT / "scenarios").rglob("*.yaml")))
@@ -20,7 +21,7 @@ def name(file: Path) -> str:
     return f"{file.parent.name}/{file.stem}"
 
 
-def record(scenario: Path, folder: Path) -> Run:
+def record(scenario: Path, folder: Path, *, wire: Wanted = "auto") -> Run:
     """Run one scenario file; the capture lands in `folder`."""
     loaded, text = load_scenario_file(scenario)
-    return run(loaded, text=text, file=folder / f"{scenario.stem}.pcapng")
+    return run(loaded, text=text, file=folder / f"{scenario.stem}.pcapng", wire=wire)
