@@ -102,7 +102,8 @@ class Link:
             mac: of the machine's interface.
             deliver: takes packets for the machine.
         """
-        self.settings = GOOD
+        self._settings = GOOD
+        self._is_plain = True
         self.switch = switch
         self.mac = mac
         self.translate_out: Callable[[Packet], Packet] = lambda packet: packet
@@ -116,6 +117,15 @@ class Link:
         """When each direction has sent its last frame out: frames queue."""
         self._count = 0
 
+    @property
+    def settings(self) -> LinkSettings:
+        """How the cable is."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: LinkSettings) -> None:
+        self._settings, self._is_plain = settings, settings.is_plain
+
     def send(self, packet: Packet) -> None:
         """A packet of the machine's goes to the switch."""
         packet = self.translate_out(packet)
@@ -124,29 +134,40 @@ class Link:
         frame = build_frame(
             data, source_mac=self.mac, destination_mac=self.switch.mac_of(packet.destination)
         )
-        for after_ns, is_corrupt in self._pass(len(frame), 0):
+        now_ns = self._agenda.now_ns
+        if self._is_plain:
+            after_ns = self._cross(len(frame), 0, now_ns)
+            self.switch.carry(packet, frame, now_ns + after_ns, is_corrupt=False)
+            return
+        for after_ns, is_corrupt in self._pass(len(frame), 0, now_ns):
             seen = self._corrupt(frame) if is_corrupt else frame
-            at_ns = self._agenda.now_ns + after_ns
-            self.switch.carry(packet, seen, at_ns, is_corrupt=is_corrupt)
+            self.switch.carry(packet, seen, now_ns + after_ns, is_corrupt=is_corrupt)
 
     def take(self, packet: Packet, size: int, at_ns: int, *, is_corrupt: bool) -> None:
         """A packet for the machine leaves the switch at a time to come."""
         wait_ns = at_ns - self._agenda.now_ns
-        for after_ns, is_damaged in self._pass(size, 1, wait_ns):
+        if self._is_plain and not is_corrupt:
+            after_ns = self._cross(size, 1, at_ns)
+            self._agenda.put(wait_ns + after_ns, self._deliver, self.translate_in(packet))
+            return
+        for after_ns, is_damaged in self._pass(size, 1, at_ns):
             if is_corrupt or is_damaged:
                 continue  # Its checksum is wrong, and the machine throws it away.
             self._agenda.put(wait_ns + after_ns, self._deliver, self.translate_in(packet))
 
-    def _pass(self, size: int, direction: int, wait_ns: int = 0) -> Iterator[tuple[int, bool]]:
+    def _cross(self, size: int, direction: int, at_ns: int) -> int:
+        """How long a frame takes that is sent then, behind all that were sent before."""
+        free_ns = self._free_ns[direction]
+        out_ns = (free_ns if free_ns > at_ns else at_ns) + (
+            size + _OVERHEAD_BYTES
+        ) * NANOSECONDS_A_BYTE
+        self._free_ns[direction] = out_ns
+        return out_ns - at_ns + self._settings.delay_ns
+
+    def _pass(self, size: int, direction: int, at_ns: int) -> Iterator[tuple[int, bool]]:
         """After which delays a frame arrives, and whether it was corrupted; none: it is lost."""
-        settings = self.settings
-        now_ns = self._agenda.now_ns + wait_ns
-        free_ns = max(now_ns, self._free_ns[direction])
-        self._free_ns[direction] = free_ns + (size + _OVERHEAD_BYTES) * NANOSECONDS_A_BYTE
-        delay_ns = self._free_ns[direction] - now_ns + settings.delay_ns
-        if settings.is_plain:
-            yield delay_ns, False
-            return
+        settings = self._settings
+        delay_ns = self._cross(size, direction, at_ns)
         chance = self._chance.chance
         if settings.cut or size - ETHERNET_BYTES > settings.mtu or chance() < settings.loss:
             return

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 _RESOLUTION_SECONDS = 1e-9
+_FINE_SECONDS = 4e6
+"""Until here, some weeks, a float tells nanoseconds apart."""
 _PATIENCE = 5_000_000
 """Rounds of the loop without time passing, after which somebody must be turning in circles."""
 
@@ -114,8 +116,9 @@ class SimLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         """Seconds since the run began."""
         now_s = self._agenda.now_ns / 1e9
-        # After some weeks a float is coarser; without this a timer that is due would never count as such.
-        self._clock_resolution = max(_RESOLUTION_SECONDS, 2 * math.ulp(now_s))
+        if now_s > _FINE_SECONDS:
+            # A float is coarser here; without this a timer that is due would never count as such.
+            self._clock_resolution = 2 * math.ulp(now_s)
         return now_s
 
     def _process_events(self, _: object) -> None:

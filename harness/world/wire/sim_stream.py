@@ -62,15 +62,15 @@ class SimStream:
     @property
     def _failure(self) -> ConnectionError | None:
         end = self._end
+        if end.error is None and not self._is_released:
+            return None
         if end.error is not None:
             return type(end.error)(
                 end.error.errno, f"connection to {self._peer}: {end.error.strerror}"
             )
-        if self._is_released:
-            return ConnectionResetError(
-                errno.ECONNRESET, f"connection to {self._peer}: closed at this end"
-            )
-        return None
+        return ConnectionResetError(
+            errno.ECONNRESET, f"connection to {self._peer}: closed at this end"
+        )
 
     async def read(self, limit: int = 65536) -> bytes:
         """See Stream.read; bytes that came before a reset are still given."""
