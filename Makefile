@@ -9,9 +9,10 @@ STAMP := $(VENV)/.installed
 OUTPUT ?= runs
 SECONDS ?= 60
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test replay check format bench fuzz corpus system clean
+.PHONY: help run test replay check format bench bench-replay fuzz corpus system clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r n t; do printf '%-14s %s\n' "$$n" "$$t"; done
@@ -46,6 +47,9 @@ format: $(STAMP) ## format the code
 
 bench: $(STAMP) ## measure speed and memory, print the numbers
 	@$(BIN)/python benchmarks/main_job.py
+
+bench-replay: system $(STAMP) ## measure decoding beside tshark, on captures made for it
+	@$(BIN)/python benchmarks/replay.py $(BENCH_ARGS)
 
 fuzz: $(STAMP) ## fuzz every reader and the judge for SECONDS (60) over all cores
 	@$(BIN)/python -c 'import atheris' 2>/dev/null \

@@ -41,20 +41,22 @@ _NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
 class Secrets:
-    """A store of secrets by client random. It only grows, and the first secret of a label stays."""
+    """A store of secrets by client random; the first secret of a label stays."""
 
     __slots__ = (
         "_by_random",
         "_computed",
         "_derived",
+        "_limit",
         "_masters",
         "_pre_masters",
         "needs_key_exchange",
         "open_pre_master",
     )
 
-    def __init__(self) -> None:
-        """Make an empty store."""
+    def __init__(self, *, limit: int | None = None) -> None:
+        """Make an empty store, for the secrets of so many client randoms: then the oldest go (None: it only grows)."""
+        self._limit = limit
         self._by_random: dict[bytes, dict[str, bytes]] = {}
         self._masters: dict[bytes, bytes] = {}
         """By session id."""
@@ -93,7 +95,11 @@ class Secrets:
             if label not in LABELS and label != PRE_MASTER:
                 continue
             self.needs_key_exchange |= label == PRE_MASTER
-            labels = self._by_random.setdefault(client_random, {})
+            labels = self._by_random.get(client_random)
+            if labels is None:
+                if self._limit is not None and len(self._by_random) >= self._limit:
+                    del self._by_random[next(iter(self._by_random))]
+                labels = self._by_random[client_random] = {}
             if label not in labels:
                 labels[label] = secret
                 added += 1

@@ -76,7 +76,7 @@ def _print(
 
     tell = connection_json.connection_json if options.json else connection_text.tell_connection
     told = connection_json.summary_json if options.json else connection_text.tell_summary
-    reader = decode_connections(stream, key_log=key_log, rsa_keys=rsa_keys)
+    reader = decode_connections(stream, key_log=key_log, rsa_keys=rsa_keys, body_limit=0)
     count = 0
     for connection in reader:
         count += 1

@@ -2,7 +2,8 @@
 
 A connection has ended when it was closed and nothing more came for LINGER_NS of packet time; when too many are open,
 the one that was silent for longest is given as it is. A packet that comes after the end of its connection is skipped
-and counted. Secrets are read first, wherever they stand in the file.
+and counted. Secrets are read first, wherever they
+stand in the file, unless they are very many.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from harness.capture import block as blocks
 from harness.capture.keylog import Secrets
 from harness.capture.pcapng import read_blocks, read_keys
 from harness.decode.decode import build_connection, describe_damage, reason_not_followed
+from harness.decode.detail import EVERYTHING, Detail, Level
 from harness.decode.frame import FrameDecoder, Segment
-from harness.decode.layers import LayerStack, Level
+from harness.decode.layers import LayerStack
 from harness.decode.reassembly import LINGER_NS, Reassembler
 from harness.decode.tcp_connection import TcpConnection
 from harness.decode.tls_rsa import RsaKeys
@@ -26,6 +28,10 @@ from harness.net.address import Address
 from harness.trace.connection import Connection
 from harness.trace.trace import Damage
 
+SECRETS_LIMIT = 64 << 20
+"""Bytes of key log in the file that are read ahead; if there are more, each must stand before its packets."""
+_MAX_SECRETS = 1 << 15
+"""Client randoms of which the secrets are kept then."""
 _SWEEP = 16384
 """Packets between two looks for connections that have ended."""
 
@@ -59,6 +65,8 @@ def decode_connections(
     key_log: bytes = b"",
     rsa_keys: RsaKeys | None = None,
     level: Level = "exchanges",
+    hashes: bool = True,
+    body_limit: int = EVERYTHING.body_limit,
     only: Only | None = None,
     window: int | None = None,
 ) -> ConnectionReader:
@@ -69,6 +77,8 @@ def decode_connections(
         key_log: Secrets besides those of the file.
         rsa_keys: Private keys that open RSA key exchanges (TLS 1.2 and before).
         level: How far to follow each connection.
+        hashes: Work out SHA-256 of streams, plaintexts and bodies (only where `level` is exchanges).
+        body_limit: Bytes of each HTTP body that are kept; long connections can have very many bodies.
         only: Follow no others; `number` counts the wanted ones.
         window: Bytes looked at together, which changes the speed and nothing else; 0: each packet by itself;
             None: what suits the file.
@@ -76,7 +86,12 @@ def decode_connections(
     Bad bytes do not raise; the reader's `damage` and `skipped` are whole when it is exhausted.
     """
     return ConnectionReader(
-        stream, key_log=key_log, rsa_keys=rsa_keys, level=level, only=only, window=window
+        stream,
+        key_log=key_log,
+        rsa_keys=rsa_keys,
+        detail=Detail(level=level, hashes=hashes, body_limit=body_limit),
+        only=only,
+        window=window,
     )
 
 
@@ -89,7 +104,7 @@ class ConnectionReader(Iterator[Connection]):
         *,
         key_log: bytes,
         rsa_keys: RsaKeys | None,
-        level: Level,
+        detail: Detail,
         only: Only | None,
         window: int | None,
     ) -> None:
@@ -99,13 +114,14 @@ class ConnectionReader(Iterator[Connection]):
         self.skipped: Counter[str] = Counter()
         """Packets that were not followed, by reason."""
         self.damage: list[Damage] = []
-        self._level = level
+        self._detail = detail
         self._only = only
         self._window = window
-        self._secrets = Secrets()
-        self._secrets.add(key_log)
-        if rsa_keys is not None:
-            self._secrets.use_private_keys(rsa_keys.open)
+        self._key_log = key_log
+        self._rsa_keys = rsa_keys
+        self._secrets = self._build_secrets(limit=None)
+        self._takes_keys = False
+        """Secrets are taken where they stand; they were not read ahead."""
         self._taps: dict[int, tuple[str, int]] = {}
         """Name and link type of each interface."""
         self._found = self._read(stream)
@@ -129,7 +145,7 @@ class ConnectionReader(Iterator[Connection]):
             self.skipped["TCP after the end of its connection"] += reassembler.late_count
 
     def _make_receiver(self) -> LayerStack:
-        return LayerStack(self._secrets, level=self._level)
+        return LayerStack(self._secrets, detail=self._detail)
 
     def _read_singly(
         self, stream: BinaryIO, reassembler: Reassembler[LayerStack]
@@ -191,15 +207,27 @@ class ConnectionReader(Iterator[Connection]):
     def _accepts(self, segment: Segment) -> bool:
         return self._only is None or self._only.accepts(segment)
 
+    def _build_secrets(self, *, limit: int | None) -> Secrets:
+        """Those that came beside the file."""
+        secrets = Secrets(limit=limit)
+        secrets.add(self._key_log)
+        if self._rsa_keys is not None:
+            secrets.use_private_keys(self._rsa_keys.open)
+        return secrets
+
     def _read_ahead(self, stream: BinaryIO) -> BinaryIO:
         """Take the secrets, wherever they stand; gives the stream at its start again."""
-        if self._level == "connections":
+        if self._detail.level == "connections":
             return stream
         if not stream.seekable():
             stream = BytesIO(stream.read())
-        start = stream.tell()
+        start, size = stream.tell(), 0
         for keys in self._find_keys(stream):
             if keys.kind == blocks.TLS_KEY_LOG:
+                size += len(keys.data)
+                if size > SECRETS_LIMIT:
+                    self._secrets, self._takes_keys = self._build_secrets(limit=_MAX_SECRETS), True
+                    break
                 self._secrets.add(keys.data)
         stream.seek(start)
         return stream
@@ -225,6 +253,8 @@ class ConnectionReader(Iterator[Connection]):
                 if any(name == taken for taken, _ in self._taps.values()):
                     name = f"{name} ({block.index})"
                 self._taps[block.index] = (name, block.link_type)
+            case blocks.Keys(kind=blocks.TLS_KEY_LOG) if self._takes_keys:
+                self._secrets.add(block.data)
             case blocks.Damage():
                 self.damage.append(describe_damage(block))
             case _:

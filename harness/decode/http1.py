@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from harness.decode.detail import EVERYTHING, Detail
 from harness.decode.http_head import Framing, RequestLine, StatusLine
 from harness.decode.http_lane import Span
 from harness.decode.http_message import Draft
@@ -44,11 +45,11 @@ class _Slot:
 class HttpDecoder:
     """Decodes one connection. Nothing raises on bad bytes."""
 
-    def __init__(self) -> None:
+    def __init__(self, detail: Detail = EVERYTHING) -> None:
         """Begin before the first byte."""
         self._readers: dict[Side, Reader] = {
-            "client": Reader("client", self),
-            "server": Reader("server", self),
+            "client": Reader("client", self, detail),
+            "server": Reader("server", self, detail),
         }
         self._slots: list[_Slot] = []
         self._open: deque[_Slot] = deque()

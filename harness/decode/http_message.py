@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from harness.decode.detail import EVERYTHING, Detail
 from harness.decode.http_head import RequestLine, StatusLine
 from harness.decode.http_lane import Span
 from harness.trace.http import Header, Request, Response
 
-MAX_BODY_KEPT = 64 << 10
-"""Bytes of a body that a Message keeps; size and hash are of all."""
+MAX_BODY_KEPT = EVERYTHING.body_limit
+"""Bytes of a body that a Message keeps, if nothing else is said; size and hash are of all."""
 
 
 @dataclass(slots=True)
@@ -21,14 +22,18 @@ class Body:
     size: int = 0
     whole: bool = True
     """No byte is missing."""
-    _hash: hashlib._Hash = field(default_factory=hashlib.sha256)
+    limit: int = MAX_BODY_KEPT
+    """Bytes that are kept at most."""
+    _hash: hashlib._Hash | None = field(default_factory=hashlib.sha256)
+    """None: not wanted."""
 
     def add(self, data: bytes) -> None:
         """Take in the next bytes."""
-        self._hash.update(data)
+        if self._hash is not None:
+            self._hash.update(data)
         self.size += len(data)
-        if len(self.kept) < MAX_BODY_KEPT:
-            self.kept += data[: MAX_BODY_KEPT - len(self.kept)]
+        if len(self.kept) < self.limit:
+            self.kept += data[: self.limit - len(self.kept)]
 
     def miss(self, size: int) -> None:
         """Count bytes that were not seen; what is kept ends before them."""
@@ -37,7 +42,14 @@ class Body:
 
     def sha256(self) -> str:
         """Hex, or nothing where bytes are missing."""
-        return self._hash.hexdigest() if self.whole else ""
+        return self._hash.hexdigest() if self.whole and self._hash is not None else ""
+
+
+def build_body(detail: Detail) -> Body:
+    """A body of which nothing has come yet."""
+    if detail.hashes:
+        return Body(limit=detail.body_limit)
+    return Body(limit=detail.body_limit, _hash=None)
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ import re
 from enum import Enum
 from typing import Protocol
 
+from harness.decode.detail import Detail
 from harness.decode.http_head import (
     Framing,
     RequestLine,
@@ -23,7 +24,7 @@ from harness.decode.http_head import (
     split_lines,
 )
 from harness.decode.http_lane import Lane, Span
-from harness.decode.http_message import Draft
+from harness.decode.http_message import Draft, build_body
 from harness.trace.tls import Seen, Side
 
 MAX_HEAD_SIZE = 256 << 10
@@ -74,12 +75,13 @@ class Owner(Protocol):
 class Reader:
     """One side. `feed` uses as many bytes as can be used."""
 
-    def __init__(self, side: Side, owner: Owner) -> None:
+    def __init__(self, side: Side, owner: Owner, detail: Detail) -> None:
         """Begin between messages."""
         self.side = side
         self.state = State.START
         self.lane = Lane()
         self._owner = owner
+        self._detail = detail
         self._draft: Draft | None = None
         self._left = 0
         """Bytes of this body or chunk still to come."""
@@ -157,7 +159,7 @@ class Reader:
         # RFC 9110 section 15.2: an interim response is never the last one.
         is_final = isinstance(line, RequestLine) or line.status >= 200
         self._was_last = is_final and is_last(line.version, headers)
-        self._draft = Draft(begin=begin, line=line, headers=headers)
+        self._draft = Draft(begin=begin, line=line, headers=headers, body=build_body(self._detail))
         framing = self._owner.begin_message(self.side, self._draft)
         match framing.kind:
             case "none":
@@ -339,7 +341,7 @@ class Reader:
         headers, more = decode_headers([text for text in lines[1:] if text])
         for problem in (*odd, *problems, *more):
             self._report(problem, begin)
-        self._draft = Draft(begin=begin, line=line, headers=headers)
+        self._draft = Draft(begin=begin, line=line, headers=headers, body=build_body(self._detail))
         # HTTP/0.9 has no headers, so its one line is the whole request.
         simple = isinstance(line, RequestLine) and not line.version and len(lines) == 1
         self._draft.body.whole = simple

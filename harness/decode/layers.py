@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import TypedDict
 
 from harness.capture.keylog import Secrets
+from harness.decode.detail import EVERYTHING, Detail
 from harness.decode.http1 import HttpDecoder, TunnelBytes
 from harness.decode.plaintext import Plaintext
 from harness.decode.run import Run
@@ -25,10 +26,6 @@ MAX_DEPTH = 3
 """Tunnels inside one another; further ones are named and not opened."""
 _MAX_UNDECIDED = 64 << 10
 """Bytes that wait for the protocol to be known."""
-
-
-Level = Literal["connections", "handshakes", "exchanges"]
-"""How far a connection is followed: its packets; its TLS handshake as well; and its HTTP exchanges."""
 
 
 class LayerFields(TypedDict):
@@ -120,12 +117,12 @@ class _Undecided:
 class LayerStack:
     """One level: the bytes of a connection, or of a tunnel. It is the Receiver of one TcpConnection."""
 
-    def __init__(self, secrets: Secrets, *, depth: int = 0, level: Level = "exchanges") -> None:
-        """Begin before the first byte, `depth` tunnels deep; read as far as `level` says."""
-        self.wants = level != "connections"
-        self.wants_all = level == "exchanges"
+    def __init__(self, secrets: Secrets, *, depth: int = 0, detail: Detail = EVERYTHING) -> None:
+        """Begin before the first byte, `depth` tunnels deep; work out what `detail` says."""
+        self.wants = detail.level != "connections"
+        self.is_hashed = detail.hashes and detail.level == "exchanges"
         """See Receiver."""
-        self._level = level
+        self._detail = detail
         self._secrets = secrets
         self._depth = depth
         self._undecided: _Undecided | None = _Undecided(may_be_tls=True)
@@ -158,7 +155,7 @@ class LayerStack:
 
     def _see_level(self) -> None:
         """Whether anything more is wanted."""
-        if self._level == "handshakes" and self._undecided is None:
+        if self._detail.level == "handshakes" and self._undecided is None:
             self.wants = self._tls is not None and not self._tls.is_settled
 
     def gap(self, side: Side, size: int | None, number: PacketNumber, time_ns: int) -> None:
@@ -175,11 +172,11 @@ class LayerStack:
             return
         waiting, self._undecided = self._undecided.take(), None
         if protocol == "tls":
-            self._tls = TlsDecoder(self._secrets)
+            self._tls = TlsDecoder(self._secrets, hashes=self._detail.hashes)
         elif protocol == "ssl2":
             self._ssl2 = item.seen
         elif protocol == "http":
-            self._http = HttpDecoder()
+            self._http = HttpDecoder(self._detail)
         for early in waiting:
             self._pass_on(early)
 
@@ -214,7 +211,7 @@ class LayerStack:
                 continue
             waiting, self._inside = self._inside.take(), None
             if protocol == "http":
-                self._http = HttpDecoder()
+                self._http = HttpDecoder(self._detail)
                 for early in waiting:
                     self._take_http(early)
 
@@ -232,7 +229,7 @@ class LayerStack:
         if self._depth >= MAX_DEPTH:
             return
         if self._tunnel is None:
-            self._tunnel = LayerStack(self._secrets, depth=self._depth + 1)
+            self._tunnel = LayerStack(self._secrets, depth=self._depth + 1, detail=self._detail)
         if piece.data:
             self._tunnel.feed(piece.side, piece.data, piece.seen.packets[-1], piece.seen.time_ns)
         else:

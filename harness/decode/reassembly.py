@@ -9,7 +9,7 @@ from harness.decode.frame import SYN, Segment
 from harness.decode.tcp_connection import R, TcpConnection
 from harness.net.address import Endpoint
 
-LINGER_NS = 3_000_000_000
+LINGER_NS = 1_000_000_000
 """Packet time after which a closed connection gets no more packets; late acknowledgments come within it."""
 MAX_PRESENT = 16384
 """Connections followed at once; a TLS connection in the middle takes about 10 kB."""

@@ -36,8 +36,8 @@ class Receiver(Protocol):
 
     wants: bool
     """More bytes are wanted; False: they may be left out."""
-    wants_all: bool
-    """No byte will be left out, so that a hash makes sense."""
+    is_hashed: bool
+    """The hash of each direction is wanted; then no byte is left out."""
 
     def feed(self, side: Side, data: bytes, number: PacketNumber, time_ns: int) -> None:
         """Bytes in order; the number is that of the packet that brought them."""
@@ -79,8 +79,8 @@ class TcpConnection(Generic[R]):
         self.closed_ns = 0
         self.syn: list[PacketNumber] = []
         self.syn_ack: list[PacketNumber] = []
-        self._client = Direction("client", is_hashed=receiver.wants_all)
-        self._server = Direction("server", is_hashed=receiver.wants_all)
+        self._client = Direction("client", is_hashed=receiver.is_hashed)
+        self._server = Direction("server", is_hashed=receiver.is_hashed)
         self._acknowledged = False
         self._reset = False
         self._waiting: dict[Side, _Waiting] = {}

@@ -38,9 +38,9 @@ class Conversation:
         "server",
     )
 
-    def __init__(self, secrets: Secrets) -> None:
+    def __init__(self, secrets: Secrets, *, hashes: bool = True) -> None:
         """Start with nothing seen."""
-        self.facts = SessionFacts()
+        self.facts = SessionFacts(hashes=hashes)
         self.hellos = Negotiation(secrets)
         self.client = Flow("client")
         self.server = Flow("server")

@@ -13,6 +13,7 @@ from harness.decode.tls_suite import describe_suite
 from harness.trace.certificate import Certificate
 from harness.trace.tls import Alert, Seen, Side, TlsSession
 
+_SIDES: tuple[Side, ...] = ("client", "server")
 ALERT_LIMIT = 256
 """Alerts kept of one session; a peer could send any number of warnings."""
 TICKET_LIMIT = 16
@@ -46,7 +47,7 @@ class SessionFacts:
         "tickets",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, *, hashes: bool = True) -> None:
         """Start with nothing seen."""
         self.client_hello: ClientHello | None = None
         self.client_hello_seen: Seen | None = None
@@ -67,8 +68,7 @@ class SessionFacts:
         self.tickets: list[str] = []
         self.plaintext_sizes: dict[Side, int] = {"client": 0, "server": 0}
         self.plaintext_hashes: dict[Side, hashlib._Hash] = {
-            "client": hashlib.sha256(),
-            "server": hashlib.sha256(),
+            side: hashlib.sha256() for side in (_SIDES if hashes else ())
         }
 
     def see_client_hello(self, hello: ClientHello, seen: Seen) -> None:
@@ -122,7 +122,8 @@ class SessionFacts:
         """Decrypted application data."""
         self.application_data.setdefault(side, seen)
         self.plaintext_sizes[side] += len(data)
-        self.plaintext_hashes[side].update(data)
+        if self.plaintext_hashes:
+            self.plaintext_hashes[side].update(data)
 
     def see_alert(self, side: Side, level: int, description: int, seen: Seen) -> None:
         """One alert."""
@@ -173,6 +174,6 @@ class SessionFacts:
             undecrypted=undecrypted,
             client_plaintext_size=self.plaintext_sizes["client"],
             server_plaintext_size=self.plaintext_sizes["server"],
-            client_plaintext_sha256=hashes["client"],
-            server_plaintext_sha256=hashes["server"],
+            client_plaintext_sha256=hashes.get("client"),
+            server_plaintext_sha256=hashes.get("server"),
         )

@@ -39,9 +39,9 @@ FAILURE_LIMIT = 16
 class TlsDecoder:
     """Decodes one TLS connection; never raises on bad bytes, never gives bytes whose tag was wrong."""
 
-    def __init__(self, secrets: Secrets) -> None:
+    def __init__(self, secrets: Secrets, *, hashes: bool = True) -> None:
         """Take the secrets of the capture; they are looked up when a handshake needs them."""
-        self._state = Conversation(secrets)
+        self._state = Conversation(secrets, hashes=hashes)
         self._dialogue = Dialogue(self._state)
         self._express = Express(self._state, self._handle_record, self._follow)
 

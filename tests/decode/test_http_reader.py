@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.decode.detail import EVERYTHING
 from harness.decode.http_head import Framing
 from harness.decode.http_lane import Span
 from harness.decode.http_message import Draft
@@ -20,7 +21,7 @@ class Ledger:
     def __init__(self) -> None:
         self.ended: list[bool] = []
         self.reports: list[str] = []
-        self.reader = Reader("client", self)
+        self.reader = Reader("client", self, EVERYTHING)
 
     def begin_message(self, side: Side, draft: Draft) -> Framing:
         return self.reader.framing(draft, None)

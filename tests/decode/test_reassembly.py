@@ -36,7 +36,7 @@ class Listener:
     numbers: list[PacketNumber] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
     wants = True
-    wants_all = True
+    is_hashed = True
 
     def feed(self, side: Side, data: bytes, number: PacketNumber, time_ns: int) -> None:
         self.heard.append((side, data))

@@ -18,7 +18,7 @@ class Listener:
     """A receiver that joins what it gets."""
 
     wants: bool = True
-    wants_all: bool = True
+    is_hashed: bool = True
     text: dict[Side, bytes] = field(default_factory=lambda: {"client": b"", "server": b""})
     gaps: list[int | None] = field(default_factory=list)
 

@@ -1,0 +1,290 @@
+"""The judge, measured beside tshark: `make bench-replay`. Numbers are printed, never asserted.
+
+All figures are CPU seconds of whole processes on one core, start-up included, the least of some rounds in which all
+programs take turns; only ratios of one run mean something. tshark gets what makes it fast: no name resolution, no
+sequence analysis, no dissectors that the job does not need, the TLS port given. Both write their facts to nowhere:
+
+    connections    per connection: ends, first and last time, packets, bytes, how it closed (tshark: conv, or fields
+                   of each packet, since its conversations have no flags)
+    handshakes     and SNI, client certificates (TLS 1.2; no keys)
+    exchanges      and every decrypted request and response: method, target, status, time
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from replay_captures import ADMIN_PORT, SERVICE_PORT, build_long, build_short, write_in_turn
+
+HERE = Path(__file__).resolve()
+_NEEDED = {
+    "connections": {"eth", "ip", "ipv6", "tcp", "frame", "pkt_comment"},
+    "handshakes": {
+        "tls",
+        "x509af",
+        "x509ce",
+        "x509if",
+        "x509sat",
+        "ber",
+        "pkcs1",
+        "pkcs-1",
+        "data",
+    },
+    "exchanges": {"http", "data-text-lines", "media"},
+}
+_TCP = (
+    "tcp.analyze_sequence_numbers:FALSE",
+    "tcp.relative_sequence_numbers:FALSE",
+    "tcp.calculate_timestamps:FALSE",
+    "tcp.check_checksum:FALSE",
+    "ip.check_checksum:FALSE",
+    "ip.use_geoip:FALSE",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What a process took."""
+
+    cpu_s: float
+    wall_s: float
+    memory_mb: float
+    output_lines: int
+
+
+def measure(command: Sequence[str], environment: dict[str, str]) -> Cost:
+    """Run one program to its end and count its lines."""
+    begun = time.perf_counter()
+    with tempfile.TemporaryFile() as out:
+        process = subprocess.Popen(
+            command, stdout=out, stderr=subprocess.DEVNULL, env={**os.environ, **environment}
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        wall = time.perf_counter() - begun
+        if process.returncode:
+            raise SystemExit(f"{' '.join(command)}: exit code {process.returncode}")
+        out.seek(0)
+        lines = sum(1 for _ in out)
+    return Cost(
+        cpu_s=usage.ru_utime + usage.ru_stime,
+        wall_s=wall,
+        memory_mb=usage.ru_maxrss / 1024,
+        output_lines=lines,
+    )
+
+
+# What our own process does: `python replay.py --job LEVEL FILE`.
+
+
+def job(level: str, path: str, port: int | None, jobs: int) -> None:
+    """Write the facts of one capture, a line each."""
+    from harness.decode.connections import Only, decode_connections
+
+    only = None if port is None else Only(ports=frozenset({port}))
+    write = sys.stdout.write
+    with open(path, "rb") as stream:
+        reader = decode_connections(stream, level=level, hashes=False, body_limit=0, only=only)  # type: ignore[arg-type]
+        for connection in reader:
+            client, server = connection.client_stream, connection.server_stream
+            if level != "exchanges":
+                tls = connection.tls
+                names = (
+                    [certificate.subject for certificate in tls.client_certificates] if tls else []
+                )
+                write(
+                    f"{connection.client}\t{connection.server}\t{connection.opened_ns}\t{connection.closed_ns}\t"
+                    f"{client.packet_count}\t{client.size}\t{server.packet_count}\t{server.size}\t"
+                    f"{connection.closed}\t{tls.sni if tls else None}\t{names}\n"
+                )
+                continue
+            for exchange in connection.exchanges:
+                request, response = exchange.request, exchange.response
+                if request is not None:
+                    write(
+                        f"{connection.number}\t{request.last_ns}\t{request.method!r}\t{request.target!r}\n"
+                    )
+                if response is not None:
+                    write(f"{connection.number}\t{response.last_ns}\t{response.status}\n")
+
+
+class Tshark:
+    """The commands of tshark, with a profile for each job."""
+
+    def __init__(self, folder: Path) -> None:
+        """Write the profiles."""
+        listed = subprocess.run(
+            ["tshark", "-G", "protocols"], capture_output=True, text=True, check=True
+        ).stdout
+        names = [line.split("\t")[2] for line in listed.splitlines()]
+        self._folder = folder
+        needed: set[str] = set()
+        for level, more in _NEEDED.items():
+            needed |= more
+            place = folder / level
+            place.mkdir()
+            (place / "disabled_protos").write_text(
+                "".join(f"{name}\n" for name in names if name not in needed)
+            )
+
+    def build(self, level: str, path: Path, kind: str) -> tuple[list[str], dict[str, str]]:
+        """The command and its environment; kind is `fields`, `conv`, or a display filter."""
+        command = ["tshark", "-n", "-r", str(path)]
+        for setting in _TCP:
+            command += ["-o", setting]
+        if level == "connections":
+            command += ["-o", "tcp.desegment_tcp_streams:FALSE"]
+        else:
+            for port in (SERVICE_PORT, ADMIN_PORT):
+                command += ["-d", f"tcp.port=={port},tls"]
+                command += ["-d", f"tls.port=={port},http"] if level == "exchanges" else []
+        if kind == "conv":
+            command += ["-q", "-z", "conv,tcp"]
+        else:
+            command += ["-T", "fields"] + (["-Y", kind] if kind != "fields" else [])
+            for name in _FIELDS[level]:
+                command += ["-e", name]
+        return command, {"WIRESHARK_CONFIG_DIR": str(self._folder / level)}
+
+
+_FIELDS = {
+    "connections": (
+        "frame.time_epoch",
+        "ip.src",
+        "tcp.srcport",
+        "ip.dst",
+        "tcp.dstport",
+        "tcp.flags",
+        "tcp.len",
+        "tcp.stream",
+    ),
+    "handshakes": (
+        "tcp.stream",
+        "frame.time_epoch",
+        "tls.handshake.extensions_server_name",
+        "x509sat.uTF8String",
+    ),
+    "exchanges": (
+        "tcp.stream",
+        "frame.time_epoch",
+        "http.request.method",
+        "http.request.uri",
+        "http.response.code",
+    ),
+}
+
+
+def compare(
+    name: str, path: Path, level: str, kind: str, tshark: Tshark | None, options: argparse.Namespace
+) -> None:
+    """One row: both programs in turn."""
+    port = ADMIN_PORT if "5263" in kind else None
+    ours = [sys.executable, str(HERE), "--job", level, str(path)]
+    if port:
+        ours += ["--port", str(port)]
+    theirs, environment = tshark.build(level, path, kind) if tshark is not None else ([], {})
+    best: dict[str, Cost] = {}
+    for _ in range(options.rounds):
+        for who, command, extra in (
+            ("ours", ours, {"PYTHONPATH": str(HERE.parent.parent)}),
+            ("tshark", theirs, environment),
+        ):
+            if not command:
+                continue
+            cost = measure(command, extra)
+            if who not in best or cost.cpu_s < best[who].cpu_s:
+                best[who] = cost
+    mine, other = best["ours"], best.get("tshark")
+    size_mb, packets = path.stat().st_size / 1e6, options.packets[name]
+    row = [
+        f"{name:6} {level:12}",
+        f"{mine.cpu_s:7.2f} s {packets / mine.cpu_s / 1000:6.0f} kpps {size_mb / mine.cpu_s:6.0f} MB/s",
+        f"{mine.memory_mb:5.0f} MB {mine.output_lines:8} lines",
+    ]
+    if other is not None:
+        row += [
+            f"| tshark {kind[:24]:24} {other.cpu_s:7.2f} s {other.memory_mb:6.0f} MB",
+            f"{other.output_lines:8} lines | {other.cpu_s / mine.cpu_s:5.1f} x",
+        ]
+    print(*row, flush=True)
+
+
+def main() -> None:
+    """Make captures, measure, print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--short", type=int, default=20_000, help="connections of the capture `short`"
+    )
+    parser.add_argument("--long", type=int, default=500, help="connections of the capture `long`")
+    parser.add_argument(
+        "--mixed", type=int, default=1_000, help="connections of the capture `mixed`"
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--folder", type=Path, help="keep the captures here, and use those that are there"
+    )
+    parser.add_argument("--rows", default="", help="only rows whose `capture level` contains this")
+    parser.add_argument("--no-tshark", action="store_true")
+    parser.add_argument("--job", nargs=2, metavar=("LEVEL", "FILE"))
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--jobs", type=int, default=1)
+    options = parser.parse_args()
+    if options.job:
+        job(*options.job, options.port, options.jobs)
+        return
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    with tempfile.TemporaryDirectory() as scratch:
+        measure_all(options, Path(scratch))
+
+
+def measure_all(options: argparse.Namespace, scratch: Path) -> None:
+    """All rows."""
+    folder = options.folder or scratch
+    has_tshark = shutil.which("tshark") is not None and not options.no_tshark
+    tshark = Tshark(scratch) if has_tshark else None
+    options.packets = {}
+    for name, build, at_once in (
+        ("short", build_short, 20),
+        ("long", build_long, 20),
+        ("mixed", build_long, 1000),
+    ):
+        note = folder / f"{name}.packets"
+        if not note.exists():
+            made = write_in_turn(folder, name, build(getattr(options, name)), at_once=at_once)
+            note.write_text(str(made.packet_count))
+        options.packets[name] = int(note.read_text())
+    both = "http.request or http.response"
+    rows = [
+        (name, level, kind)
+        for name in ("short", "long", "mixed")
+        for level, kind in (
+            ("connections", "fields"),
+            ("connections", "conv"),
+            ("handshakes", "fields"),
+            ("exchanges", both),
+        )
+    ]
+    rows.append(("long", "exchanges", f"tcp.port == {ADMIN_PORT} and ({both})"))
+    for name, level, kind in rows:
+        if options.rows in f"{name} {level}":
+            path = folder / (f"{name}.pcapng" if level == "exchanges" else f"{name}.bare.pcapng")
+            compare(name, path, level, kind, tshark, options)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(f"peak memory of any process: {peak:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
