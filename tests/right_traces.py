@@ -22,6 +22,7 @@ from tests.trace_builder import (
     VIP,
     TraceBuilder,
     make_certificate,
+    make_pem,
     make_random,
     make_site,
 )
@@ -65,7 +66,7 @@ def _one_fingerprint_under_two_keys() -> TraceBuilder:
 def _port_used_again() -> TraceBuilder:
     builder = TraceBuilder()
     first = builder.sign_in()
-    port = first.l3.client.port
+    port = first.l3.end().client.port
     builder._port = port - 3
     builder.sign_in(device=GALAXY, user=BOB)
     return builder
@@ -146,8 +147,9 @@ def _pooled() -> TraceBuilder:
         asked = l3.ask(target)
         true = (("RemotePort", str(l3.client.port).encode()), ("X-Forwarded-For", str(N2).encode()))
         request = l4.ask(target, headers=true)
-        builder.call_back(N1, N2, key=l3.client.port, answer=(404, b""))
-        builder.finish(l3, asked, l4, request, user=user, status=403)
+        answer = (200, make_pem(certificate))
+        builder.call_back(N1, N2, key=l3.client.port, answer=answer)
+        builder.finish(l3, asked, l4, request, user=user)
     return builder
 
 

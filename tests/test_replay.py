@@ -124,7 +124,7 @@ def test_a_capture_of_others_is_never_passed() -> None:
     verdict = judge_trace(_recorded(run_1=None, expectation_1=None))
 
     assert (verdict.mode, verdict.outcome) == ("foreign", Outcome.UNKNOWN)
-    assert [r.check for r in verdict.results if r.outcome is Outcome.UNKNOWN] == ["canary"]
+    assert [r.check for r in verdict.results if r.outcome is Outcome.UNKNOWN] == ["V10", "canary"]
 
 
 def test_an_interrupted_run_is_unknown() -> None:

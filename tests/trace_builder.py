@@ -17,7 +17,13 @@ from types import MappingProxyType
 from typing import Any
 
 from harness.net.address import Address, Endpoint
-from harness.site.callback import build_target
+from harness.site.callback import (
+    NONCE_HEADER,
+    PROOF_HEADER,
+    TIME_HEADER,
+    build_proof,
+    build_target,
+)
 from harness.site.sign_in import build_answer, build_login_target
 from harness.site.site import Balancer, CertProxy, Site
 from harness.trace.certificate import Certificate
@@ -31,6 +37,9 @@ SYN, ACK, RST, PSH_ACK, FIN_ACK, SYN_ACK = 0x02, 0x10, 0x04, 0x18, 0x11, 0x12
 TCP = 6
 STEP_NS = 1000
 START_NS = 1_800_000_000_000_000_000
+DAY_NS = 86_400_000_000_000
+PROXY_KEY = b"the certificate-proxy key of tests"
+USER_AUTHORITY = "0a0b"
 
 N1, N2, N3 = (ip_address(f"10.20.1.{n}") for n in (1, 2, 3))
 VIP = ip_address("10.20.0.10")
@@ -90,6 +99,27 @@ def make_certificate(name: str, *, serial: int = 1, upn: bool = True) -> Certifi
         subject=f"CN={name}",
         upns=(name,) if upn else (),
         emails=() if upn else (name,),
+        not_before_ns=START_NS - DAY_NS,
+        not_after_ns=START_NS + DAY_NS,
+        purposes=("1.3.6.1.5.5.7.3.2",),
+        issuer="CN=User CA",
+        issuer_key_id=USER_AUTHORITY,
+    )
+
+
+def make_server_certificate(*names: str, serial: int = 1, issuer: str = "aa01") -> Certificate:
+    """A certificate of a server: of every machine of the site, or of these names."""
+    der = f"certificate {serial} of the servers {names} by {issuer}".encode()
+    return Certificate(
+        der=der,
+        sha256=hashlib.sha256(der).hexdigest(),
+        subject="CN=server",
+        issuer="CN=Server CA",
+        issuer_key_id=issuer,
+        dns_names=names or ("access.example.com", *NODES),
+        ip_addresses=() if names else tuple(str(address) for address in NODES.values()),
+        not_before_ns=START_NS - DAY_NS,
+        not_after_ns=START_NS + DAY_NS,
     )
 
 
@@ -130,6 +160,9 @@ class Wire:
     opened: Seen | None = None
     client_size: int = 0
     server_size: int = 0
+    closing: tuple[PacketNumber, ...] = ()
+    is_over: bool = False
+    """FIN or RST was sent."""
 
     def send(self, *, from_client: bool, flags: int = PSH_ACK, size: int = 100) -> PacketNumber:
         """One segment."""
@@ -170,10 +203,11 @@ class Wire:
         facts: dict[str, Any] = {
             "client_hello": hello,
             "client_random": random,
+            "sni": self.builder.site.fqdn,
             "server_hello": answer,
             "server_random": make_random("server"),
             "version": 0x0304,
-            "server_certificates": (server or make_certificate("server"),),
+            "server_certificates": (server or make_server_certificate(),),
             "server_finished": answer,
             "certificate_request": answer if asks else None,
             "client_certificate": finish if asks else None,
@@ -191,6 +225,8 @@ class Wire:
     ) -> int:
         """A request; returns the number of its exchange for `answer`."""
         number = self.send(from_client=True)
+        if not any(name.lower() == "host" for name, _ in headers):
+            headers = (("Host", self.builder.site.fqdn.encode()), *headers)
         facts: dict[str, Any] = {
             "method": method,
             "target": target.encode(),
@@ -238,13 +274,30 @@ class Wire:
         self.send(from_client=True)
         self.inner = random
 
+    def end(self) -> Wire:
+        """FIN from both sides, once."""
+        if self.syn_ack and not self.is_over:
+            self.is_over = True
+            for ends in ((self.client, self.server), (self.server, self.client)):
+                self.closing += (self.builder.packet(self.tap, *ends, flags=FIN_ACK),)
+        return self
+
+    def reset(self) -> Wire:
+        """RST from the client."""
+        self.is_over = True
+        self.send(from_client=True, flags=RST, size=0)
+        return self
+
     def build(self, number: int) -> Connection:
         """The observation."""
-        packets = tuple(self.packets)
+        packets = (*self.packets, *self.closing)
         times = [self.builder.packets[n - 1].time_ns for n in packets]
         tunnel = None
         if self.opened is not None:
-            inner = TlsSession(client_random=self.inner) if self.inner is not None else None
+            sni = self.builder.site.fqdn
+            inner = (
+                TlsSession(client_random=self.inner, sni=sni) if self.inner is not None else None
+            )
             tunnel = Tunnel(target=self.target, opened=self.opened, tls=inner)
         return Connection(
             number=number,
@@ -293,6 +346,7 @@ class TraceBuilder:
         self.taps = ("outside", "dmz", "inside", *(f"{node}.lo" for node in site.nodes))
         self._port = 41000
         self._request = 0
+        self._proofs = 0
         self._started = {tap: self._frame(tap) for tap in self.taps}
 
     def _add(self, **facts: Any) -> PacketNumber:
@@ -496,18 +550,32 @@ class TraceBuilder:
         port: int = 5263,
         key: int,
         answer: tuple[int, bytes] | None,
+        headers: Fields = (),
     ) -> Wire:
-        """L5, on the caller's loopback where it asks itself."""
+        """L5, on the caller's loopback where it asks itself; `headers` replace those of a good proof."""
         name = next((n for n, a in self.site.nodes.items() if a == caller), "")
         tap = f"{name}.lo" if caller == target else "inside"
         wire = self.open(tap, caller, target, port).handshake(make_random(f"l5 {len(self.wires)}"))
-        exchange = wire.ask(build_target(key))
+        exchange = wire.ask(build_target(key), headers=headers or self.prove(key))
         if answer is not None:
             wire.answer(exchange, *answer)
         return wire
 
+    def prove(self, port: int, *, key: bytes = PROXY_KEY, age_s: int = 0) -> Fields:
+        """The headers of a call-back with a fresh proof."""
+        self._proofs += 1
+        nonce, time_s = f"{self._proofs:032x}", self.now_ns // 1_000_000_000 - age_s
+        proof = build_proof(key, nonce=nonce, time_s=time_s, port=port)
+        return (
+            (NONCE_HEADER, nonce.encode()),
+            (TIME_HEADER, str(time_s).encode()),
+            (PROOF_HEADER, proof.encode()),
+        )
+
     def build(self, **changes: Any) -> Trace:
-        """The trace, every tap stopped and counted; `changes` replace its fields."""
+        """The trace, every connection closed, every tap stopped and counted; `changes` replace its fields."""
+        for wire in self.wires:
+            wire.end()
         stopped = {tap: self._frame(tap) for tap in self.taps}
         taps = tuple(
             Tap(
@@ -543,6 +611,8 @@ class TraceBuilder:
             "canary": canary,
             "complete": complete,
             "devices": {str(PIXEL): "pixel"},
+            "proxy_key": PROXY_KEY.hex(),
+            "user_authorities": [USER_AUTHORITY],
         }
         return {
             "site/1": self.site.model_dump_json(by_alias=True),

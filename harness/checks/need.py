@@ -9,6 +9,7 @@ from harness.checks.case import Case
 from harness.checks.ledger import tell_packets
 from harness.checks.legs import Machines
 from harness.trace.connection import Connection
+from harness.trace.http import Malformed
 from harness.trace.tls import TlsSession
 
 TLS_1_3 = 0x0304
@@ -38,6 +39,18 @@ def _is_closed_to_us(tls: TlsSession) -> bool:
     return True
 
 
+def _is_refused(connection: Connection, malformed: Malformed) -> bool:
+    """Whether a request that can be read in two ways was refused, and nothing came of it: then it hides nothing."""
+    if malformed.layer != "http" or malformed.sender != "client" or not malformed.packets:
+        return False
+    statuses = [
+        e.response.status
+        for e in connection.exchanges
+        if e.response is not None and e.response.packets[-1:] >= malformed.packets[:1]
+    ]
+    return bool(statuses) and min(statuses) >= 400 and connection.closed != "open"
+
+
 def find_unreadable(connection: Connection, machines: Machines) -> str | None:
     """Why something that a connection carried is not known; None when all of it is."""
     told = f"{machines.tell_client(connection)} to {machines.tell_server(connection)}"
@@ -46,7 +59,7 @@ def find_unreadable(connection: Connection, machines: Machines) -> str | None:
         why = connection.tls.undecrypted or "part of it could not be decrypted"
         return f"{told} cannot be read ({why}; starts at {where})"
     for malformed in connection.malformed:
-        if malformed.layer != "tcp":
+        if malformed.layer != "tcp" and not _is_refused(connection, malformed):
             return (
                 f"{told} is not understood ({malformed.message}; {tell_packets(malformed.packets)})"
             )

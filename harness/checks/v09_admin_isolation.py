@@ -16,7 +16,7 @@ OK = 200
 
 
 def _judge(case: Case) -> Iterator[Judgement]:
-    for connection in case.legs.admin:
+    for connection in (*case.legs.admin, *_find_forwarded(case)):
         if connection.syn_ack and case.machines.client(connection) not in case.machines.nodes:
             client = case.machines.tell_client(connection)
             yield Finding(
@@ -29,6 +29,14 @@ def _judge(case: Case) -> Iterator[Judgement]:
             )
     for connection in (*case.legs.proxy, *case.legs.service):
         yield from _judge_answers(case, connection)
+
+
+def _find_forwarded(case: Case) -> Iterator[Connection]:
+    """F38: connections to a balancer's address on an admin port."""
+    for connection in case.trace.connections:
+        is_balancer = case.machines.server(connection) in case.machines.balancers
+        if is_balancer and case.machines.port(connection) in case.machines.closed_ports:
+            yield connection
 
 
 def _judge_answers(case: Case, connection: Connection) -> Iterator[Judgement]:

@@ -10,9 +10,15 @@ from harness.site.site import Site
 from harness.trace.trace import Trace
 from harness.verdict.outcome import Outcome
 from harness.verdict.verdict import CheckResult
-from tests.trace_builder import TraceBuilder
+from tests.trace_builder import PROXY_KEY, USER_AUTHORITY, TraceBuilder
 
-NOTE = RunNote(mode="namespaces", canary=True, complete=True)
+NOTE = RunNote(
+    mode="namespaces",
+    canary=True,
+    complete=True,
+    proxy_key=PROXY_KEY,
+    user_authorities=(USER_AUTHORITY,),
+)
 
 
 def make_case(

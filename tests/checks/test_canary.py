@@ -54,7 +54,9 @@ def test_a_silent_check_is_named(check: str) -> None:
 
 def test_a_check_that_is_not_registered_is_named() -> None:
     """A family nobody looks after."""
-    result = examine(build_canary(CHECKS[:-1]), make_case(_committed()))
+    result = examine(
+        build_canary(tuple(c for c in CHECKS if c.id != "V15")), make_case(_committed())
+    )
 
     assert result.reason == "family destination: V15 is not registered"
 

@@ -1,0 +1,31 @@
+"""Listeners: the certificates that nodes show on their ports."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from harness.checks.case import Case
+from harness.net.address import Address
+from harness.site.site import Port
+from harness.trace.certificate import Certificate
+from harness.trace.connection import Connection
+
+
+def find_service_certificates(case: Case) -> dict[Address, dict[str, Certificate]]:
+    """By node and fingerprint: what it shows on 443."""
+    shown: dict[Address, dict[str, Certificate]] = defaultdict(dict)
+    for connection in case.legs.service:
+        for certificate in find_leaf(connection):
+            shown[case.machines.server(connection)][certificate.sha256] = certificate
+    return shown
+
+
+def find_leaf(connection: Connection) -> Iterable[Certificate]:
+    """The server's certificate; () where none was seen."""
+    return connection.tls.server_certificates[:1] if connection.tls is not None else ()
+
+
+def find_port(case: Case, number: int) -> Port | None:
+    """The row of the settings page's port table."""
+    return next((p for p in case.site.cert_proxy.ports if p.port == number), None)

@@ -1,0 +1,146 @@
+"""V21 framing: everybody on the way sees the same requests; what can be read in two ways is refused."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from harness.checks.case import Case
+from harness.checks.check import Absent, Check, Judgement
+from harness.checks.evidence import answering, asking, gather
+from harness.checks.need import COMPLETE, PROXY_CONTENT, SERVICE_CONTENT
+from harness.trace.connection import Connection
+from harness.trace.http import Exchange, Malformed
+from harness.trace.journey import Front
+from harness.trace.packet import PacketNumber
+from harness.verdict.finding import Finding
+
+REFUSED = 400
+"""Statuses from here on refuse."""
+
+
+def _judge(case: Case) -> Iterator[Judgement]:
+    listed = {
+        c.number: c
+        for c in (*case.legs.outer, *case.legs.proxy, *case.legs.fronts, *case.legs.upstream)
+    }
+    for connection in listed.values():
+        for malformed in connection.malformed:
+            if malformed.layer == "http" and malformed.sender == "client":
+                yield from _judge_malformed(case, connection, malformed)
+        yield from _judge_connect(case, connection)
+    for connection in case.legs.proxy:
+        yield from _judge_tunnel(case, connection)
+    yield from _judge_smuggled(case)
+
+
+def _judge_malformed(
+    case: Case, connection: Connection, malformed: Malformed
+) -> Iterator[Judgement]:
+    """A request that two readers see differently must be refused, and be the last one."""
+    first = malformed.packets[0] if malformed.packets else 0
+    taken = [
+        e
+        for e in connection.exchanges
+        if e.response is not None
+        and e.response.packets
+        and e.response.packets[-1] >= first
+        and e.response.status < REFUSED
+        and (e.request is None or not e.request.packets or e.request.packets[-1] >= first)
+    ]
+    if not taken or taken[0].response is None:
+        return
+    told = (
+        f"{case.machines.tell_server(connection)} answered {taken[0].response.status} to "
+        f"{case.machines.tell_client(connection)}, whose request can be read in two ways: {malformed.message}"
+    )
+    yield _finding(told, gather(malformed.packets, answering(taken[0])), connection)
+
+
+def _judge_connect(case: Case, connection: Connection) -> Iterator[Judgement]:
+    """RFC 9110 section 9.3.6: a 2xx to CONNECT has no length, and nothing but the tunnel follows."""
+    granted: Exchange | None = None
+    for exchange in connection.exchanges:
+        response = exchange.response
+        if granted is not None and response is not None:
+            packets = gather(answering(granted), asking(exchange), answering(exchange))
+            message = (
+                f"{case.machines.tell_server(connection)} answered {response.status} after it had opened a "
+                f"tunnel for {case.machines.tell_client(connection)}"
+            )
+            yield _finding(message, packets, connection)
+        is_connect = exchange.request is not None and exchange.request.method == b"CONNECT"
+        if not is_connect or response is None or not 200 <= response.status < 300:
+            continue
+        granted = exchange
+        lengths = [n for n in ("Content-Length", "Transfer-Encoding") if response.values(n)]
+        if lengths:
+            message = (
+                f"{case.machines.tell_server(connection)} answered {response.status} to the CONNECT of "
+                f"{case.machines.tell_client(connection)} with {' and '.join(lengths)}"
+            )
+            yield _finding(message, answering(exchange), connection)
+
+
+def _judge_tunnel(case: Case, connection: Connection) -> Iterator[Judgement]:
+    """F84: what a client sent behind its CONNECT was answered as a further request, in the clear."""
+    tunnel = connection.tunnel
+    if tunnel is None or tunnel.tls is not None:
+        return
+    for exchange in tunnel.exchanges:
+        if exchange.response is None:
+            continue
+        message = (
+            f"{case.machines.tell_server(connection)} answered {exchange.response.status} inside the tunnel that it "
+            f"had opened for {case.machines.tell_client(connection)}"
+        )
+        packets = gather(asking(exchange), answering(exchange))
+        yield _finding(message, packets, connection)
+
+
+def _judge_smuggled(case: Case) -> Iterator[Judgement]:
+    """F82: beside a request that came through the balancer stands one that it never saw."""
+    known: set[tuple[bytes, bytes]] = set()
+    for connection in case.legs.fronts:
+        if case.machines.server(connection) in case.machines.balancers:
+            known |= {
+                (e.request.method, e.request.target)
+                for e in connection.exchanges
+                if e.request is not None
+            }
+    by_connection = defaultdict(list)
+    for request in case.journeys.requests:
+        by_connection[request.connection.number].append(request)
+    terminating = {case.site.balancers[name].address for name in case.site.terminating}
+    for requests in by_connection.values():
+        connection = requests[0].connection
+        if case.machines.client(connection) not in terminating:
+            continue
+        # A balancer's own probes come on connections of their own.
+        if not any(isinstance(r.front, Front) for r in requests):
+            continue
+        for request in requests:
+            message = request.exchange.request
+            if message is None or (message.method, message.target) in known:
+                continue
+            target = message.target[:80].decode("latin-1").encode("unicode_escape").decode("ascii")
+            told = (
+                f"{case.machines.tell_server(connection)} got a request for {target} from "
+                f"{case.machines.tell_client(connection)} that nobody had sent to the balancer"
+            )
+            yield Absent(finding=_finding(told, asking(request.exchange), connection))
+
+
+def _finding(message: str, packets: tuple[PacketNumber, ...], connection: Connection) -> Finding:
+    return Finding(
+        message=message, packets=packets, endpoints=(connection.client, connection.server)
+    )
+
+
+V21 = Check(
+    id="V21",
+    promise="Balancer and node see the same requests, and refuse what can be read in two ways.",
+    source="V21; F22 F82 F84 F85",
+    needs=(COMPLETE, PROXY_CONTENT, SERVICE_CONTENT),
+    judge=_judge,
+)

@@ -1,0 +1,151 @@
+"""V26 liveness: every connection of a device ends in success or a definite refusal, in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.checks import cookies
+from harness.checks.case import Case
+from harness.checks.check import Absent, Check, Judgement
+from harness.checks.evidence import answering, asking, gather, opening
+from harness.checks.joining import outer_random
+from harness.checks.need import COMPLETE, NODE_SERVICE_CONTENT, PROXY_CONTENT
+from harness.checks.tunnel import find_end
+from harness.trace.connection import Connection, Tunnel
+from harness.trace.packet import PacketNumber
+from harness.trace.tls import TlsSession
+from harness.verdict.finding import Finding
+
+UNAUTHORIZED = 401
+LOOP = 2
+"""Fresh sessions of one user that are refused: more than a chance."""
+CERTIFICATE_ALERTS = frozenset(range(41, 50))
+"""RFC 8446 section 6.2: no_certificate to access_denied, what is said about a peer's certificate."""
+
+
+def _judge(case: Case) -> Iterator[Judgement]:
+    for connection in find_device_connections(case):
+        if not connection.syn_ack and not _is_answered(connection):
+            message = f"{_told(case, connection)} got no answer to its SYN"
+            yield Absent(finding=_finding(message, opening(connection), connection))
+            continue
+        yield from _judge_answers(case, connection)
+        yield from _judge_end(case, connection)
+        yield from _judge_alerts(case, connection)
+    yield from _judge_loops(case)
+
+
+def find_device_connections(case: Case) -> tuple[Connection, ...]:
+    """Connections that no machine of the site opened, to its proxy and service ports."""
+    own = {*case.machines.nodes, *case.machines.balancers}
+    listed = {c.number: c for c in (*case.legs.outer, *case.legs.proxy, *case.legs.fronts)}
+    return tuple(c for c in listed.values() if case.machines.client(c) not in own)
+
+
+def _judge_answers(case: Case, connection: Connection) -> Iterator[Judgement]:
+    limit_ns = case.site.answer_timeout_s * 1_000_000_000
+    end_ns = find_end(case.trace, connection) or _last_ns(case)
+    waited: list[tuple[int, tuple[PacketNumber, ...], str]] = []
+    for exchange in connection.exchanges:
+        request, response = exchange.request, exchange.response
+        if request is None:
+            continue
+        answered_ns = response.first_ns if response is not None else end_ns
+        what = "its request" if request.complete else "the rest of its request"
+        since_ns = request.last_ns if request.complete else request.first_ns
+        waited.append((answered_ns - since_ns, asking(exchange), what))
+    if not connection.exchanges:
+        waited.append((end_ns - connection.opened_ns, opening(connection), "its first request"))
+    for waited_ns, packets, what in waited:
+        if waited_ns > limit_ns:
+            message = (
+                f"{_told(case, connection)} was neither answered nor refused {case.site.answer_timeout_s} s "
+                f"after {what}"
+            )
+            yield Absent(finding=_finding(message, packets or opening(connection), connection))
+            return
+
+
+def _judge_end(case: Case, connection: Connection) -> Iterator[Judgement]:
+    if find_end(case.trace, connection) is None:
+        message = f"{_told(case, connection)} is still open at the end"
+        yield Absent(finding=_finding(message, connection.packets[-1:], connection))
+
+
+def _judge_alerts(case: Case, connection: Connection) -> Iterator[Judgement]:
+    """F65: a device that asked for the service by its name, and cannot trust what it got."""
+    tunnel = connection.tunnel
+    if tunnel is not None and not _leads_to_service(case, tunnel):
+        return
+    for tls in (connection.tls, tunnel.tls if tunnel is not None else None):
+        if tls is None or (tls.sni or "").lower() != case.site.fqdn.lower():
+            continue
+        alert = _find_alert(tls)
+        if alert is not None:
+            name, packets = alert
+            message = f"{_told(case, connection)} ended with its alert {name}"
+            yield _finding(message, packets, connection)
+
+
+def _leads_to_service(case: Case, tunnel: Tunnel) -> bool:
+    random = tunnel.tls.client_random if tunnel.tls is not None else None
+    return any(outer_random(c) == random for c in case.legs.fronts if random is not None)
+
+
+def _find_alert(tls: TlsSession) -> tuple[str, tuple[PacketNumber, ...]] | None:
+    for alert in tls.alerts:
+        if alert.sender == "client" and alert.description in CERTIFICATE_ALERTS:
+            return alert.name, alert.seen.packets
+    return None
+
+
+def _judge_loops(case: Case) -> Iterator[Judgement]:
+    """F40: sessions that one node opens and another does not know, again and again."""
+    owners: dict[bytes, tuple[PacketNumber, ...]] = {}
+    refused: dict[bytes, tuple[PacketNumber, ...]] = {}
+    place: dict[bytes, Connection] = {}
+    for request in case.journeys.requests:
+        response = request.exchange.response
+        for cookie in cookies.find_set(request.exchange):
+            owners[cookie] = answering(request.exchange)
+        if response is None or response.status != UNAUTHORIZED:
+            continue
+        for cookie in cookies.find_sent(request.exchange):
+            if cookie in owners:
+                refused.setdefault(cookie, answering(request.exchange))
+                place.setdefault(cookie, request.connection)
+    if len(refused) < LOOP:
+        return
+    connections = tuple(place.values())
+    packets = gather(*(owners[c] for c in refused), *refused.values())
+    message = (
+        f"{len(refused)} sessions that had just been opened were not known when they were used"
+    )
+    yield _finding(message, packets, *connections)
+
+
+def _is_answered(connection: Connection) -> bool:
+    """Whether the server said anything: a reset is definite, too."""
+    return connection.closed == "rst" or connection.server_stream.packet_count > 0
+
+
+def _last_ns(case: Case) -> int:
+    return case.trace.packets[-1].time_ns if case.trace.packets else 0
+
+
+def _told(case: Case, connection: Connection) -> str:
+    return f"{case.machines.tell_client(connection)} to {case.machines.tell_server(connection)}"
+
+
+def _finding(message: str, packets: tuple[PacketNumber, ...], *connections: Connection) -> Finding:
+    ends = tuple(dict.fromkeys(e for c in connections for e in (c.client, c.server)))
+    return Finding(message=message, packets=packets, endpoints=ends)
+
+
+V26 = Check(
+    id="V26",
+    promise="Every connection of a device ends in success or a definite refusal, in time.",
+    source="V26; F40 F65 F87 F91",
+    needs=(COMPLETE, PROXY_CONTENT, NODE_SERVICE_CONTENT),
+    judge=_judge,
+)

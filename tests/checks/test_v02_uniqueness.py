@@ -1,0 +1,55 @@
+"""V02: one live tunnel for each port."""
+
+from __future__ import annotations
+
+from harness.checks.v02_uniqueness import V02
+from harness.verdict.outcome import Outcome
+from tests.checks.examining import result_of
+from tests.defect_traces import ALICE
+from tests.lost_evidence import without_keys
+from tests.trace_builder import BYSTANDER, CLUSTER, GALAXY, N2, N3, TraceBuilder, make_certificate
+
+BOB = make_certificate("bob@example.com")
+
+
+def _twice(*, ended: bool, other: object = N2) -> TraceBuilder:
+    """Two tunnels from one port; the first has ended or not."""
+    builder = TraceBuilder()
+    _, _, first = builder.tunnel(certificate=ALICE)
+    if ended:
+        first.end()
+    builder.next_port(first.client.port - 2)
+    builder.tunnel(
+        device=GALAXY,
+        node=other,
+        certificate=BOB,
+        dials=("inside", BYSTANDER, 443),  # type: ignore[arg-type]
+    )
+    assert builder.wires[-1].client.port == first.client.port
+    return builder
+
+
+def test_a_port_for_one_tunnel_after_the_other_passes() -> None:
+    """Used again after it was free."""
+    assert result_of(V02, _twice(ended=True)).outcome is Outcome.PASS
+
+
+def test_the_same_port_of_two_nodes_passes() -> None:
+    """Each node counts its own."""
+    assert result_of(V02, _twice(ended=False, other=N3)).outcome is Outcome.PASS
+
+
+def test_a_port_with_two_live_tunnels_fails() -> None:
+    """F02: both openings are the evidence."""
+    builder = _twice(ended=False)
+
+    (finding,) = result_of(V02, builder).findings
+    assert "while the same port still carried" in finding.message
+    assert {w.packets[0] for w in (builder.wires[2], builder.wires[-1])} <= set(finding.packets)
+
+
+def test_tunnels_that_cannot_be_read_are_unknown() -> None:
+    """Which tunnel goes on where is in the dark."""
+    trace = without_keys(_twice(ended=False).build(), connection=2)
+
+    assert result_of(V02, trace, CLUSTER).outcome is Outcome.UNKNOWN

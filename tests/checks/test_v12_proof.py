@@ -1,0 +1,89 @@
+"""V12: what a tunnel goes back to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from harness.checks.v12_proof import V12
+from harness.trace.certificate import Certificate
+from harness.verdict.outcome import Outcome
+from tests.checks.examining import result_of
+from tests.defect_traces import ALICE
+from tests.trace_builder import (
+    N1,
+    N2,
+    N3,
+    START_NS,
+    VIP,
+    TraceBuilder,
+    make_certificate,
+    make_random,
+)
+
+
+def _resumed(*, first: Certificate | None = ALICE, at: Any = N2, ticket: str = "t") -> TraceBuilder:
+    """A tunnel at N2 on a session that began at `at`."""
+    builder = TraceBuilder()
+    builder.open("dmz", VIP, at, 5262).handshake(
+        make_random("first"), certificate=first, asks=first is not None, tickets=("t",)
+    )
+    _, l2, _ = builder.tunnel(certificate=ALICE)
+    l2.handshake(make_random("second"), resumed=True, resumed_ticket=ticket)
+    return builder
+
+
+def test_a_resumed_session_of_a_proof_passes() -> None:
+    """Same listener, and the certificate is still good."""
+    assert result_of(V12, _resumed()).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("builder", "expected"),
+    [
+        (_resumed(at=N3), "on a session that began at node3"),
+        (_resumed(first=None), "without a proof"),
+        (_resumed(first=replace(ALICE, not_after_ns=START_NS)), "not valid any more"),
+    ],
+    ids=["F70 another listener", "F68 no proof", "F69 expired"],
+)
+def test_a_session_that_stands_on_nothing_fails(builder: TraceBuilder, expected: str) -> None:
+    """The handshake that began it and the tunnel are the evidence."""
+    (finding,) = result_of(V12, builder).findings
+
+    assert expected in finding.message
+    assert builder.wires[0].packets[0] in finding.packets
+
+
+def test_early_data_fails() -> None:
+    """F71: a CONNECT that anybody can send again."""
+    builder = TraceBuilder()
+    _, l2, _ = builder.tunnel(certificate=ALICE)
+    l2.handshake(make_random("early"), certificate=ALICE, asks=True, early_data="accepted")
+
+    (finding,) = result_of(V12, builder).findings
+    assert "early data" in finding.message
+
+
+def test_a_certificate_that_nobody_proved_fails() -> None:
+    """F54: handed out at a node that never saw it in a handshake."""
+    builder = TraceBuilder()
+    builder.sign_in(handed=make_certificate("mallory@example.com"))
+
+    (finding,) = result_of(V12, builder).findings
+    assert "which nobody had proved at that node" in finding.message
+
+
+def test_a_session_of_unknown_origin_is_unknown() -> None:
+    """Its first handshake was before the capture."""
+    assert result_of(V12, _resumed(ticket="other")).outcome is Outcome.UNKNOWN
+
+
+def test_a_sign_in_passes() -> None:
+    """Handed out what was proved."""
+    builder = TraceBuilder()
+    builder.sign_in(access=N1)
+
+    assert result_of(V12, builder).outcome is Outcome.PASS

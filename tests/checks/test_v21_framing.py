@@ -1,0 +1,91 @@
+"""V21: everybody sees the same requests."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.checks.v21_framing import V21
+from harness.trace.http import Malformed
+from harness.verdict.outcome import Outcome
+from tests.checks.examining import result_of
+from tests.defect_traces import ALICE
+from tests.lost_evidence import without_keys
+from tests.trace_builder import CLUSTER, N1, PIXEL, VIP, TraceBuilder, Wire, make_random
+
+
+def _odd(*statuses: int) -> tuple[TraceBuilder, Wire]:
+    """A request that two readers see differently, and the answers on its connection."""
+    builder = TraceBuilder()
+    wire = builder.open("outside", PIXEL, VIP, 443).handshake(make_random("odd"))
+    exchanges = [wire.ask("/", method=b"POST") for _ in statuses]
+    first = wire.exchanges[0].request
+    assert first is not None
+    for exchange, status in zip(exchanges, statuses, strict=True):
+        wire.answer(exchange, status)
+    odd = Malformed(sender="client", layer="http", message="two lengths", packets=first.packets)
+    wire.malformed = (odd,)
+    return builder, wire
+
+
+def test_an_odd_request_that_is_refused_passes() -> None:
+    """400, and nothing after it."""
+    builder, _ = _odd(400)
+
+    assert result_of(V21, builder).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("statuses", [(200,), (302,), (400, 200)], ids=str)
+def test_an_odd_request_that_is_taken_fails(statuses: tuple[int, ...]) -> None:
+    """F22 F82: also when it is what follows that is answered."""
+    builder, wire = _odd(*statuses)
+
+    (finding,) = result_of(V21, builder).findings
+    assert "can be read in two ways: two lengths" in finding.message
+    assert wire.malformed[0].packets[0] in finding.packets
+
+
+def test_a_smuggled_request_fails() -> None:
+    """F82: beside one of the balancer's, one that it never saw."""
+    builder = TraceBuilder()
+    legs = builder.sign_in()
+    smuggled = legs.l4.ask("/admin")
+    legs.l4.answer(smuggled, 404)
+
+    (finding,) = result_of(V21, builder).findings
+    assert "a request for /admin" in finding.message
+
+
+def test_a_balancer_s_own_probe_passes() -> None:
+    """On a connection of its own."""
+    builder = TraceBuilder()
+    probe = builder.open("dmz", VIP, N1, 443).handshake(make_random("probe"))
+    probe.answer(probe.ask("/health"), 200)
+
+    assert result_of(V21, builder).outcome is Outcome.PASS
+
+
+def test_a_tunnel_with_a_length_fails() -> None:
+    """F85: RFC 9110 section 9.3.6 has none."""
+    builder = TraceBuilder()
+    _, l2, _ = builder.tunnel(certificate=ALICE)
+    l2.answer(0, 200, headers=(("Content-Length", b"0"),))
+
+    (finding,) = result_of(V21, builder).findings
+    assert "with Content-Length" in finding.message
+
+
+def test_an_answer_after_the_tunnel_was_opened_fails() -> None:
+    """F84: what came behind the CONNECT was taken for a request."""
+    builder = TraceBuilder()
+    _, l2, _ = builder.tunnel(certificate=ALICE)
+    l2.answer(l2.ask("/"), 405)
+
+    (finding,) = result_of(V21, builder).findings
+    assert "answered 405 after it had opened a tunnel" in finding.message
+
+
+def test_what_cannot_be_read_is_unknown() -> None:
+    """Its boundaries are in the dark."""
+    builder, _ = _odd(200)
+
+    assert result_of(V21, without_keys(builder.build(), 1), CLUSTER).outcome is Outcome.UNKNOWN
