@@ -12,7 +12,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test replay check format bench bench-replay fuzz corpus system clean
+.PHONY: help run kill-matrix test replay check format bench bench-replay fuzz corpus system clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r n t; do printf '%-14s %s\n' "$$n" "$$t"; done
@@ -26,6 +26,9 @@ run: $(STAMP) ## run every scenario, replay every capture, print the results
 CORPUS ?= ../shared/corpus
 corpus: $(STAMP) ## compare reference captures with what other tools saw: CORPUS=DIR
 	@$(BIN)/python -m tests.end_to_end.reference $(CORPUS)
+
+kill-matrix: $(STAMP) ## run every scenario, judge its capture again, write docs/kill-matrix.md
+	@$(HARNESS) run scenarios --output $(OUTPUT) && $(BIN)/python -m tests.end_to_end.kill_matrix $(OUTPUT) docs/kill-matrix.md
 
 replay: $(STAMP) ## judge every checked-in capture again
 	@$(HARNESS) replay captures
