@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.replay import replay
+from harness.scenario.need import find_needs
 from harness.scenario.scenario import Scenario
 from harness.verdict.verdict import Verdict
 from harness.world.job import Job, WorldError
-from harness.world.wire.choice import WORLD, Wanted, choose
+from harness.world.wire.choice import WORLD, Kind, Wanted, choose
 
 BUILD_TIMEOUT_NS = 120_000_000_000
 """What a world may take beside its steps: to be built, to come to rest, and to write its file."""
@@ -61,12 +62,25 @@ def run(
     except OSError as error:
         raise WorldError(f"cannot make the folder {file.parent}: {error.strerror}") from error
     job = Job(scenario=scenario, text=text, file=file)
-    if choose(wire).kind == "sim":
+    if choose_for(scenario, wire) == "sim":
         _in_simulation(job)
     else:
         _in_world(job)
     with file.open("rb") as stream:
         return Run(file=file, verdict=replay(stream))
+
+
+def choose_for(scenario: Scenario, wire: Wanted) -> Kind:
+    """The wire for one scenario: some need the simulated one.
+
+    Raises:
+        WorldError: it needs the simulated wire, and the kernel's was asked for.
+    """
+    needs = find_needs(scenario)
+    if needs and wire == "kernel":
+        more = f" (and {len(needs) - 1} more)" if len(needs) > 1 else ""
+        raise WorldError(f"{needs[0]}{more}: this needs the simulated wire; use --wire sim or auto")
+    return "sim" if needs else choose(wire).kind
 
 
 def _in_simulation(job: Job) -> None:

@@ -101,16 +101,21 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run_scenarios(options: argparse.Namespace) -> ExitCode:
     """Run every scenario named, one after another."""
     from harness.run import Interrupted, run
+    from harness.scenario.need import find_needs
     from harness.world.job import WorldError
-    from harness.world.wire.choice import choose
+    from harness.world.wire.choice import NOT_SHOWN, choose
 
     files = expand(options.scenarios, SCENARIO_ENDINGS)
     names = name_apart(files)
     loaded = load_scenario_files(files)
     output = Path(options.output)
     choice = choose(options.wire)
-    if choice.line:
-        print(choice.line, file=sys.stderr if options.json else sys.stdout, flush=True)
+    simulated = sum(bool(find_needs(scenario)) for scenario, _ in loaded.values())
+    line = choice.line
+    if choice.kind == "kernel" and simulated and options.wire == "auto":
+        line = f"wire: {simulated} of {len(loaded)} simulated (they need it); {NOT_SHOWN}"
+    if line:
+        print(line, file=sys.stderr if options.json else sys.stdout, flush=True)
     rows: list[Row] = []
     told = _Teller(as_json=options.json, total=len(files))
     try:
@@ -118,7 +123,7 @@ def run_scenarios(options: argparse.Namespace) -> ExitCode:
             name = names[file]
             started_ns = time.monotonic_ns()
             capture = output / f"{name}.pcapng"
-            done = run(scenario, text=text, file=capture, seed=options.seed, wire=choice.kind)
+            done = run(scenario, text=text, file=capture, seed=options.seed, wire=options.wire)
             duration_ns = time.monotonic_ns() - started_ns
             rows.append(Row(name=name, verdict=done.verdict, duration_ns=duration_ns))
             told.tell(rows[-1], str(done.file))

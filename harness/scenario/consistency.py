@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from harness.net.address import Address, parse_address
 from harness.scenario import fleet
 from harness.scenario.defect import DEFECTS
+from harness.scenario.event import ClockChange, LinkChange, NameChange, Until, Wait
+from harness.scenario.event_consistency import find_event_problems
 from harness.scenario.scenario import (
     Device,
     Expect,
@@ -255,6 +257,8 @@ def _step(path: Path, step: Step, scenario: Scenario) -> Iterator[Problem]:
             yield from _one_device(path, step.device, scenario)
         case Restart():
             yield from _node((*path, "restart"), step.restart, scenario)
+        case Wait() | Until() | LinkChange() | NameChange() | ClockChange():
+            yield from find_event_problems(path, step, scenario)
         case Together():
             if not step.together:
                 yield Problem(path=(*path, "together"), found="[]", expected="at least one step")

@@ -53,7 +53,8 @@ expect: {verdict: pass, signed_in: {pixel: alice@example.com}}
 _ORDER = (
     "Site", "Balancer", "CertProxy", "Port", "HeaderNames", "CallBackForm",
     "Device", "TunnelRule", "Attacker", "Bystander", "PortRange",
-    "SignIn", "KeptTunnel", "RawProxyRequest", "Restart", "ForgedRequest", "ForgedCallback", "Together", "Expect",
+    "SignIn", "KeptTunnel", "RawProxyRequest", "Restart", "ForgedRequest", "ForgedCallback",
+    "Wait", "Until", "LinkChange", "NameChange", "ClockChange", "Together", "Expect",
 )  # fmt: skip
 
 

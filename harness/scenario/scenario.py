@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from harness.scenario.event import ClockChange, LinkChange, NameChange, Until, Wait
 from harness.site.model import Model
 from harness.site.site import Site, WrittenAddress
 
@@ -156,7 +157,20 @@ class ForgedCallback(Model):
     """The certificate-proxy key the proof is made with."""
 
 
-STEP_KINDS = ("sign_in", "request", "call_back", "tunnel", "to_proxy", "restart", "together")
+STEP_KINDS = (
+    "sign_in",
+    "request",
+    "call_back",
+    "tunnel",
+    "to_proxy",
+    "restart",
+    "wait",
+    "at",
+    "link",
+    "look_up",
+    "clock",
+    "together",
+)
 """The keys that tell the kinds of steps apart."""
 
 
@@ -169,6 +183,11 @@ def _find_kind(step: object) -> str | None:
         KeptTunnel,
         RawProxyRequest,
         Restart,
+        Wait,
+        Until,
+        LinkChange,
+        NameChange,
+        ClockChange,
         Together,
     )
     for kind, cls in zip(STEP_KINDS, classes, strict=True):
@@ -180,7 +199,7 @@ def _find_kind(step: object) -> str | None:
 _BY_KIND = Discriminator(
     _find_kind,
     custom_error_type="step",
-    custom_error_message="a step with a sign_in, request, call_back, tunnel, to_proxy or restart",
+    custom_error_message="a step with a sign_in, request, call_back, tunnel, to_proxy, restart, wait and so on",
 )
 
 Action = Annotated[
@@ -189,7 +208,12 @@ Action = Annotated[
     | Annotated[ForgedCallback, Tag("<call_back>")]
     | Annotated[KeptTunnel, Tag("<tunnel>")]
     | Annotated[RawProxyRequest, Tag("<to_proxy>")]
-    | Annotated[Restart, Tag("<restart>")],
+    | Annotated[Restart, Tag("<restart>")]
+    | Annotated[Wait, Tag("<wait>")]
+    | Annotated[Until, Tag("<at>")]
+    | Annotated[LinkChange, Tag("<link>")]
+    | Annotated[NameChange, Tag("<look_up>")]
+    | Annotated[ClockChange, Tag("<clock>")],
     _BY_KIND,
 ]
 
@@ -208,6 +232,11 @@ Step = Annotated[
     | Annotated[KeptTunnel, Tag("<tunnel>")]
     | Annotated[RawProxyRequest, Tag("<to_proxy>")]
     | Annotated[Restart, Tag("<restart>")]
+    | Annotated[Wait, Tag("<wait>")]
+    | Annotated[Until, Tag("<at>")]
+    | Annotated[LinkChange, Tag("<link>")]
+    | Annotated[NameChange, Tag("<look_up>")]
+    | Annotated[ClockChange, Tag("<clock>")]
     | Annotated[Together, Tag("<together>")],
     _BY_KIND,
 ]

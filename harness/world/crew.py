@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, assert_never
 
+from harness.scenario.event import ClockChange, LinkChange, NameChange, Until, Wait
 from harness.scenario.scenario import (
     ForgedCallback,
     ForgedRequest,
@@ -25,6 +26,7 @@ from harness.world.actors.bystander import Bystander
 from harness.world.actors.canary import Canary
 from harness.world.actors.cert_proxy import CertProxy
 from harness.world.actors.setting import Setting
+from harness.world.events import Events
 from harness.world.host import Wire
 from harness.world.layout import Layout
 
@@ -79,6 +81,7 @@ class Crew:
             setting,
         )
         self._clock = wire.host(next(iter(site.nodes))).clock
+        self._events = Events(wire, layout.plan)
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def start(self) -> None:
@@ -131,6 +134,8 @@ class Crew:
                 return (_bind(self._devices[step.device].send_raw, step),)
             case Restart():
                 return (_bind(self._restart, step),)
+            case Wait() | Until() | LinkChange() | NameChange() | ClockChange():
+                return (_bind(self._events.play, step),)
             case Together():
                 return tuple(action for one in step.together for action in self._actions(one))
             case _:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from harness import __version__
 from harness.capture.annotation import build_annotations
 from harness.capture.ledger import build_sentinel
+from harness.scenario.need import find_wait_ns
 from harness.world.actors.setting import Setting
 from harness.world.capture_file import CaptureFile
 from harness.world.crew import Crew
@@ -162,9 +163,11 @@ def _make_setting(job: Job, stage: Stage, keys: KeyLog) -> Setting:
     """What every actor is given."""
     site = job.scenario.site
     any_host = stage.host(next(iter(site.nodes)))
+    # Of a machine whose clock no scenario can change.
+    clock = stage.host("canary-node").clock
     return Setting(
         site=site,
-        pki=Pki(fqdn=site.fqdn, nodes=site.nodes, now_ns=any_host.clock.now_ns()),
+        pki=Pki(fqdn=site.fqdn, nodes=site.nodes, now_ns=clock.now_ns(), clock=clock.now_ns),
         defects=frozenset(job.scenario.defects),
         keys=keys,
         proxy_key=any_host.entropy(32),
@@ -197,7 +200,7 @@ async def _steps(job: Job, crew: Crew) -> bool:
     await crew.commit_canary()
     for step in job.scenario.steps:
         try:
-            async with asyncio.timeout(job.step_timeout_ns / 1e9):
+            async with asyncio.timeout((job.step_timeout_ns + find_wait_ns(step)) / 1e9):
                 await crew.play(step)
         except TimeoutError:
             return False

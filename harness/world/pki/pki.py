@@ -7,9 +7,9 @@ double with the same name and another key, whose certificates look right and mus
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Literal
 
 import trustme
@@ -32,6 +32,7 @@ from harness.world.tls.identity import Identity, Verify
 Ca = Literal["trusted", "other"]
 Roots = Literal["public", "appliance", "both"]
 
+_MINUTE_NS = 60_000_000_000
 _LIFETIME = timedelta(days=30)
 _BACKDATE = timedelta(hours=1)
 """Certificates start a little before the run: the clocks of hosts may differ by less."""
@@ -72,13 +73,21 @@ class _Authority:
 class Pki:
     """Everything about certificates in one run; all keys are P-256 and made for this run alone."""
 
-    def __init__(self, *, fqdn: str, nodes: Mapping[str, Address], now_ns: int) -> None:
+    def __init__(
+        self,
+        *,
+        fqdn: str,
+        nodes: Mapping[str, Address],
+        now_ns: int,
+        clock: Callable[[], int] | None = None,
+    ) -> None:
         """Make the authorities.
 
         Args:
             fqdn: the name users reach the site by.
             nodes: the cert-proxy nodes and their addresses.
-            now_ns: nanoseconds since the epoch; certificates are issued, and judged, at this instant.
+            now_ns: nanoseconds since the epoch; certificates are issued at this instant.
+            clock: tells the time at which they are judged, to the minute; None: at `now_ns`.
         """
         self._fqdn = fqdn
         self._nodes = dict(nodes)
@@ -86,6 +95,7 @@ class Pki:
         self._public = _Authority("Public CA")
         self._appliance = _Authority("Appliance CA")
         self._users = _Authority("User CA")
+        self._clock = clock or (lambda: now_ns)
         self._server_verifiers: dict[tuple[str, Roots], Verify] = {}
 
     def public_identity(
@@ -186,8 +196,8 @@ class Pki:
                 "appliance": (self._appliance.root,),
                 "both": (self._public.root, self._appliance.root),
             }[roots]
-            self._server_verifiers[key] = verification.server_verifier(
-                trusted, server_name=server_name, at=self._now
+            self._server_verifiers[key] = self._judge(
+                lambda at: verification.server_verifier(trusted, server_name=server_name, at=at)
             )
         return self._server_verifiers[key]
 
@@ -197,7 +207,19 @@ class Pki:
 
     @cached_property
     def _user_verifier(self) -> Verify:
-        return verification.client_verifier((self._users.root,), at=self._now)
+        return self._judge(lambda at: verification.client_verifier((self._users.root,), at=at))
+
+    def _judge(self, make: Callable[[datetime], Verify]) -> Verify:
+        """Judge at the time of asking. What holds is remembered, for as long as the minute lasts."""
+        made = lru_cache(maxsize=1)(make)
+
+        def verify(chain: tuple[bytes, ...]) -> None:
+            minutes = self._clock() // _MINUTE_NS
+            started = self._now.replace(second=0, microsecond=0)
+            at = datetime.fromtimestamp(minutes * 60, UTC)
+            made(self._now if at == started else at)(chain)
+
+        return verify
 
     def user_of(self, chain: tuple[bytes, ...], *, is_email_first: bool = False) -> str:
         """Name the user of a device's chain: its UPN, else its email address; or the other way round.

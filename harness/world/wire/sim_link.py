@@ -33,6 +33,8 @@ class LinkSettings:
     """How a cable treats packets, both ways; chances are from 0 to 1."""
 
     delay_ns: int = DELAY_NS
+    extra_ns: int = 0
+    """Added to the usual delay."""
     jitter_ns: int = 0
     """Up to so much more delay, for each packet anew: they may overtake each other."""
     loss: float = 0.0
@@ -162,7 +164,7 @@ class Link:
             size + _OVERHEAD_BYTES
         ) * NANOSECONDS_A_BYTE
         self._free_ns[direction] = out_ns
-        return out_ns - at_ns + self._settings.delay_ns
+        return out_ns - at_ns + self._settings.delay_ns + self._settings.extra_ns
 
     def _pass(self, size: int, direction: int, at_ns: int) -> Iterator[tuple[int, bool]]:
         """After which delays a frame arrives, and whether it was corrupted; none: it is lost."""

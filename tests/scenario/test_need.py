@@ -1,0 +1,45 @@
+"""Which scenarios need the simulated wire, and how long steps last by themselves."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.scenario.need import find_needs, find_wait_ns
+from harness.scenario.scenario import Scenario
+from harness.scenario.yaml import load_scenario
+from tests.scenario.test_event_consistency import TEXT
+
+
+def _load(step: str) -> Scenario:
+    return load_scenario(TEXT.format(step=step), name="events.yaml")
+
+
+@pytest.mark.parametrize(
+    ("step", "needs"),
+    [
+        ("{wait: 30s}", ()),
+        ("{device: pixel, sign_in: app}", ()),
+        ("{wait: 31s}", ("steps[0] lets 31s pass",)),
+        ("{at: 11m}", ("steps[0] lets 11m pass",)),
+        ("{link: pixel, cut: true}", ("steps[0] changes the link of pixel",)),
+        ("{clock: node1, ahead: 1s}", ("steps[0] changes the clock of node1",)),
+        (
+            "{together: [{look_up: a.example.com, gives: []}, {link: node1}]}",
+            (
+                "steps[0] changes the addresses of a.example.com",
+                "steps[0] changes the link of node1",
+            ),
+        ),
+    ],
+)
+def test_needs_name_their_step(step: str, needs: tuple[str, ...]) -> None:
+    """And nothing else needs a simulation."""
+    assert find_needs(_load(step)) == needs
+
+
+def test_a_step_may_last_as_long_as_it_says() -> None:
+    """Its time-out comes on top."""
+    (step,) = _load("{together: [{wait: 2s}, {at: 1m}]}").steps
+
+    assert find_wait_ns(step) == 60_000_000_000
+    assert find_wait_ns(_load("{device: pixel, sign_in: app}").steps[0]) == 0
