@@ -22,6 +22,34 @@ def _defect(number: str, actor: str, caught_by: str, title: str) -> Defect:
 
 
 DEFECTS: tuple[Defect, ...] = (
+    _defect(
+        "F01",
+        "cert_proxy",
+        "V01 V03",
+        "the entry of an ended tunnel is found by the next one of its port",
+    ),
+    _defect("F02", "cert_proxy", "V02", "two tunnels of one port live at the same time"),
+    _defect(
+        "F06", "cert_proxy", "V03", "the certificate is stored after the call-back has asked for it"
+    ),
+    _defect(
+        "F07",
+        "cert_proxy",
+        "V01 V02",
+        "a live tunnel's entry is overwritten by a later tunnel of the same port",
+    ),
+    _defect("F08", "cert_proxy", "V03 V23", "the entry outlives its tunnel"),
+    _defect(
+        "F09",
+        "access, cert_proxy",
+        "V04",
+        "the certificate is asked for twice, and handed out twice",
+    ),
+    _defect(
+        "F10", "cert_proxy", "V09 V10", "the admin port answers anybody, with or without a proof"
+    ),
+    _defect("F11", "cert_proxy", "V23", "a node keeps as many certificates as anybody likes"),
+    _defect("F12", "cert_proxy", "V03 V23", "the entries outlive a restart"),
     _defect("F15", "balancer", "V06 V07", "the balancer passes a client's RemotePort on"),
     _defect(
         "F16",
@@ -50,6 +78,12 @@ DEFECTS: tuple[Defect, ...] = (
     _defect("F27", "balancer", "V08", "the balancer writes unknown into X-Forwarded-For"),
     _defect("F28", "access", "V06", "RemotePort is used although Allow RemotePort Header is off"),
     _defect("F29", "access", "V06", "RemotePort is used although no balancer ends TLS"),
+    _defect(
+        "F30",
+        "access, balancer",
+        "V20",
+        "requests share a connection, and the headers of its first count",
+    ),
     _defect("F31", "balancer", "V08", "a RemotePort in a trailer is handed on"),
     _defect("F32", "access", "V15", "the call-back goes to a balancer that is the TCP peer"),
     _defect("F33", "balancer", "V07", "RemotePort is right only while nobody else has the port"),
@@ -61,27 +95,56 @@ DEFECTS: tuple[Defect, ...] = (
         "V14",
         "the balancer ends TLS on the proxy port and shows a certificate of its own",
     ),
+    _defect("F38", "balancer", "V09", "the admin port is forwarded to the outside"),
+    _defect("F40", "balancer", "V26", "each request of a session goes to another node"),
     _defect("F44", "access", "V05", "the call-back goes to another node"),
     _defect(
         "F45", "access, cert_proxy", "V09", "the call-back goes to the external port, which answers"
     ),
+    _defect("F46", "cert_proxy", "V09 V10", "the one port there is answers anybody's call-back"),
     _defect("F47", "cert_proxy", "V09", "the admin port answers anybody"),
+    _defect("F48", "access, cert_proxy", "V10 V22", "keys differ, and nobody looks"),
+    _defect(
+        "F49", "access, cert_proxy", "V10", "the same call-back is sent twice, and answered twice"
+    ),
+    _defect(
+        "F50",
+        "cert_proxy, access",
+        "V17",
+        "an impostor's certificate at the admin port is not looked at",
+    ),
+    _defect("F51", "cert_proxy", "V17", "the certificate of the admin port does not name the node"),
+    _defect("F52", "cert_proxy", "V17", "the admin port shows the public certificate"),
     _defect("F53", "access", "V15", "the call-back goes to any address that a header names"),
+    _defect("F54", "cert_proxy", "V01 V12", "a certificate is stored that nobody proved"),
     _defect("F55", "access, cert_proxy", "V05 V19", "a redirect of the call-back is followed"),
+    _defect("F56", "access, cert_proxy", "V17", "the call-back goes in clear text"),
     _defect("F57", "cert_proxy", "V15", "Destination Forced is ignored"),
     _defect("F58", "cert_proxy", "V15", "an empty allow-list allows everything"),
     _defect("F59", "cert_proxy", "V15", "the destination port is not limited to 443"),
     _defect("F60", "cert_proxy", "V15", "the address is looked up again after the check"),
     _defect("F61", "cert_proxy", "V15", "one allowed address of several is enough"),
+    _defect("F62", "access", "V16", "a request for another host is answered"),
     _defect("F63", "cert_proxy", "V15 V16", "odd numeric addresses are dialled without a check"),
     _defect("F64", "cert_proxy", "V15", "the tunnel leads to a proxy port"),
+    _defect("F65", "access", "V26", "devices are shown a certificate that they do not know"),
     _defect("F66", "cert_proxy", "V15", "link-local addresses need not be in the allow-list"),
     _defect("F67", "cert_proxy", "V11", "the client certificate is optional"),
     _defect(
         "F74", "cert_proxy", "V11", "the proxy connects before it knows of the client's certificate"
     ),
+    _defect("F75", "cert_proxy, access", "V18", "expired certificates of users are good"),
+    _defect(
+        "F77", "cert_proxy, access", "V18", "certificates of any CA and for any purpose are good"
+    ),
     _defect("F78", "access", "V01", "the email address counts before the principal name"),
     _defect(
         "F79", "cert_proxy", "V01", "the certificate of a user is stored once and never renewed"
     ),
+    _defect("F85", "cert_proxy", "V21", "the answer to a CONNECT has a Content-Length"),
+    _defect("F86", "cert_proxy", "V16", "other requests than CONNECT are answered"),
+    _defect("F87", "cert_proxy", "V26", "the end of a request is waited for too long"),
+    _defect("F88", "cert_proxy", "V22", "the allow-list from before the last change is in force"),
+    _defect("F89", "cert_proxy", "V22", "one node has an allow-list of its own"),
+    _defect("F91", "network", "V26", "a firewall blocks the proxy port"),
 )

@@ -90,6 +90,8 @@ class SignIn(Model):
     """The host the device opens instead of the FQDN (`HOST` or `HOST:PORT`); the tunnel rules apply to it."""
     connect: str | None = None
     """What the device writes into its CONNECT instead of HOST:PORT, as written."""
+    ends: Literal["close", "abort"] = "close"
+    """How the device ends the connection afterwards: in order, or with a reset."""
     give_up_after_ms: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """Milliseconds after which the device resets its connection without waiting on. Not given: it waits."""
 
@@ -112,6 +114,8 @@ class RawProxyRequest(Model):
     """Device name."""
     to_proxy: str
     """What it sends after the TLS handshake, byte for byte (in double quotes, `\\r\\n` ends a line)."""
+    byte_every_ms: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Milliseconds between two bytes. Not given: all at once."""
 
 
 class Restart(Model):

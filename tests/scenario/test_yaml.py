@@ -209,7 +209,7 @@ MISTAKES = {
     "unknown defect": (
         "expect:",
         "defects: [F15, F99]\nexpect:",
-        '17:16: $.defects[1]: got "F99"; expected a defect: F79 or F59 (did you mean that?)',
+        '17:16: $.defects[1]: got "F99"; expected a defect: F91 or F89 (did you mean that?)',
     ),
     "defect twice": (
         "expect:",

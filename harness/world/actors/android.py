@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 from urllib.parse import quote
 
 from harness.scenario.scenario import Device, KeptTunnel, RawProxyRequest, SignIn, TunnelRule
@@ -21,6 +22,9 @@ from harness.world.actors.setting import Setting
 from harness.world.host import Host, Stream
 from harness.world.tls.endpoint import ClientSettings, TlsStream, open_client
 from harness.world.tls.identity import Identity
+
+_PATIENCE = 8
+"""Time-outs that a device spends on one text: longer than any cert proxy should."""
 
 
 class Android:
@@ -77,7 +81,12 @@ class Android:
                 identity=self._identity,
             )
             try:
-                await send_and_read(outer, step.to_proxy, timeout_ns=self._setting.timeout_ns)
+                await send_and_read(
+                    outer,
+                    step.to_proxy,
+                    timeout_ns=_PATIENCE * self._setting.timeout_ns,
+                    pause=make_pause(self._host, step.byte_every_ms),
+                )
             finally:
                 await outer.close()
 
@@ -113,6 +122,8 @@ class Android:
                 tls.abort()
             raise
         finally:
+            if step.ends == "abort":
+                tls.abort()
             await tls.close()
 
     async def _converse(
@@ -204,6 +215,11 @@ class Android:
             # The run is interrupted: whoever serves this connection need not wait for more.
             carrier.abort()
             raise
+
+
+def make_pause(host: Host, pause_ms: int | None) -> Callable[[], Awaitable[None]] | None:
+    """A pause for `send_and_read`; None for none."""
+    return None if pause_ms is None else partial(host.clock.sleep, pause_ms * 1_000_000)
 
 
 async def send_and_read(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from functools import partial
 
 from harness.scenario.scenario import ForgedCallback, ForgedRequest
 from harness.site import sign_in
 from harness.site.site import SERVICE_PORT
-from harness.world.actors.android import as_written, send_and_read
+from harness.world.actors.android import as_written, make_pause, send_and_read
 from harness.world.actors.authority import find_server, split_authority
 from harness.world.actors.certificate_request import build_request
 from harness.world.actors.http1 import HttpClient, Request, Response
@@ -52,9 +51,7 @@ class Attacker:
         return await self._exchange(step.request, SERVICE_PORT, request)
 
     async def _send_raw(self, step: ForgedRequest, raw: str) -> None:
-        pause = None
-        if step.byte_every_ms is not None:
-            pause = partial(self._host.clock.sleep, step.byte_every_ms * 1_000_000)
+        pause = make_pause(self._host, step.byte_every_ms)
         with contextlib.suppress(ConnectionError, TimeoutError):
             tls = await self._connect(step.request, SERVICE_PORT)
             try:

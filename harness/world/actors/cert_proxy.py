@@ -20,7 +20,7 @@ from harness.world.actors.pem import build_pem, parse_pem
 from harness.world.actors.relay import join
 from harness.world.actors.server_identity import callback_port, port_identity, user_verify
 from harness.world.actors.setting import Setting
-from harness.world.actors.store import CertificateStore, PortTakenError
+from harness.world.actors.store import NO_LIMIT, CertificateStore, PortTakenError
 from harness.world.host import Host, Stream
 from harness.world.tls.endpoint import ServerSettings, TlsStream, open_server
 
@@ -46,7 +46,7 @@ class CertProxy:
         self._host = host
         self._node = node
         self._setting = setting
-        self._store = CertificateStore(defects=setting.defects)
+        self._store = self._open_store()
         self._desk = self._open_desk()
         self._late: list[asyncio.Task[None]] = []
         self._by_user: dict[str, tuple[bytes, ...]] = {}
@@ -66,6 +66,11 @@ class CertProxy:
             task.cancel()
         await self._connections.stop()
 
+    def _open_store(self) -> CertificateStore:
+        defects, limit = self._setting.defects, self._setting.site.store_limit
+        # F11: anybody may fill the disk.
+        return CertificateStore(limit=NO_LIMIT if "F11" in defects else limit, defects=defects)
+
     def _open_desk(self) -> CertificateDesk:
         setting = self._setting
         return CertificateDesk(
@@ -76,7 +81,7 @@ class CertProxy:
         """Be killed and start again: every connection is reset, and nothing is remembered (F12)."""
         files = self._store.copy() if "F12" in self._setting.defects else None
         await self._connections.kill()
-        self._store = files or CertificateStore(defects=self._setting.defects)
+        self._store = files or self._open_store()
         self._desk = self._open_desk()
         await self.start()
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 LIMIT = 4096
 """Ports owned at the same time (V23: bounded)."""
+NO_LIMIT = 65536
+"""More than there are ports."""
 
 
 class PortTakenError(Exception):

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 
-from harness.scenario.scenario import Device, SignIn, TunnelRule
+from harness.scenario.scenario import Device, KeptTunnel, RawProxyRequest, SignIn, TunnelRule
 from harness.site.sign_in import find_user
 from harness.site.site import Site
 from harness.world.actors.android import Android
@@ -243,3 +243,41 @@ async def test_an_interrupted_device_leaves_nothing_behind(address: str, port: i
 
     assert visit.cancelled()
     assert host.clock.now_ns() - started_ns < running.setting.timeout_ns
+
+
+@pytest.mark.asyncio
+async def test_a_kept_connection_serves_a_later_sign_in() -> None:
+    """One tunnel, opened before; what is kept is used up."""
+    async with stage(cluster()) as running:
+        await running.device.keep_tunnel(KeptTunnel(device="pixel", tunnel="open"))
+        user = await running.user()
+
+        assert user == "alice@example.com"
+        assert running.wire.servers("pixel") == ("10.20.0.10:5262",)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("how", "is_reset"), [("close", False), ("abort", True)])
+async def test_a_kept_connection_ends_as_asked(
+    how: Literal["close", "abort"], is_reset: bool
+) -> None:
+    """In order, or with a reset; a later sign-in opens another one."""
+    async with stage(cluster()) as running:
+        await running.device.keep_tunnel(KeptTunnel(device="pixel", tunnel="open"))
+        await running.device.keep_tunnel(KeptTunnel(device="pixel", tunnel=how))
+        await running.sign_in()
+
+        assert running.wire.servers("pixel") == ("10.20.0.10:5262",) * 2
+        assert any(stream._is_reset for stream in running.wire.served) is is_reset
+
+
+@pytest.mark.asyncio
+async def test_text_for_the_proxy_goes_out_as_written() -> None:
+    """And is answered like any other request."""
+    async with stage(cluster()) as running:
+        text = "GET https://access.example.com/ HTTP/1.1\r\nHost: access.example.com\r\n\r\n"
+        await running.device.send_raw(RawProxyRequest(device="pixel", to_proxy=text))
+
+        (head,) = running.requests(f"{NODES['node1']}:5262")
+        assert head[0] == "GET https://access.example.com/ HTTP/1.1"
+        assert running.wire.servers("node1") == ()

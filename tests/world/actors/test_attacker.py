@@ -65,3 +65,53 @@ async def test_a_closed_door_is_a_normal_end(target: str) -> None:
         step = ForgedRequest(attacker="mallory", request=target)
 
         assert await running.attacker.send_request(step) is None
+
+
+@pytest.mark.asyncio
+async def test_keys_are_tried_while_somebody_answers() -> None:
+    """One connection for each key, up to the last."""
+    async with stage(cluster(), defects=("F47",)) as running:
+        step = ForgedCallback(attacker="mallory", call_back="node1:5263", port=40000, up_to=40002)
+        await running.attacker.forged_callback(step)
+
+        heads = running.requests(f"{NODES['node1']}:5263")
+        assert [head[0].split()[1] for head in heads] == [
+            f"/certificate/{port}" for port in (40000, 40001, 40002)
+        ]
+
+
+@pytest.mark.asyncio
+async def test_a_silent_port_is_given_up() -> None:
+    """The first key that nobody answers is the last."""
+    async with stage(cluster()) as running:
+        step = ForgedCallback(attacker="mallory", call_back="node1:5263", port=40000, up_to=40002)
+        await running.attacker.forged_callback(step)
+
+        assert running.wire.servers("mallory") == (f"{NODES['node1']}:5263",)
+
+
+@pytest.mark.asyncio
+async def test_a_call_back_can_be_sent_again() -> None:
+    """The same bytes each time: the same nonce."""
+    async with stage(cluster(), defects=("F47",)) as running:
+        step = ForgedCallback(attacker="mallory", call_back="node1:5263", key="shared", times=3)
+        await running.attacker.forged_callback(step)
+
+        heads = running.requests(f"{NODES['node1']}:5263")
+        assert len(heads) == 3
+        assert len(set(heads)) == 1
+
+
+@pytest.mark.asyncio
+async def test_raw_bytes_go_out_as_written() -> None:
+    """All at once, or one after the other."""
+    async with stage(cluster()) as running:
+        raw = "GET /x HTTP/1.1\r\nHost: access.example.com\r\nConnection: close\r\n\r\n"
+        for pause in (None, 1):
+            step = ForgedRequest(
+                attacker="mallory", request="node1:443", raw=raw, byte_every_ms=pause
+            )
+            await running.attacker.forged_request(step)
+
+        heads = running.requests(f"{NODES['node1']}:443")
+        assert [head[0] for head in heads] == ["GET /x HTTP/1.1"] * 2

@@ -128,3 +128,25 @@ async def test_a_bug_of_ours_comes_out_at_stop() -> None:
         await connections.stop()
     assert isinstance(group.value.exceptions[0], KeyError)
     await wire.close()
+
+
+@pytest.mark.asyncio
+async def test_a_killed_actor_resets_everything_and_can_listen_again() -> None:
+    """No waiting, no good-bye, as when a process is killed."""
+    wire, server, client = make_hosts()
+    connections = Connections(server, timeout_ns=LONG_NS)
+    await connections.listen(443, echo)
+    stream = await client.connect(SERVER, timeout_ns=LONG_NS)
+    await stream.write(b"x")
+    await stream.read()
+
+    await connections.kill()
+    with pytest.raises(ConnectionResetError):
+        await stream.read()
+    await connections.listen(443, echo)
+    again = await client.connect(SERVER, timeout_ns=LONG_NS)
+    await again.close()
+    await connections.stop()
+    await wire.close()
+
+    assert all(one.is_aborted for one in wire.served[:1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ import pytest
 from harness.scenario.defect import DEFECTS
 from harness.scenario.scenario import Device, ForgedCallback, ForgedRequest, TunnelRule
 from harness.site.site import Site
-from tests.world.actors.stage import BYSTANDER, NODES, Stage, cluster, stage
+from tests.world.actors.stage import BYSTANDER, NODES, Stage, cluster, pass_through_cluster, stage
 
 NODE1, NODE2, NODE3 = NODES.values()
 ALICE = "alice@example.com"
+NO_TUNNEL = Device(user=ALICE, tunnel=())
 ANY_HOST = Device(user=ALICE, tunnel=(TunnelRule(host="*"),))
 
 
@@ -141,6 +143,74 @@ CASES = {
         off=(),
         on=(f"{BYSTANDER}:8443",),
     ),
+    "F16": Case(
+        device=NO_TUNNEL,
+        act=call_backs(headers={"RemotePort": "40000", "X-Forwarded-For": NODE1}),
+        off=(None, ()),
+        on=(None, NODE2_ASKS_1),
+    ),
+    "F21": Case(act=sign_in(headers={"RemotePort": "+40000"}), off=(200,), on=(400,)),
+    "F23": Case(
+        act=sign_in(headers={"Connection": "RemotePort, X-Forwarded-For"}), off=(200,), on=(403,)
+    ),
+    "F25": Case(
+        site=cluster(balancer={"forwarded_for": "append"}),
+        act=call_backs(headers={"X-Forwarded-For": NODE3}),
+        off=(ALICE, NODE2_ASKS_1),
+        on=(None, (("node2", f"{NODE3}:5263"),)),
+    ),
+    "F26": Case(
+        act=call_backs(headers={"X-Real-IP": NODE3}),
+        off=(ALICE, NODE2_ASKS_1),
+        on=(None, (("node2", f"{NODE3}:5263"),)),
+    ),
+    "F27": Case(act=sign_in(), off=(200,), on=(400,)),
+    "F29": Case(
+        site=pass_through_cluster(),
+        act=call_backs(headers={"RemotePort": "40000", "X-Forwarded-For": NODE3}),
+        off=(ALICE, (("node1", f"{NODE1}:5263"),)),
+        on=(None, (("node1", f"{NODE3}:5263"),)),
+    ),
+    "F34": Case(act=call_backs(), off=(ALICE, NODE2_ASKS_1), on=(None, ())),
+    "F37": Case(
+        act=call_backs(), off=(ALICE, NODE2_ASKS_1), on=("balancer@example.com", NODE2_ASKS_1)
+    ),
+    "F51": Case(act=sign_in(), off=(200,), on=(403,)),
+    "F52": Case(act=sign_in(), off=(200,), on=(403,)),
+    "F54": Case(
+        act=call_backs(), off=(ALICE, NODE2_ASKS_1), on=("carol@example.com", NODE2_ASKS_1)
+    ),
+    "F55": Case(
+        act=call_backs(),
+        off=(ALICE, NODE2_ASKS_1),
+        on=(None, (*NODE2_ASKS_1, ("node2", f"{NODE2}:5263"))),
+    ),
+    "F62": Case(act=sign_in(headers={"Host": "portal.example.com"}), off=(421,), on=(200,)),
+    "F63": Case(
+        site=cluster(destination_forced=False, destination="10.20.0.10"),
+        device=ANY_HOST,
+        act=where_to(connect=str(int(ip_address(BYSTANDER))) + ":443"),
+        off=(),
+        on=(f"{BYSTANDER}:443",),
+    ),
+    "F64": Case(act=where_to(), off=("10.20.0.10:443",), on=("10.20.0.10:5262",)),
+    "F74": Case(
+        device=Device(user=ALICE, certificate="none"),
+        act=where_to(),
+        off=(),
+        on=("10.20.0.10:443",),
+    ),
+    "F75": Case(device=Device(user=ALICE, certificate="expired"), act=sign_in(), off=(), on=(200,)),
+    "F77": Case(
+        device=Device(user=ALICE, certificate="server_only"), act=sign_in(), off=(), on=(200,)
+    ),
+    "F78": Case(
+        device=Device(user=ALICE, email="bob@example.com"),
+        act=call_backs(),
+        off=(ALICE, NODE2_ASKS_1),
+        on=("bob@example.com", NODE2_ASKS_1),
+    ),
+    "F88": Case(act=where_to(), off=("10.20.0.10:443",), on=()),
     "F67": Case(
         device=Device(user=ALICE, certificate="none"),
         act=where_to(),
