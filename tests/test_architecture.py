@@ -81,6 +81,7 @@ FILE_MODULES = frozenset({"os", "pathlib", "shutil", "subprocess", "tempfile"})
 UNTESTED: dict[str, str] = {
     "harness/decode/detail.py": "declares one record",
     "harness/decode/group.py": "declares two records",
+    "harness/decode/layer_fields.py": "declares one record",
     "harness/world/host.py": "declares what an actor may touch, and does nothing",
     "harness/world/stage.py": "declares what a wire with a recorder gives, and does nothing",
 }

@@ -9,24 +9,34 @@ stand in the file, unless they are very many.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import SEEK_END, BytesIO
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from harness.capture import block as blocks
 from harness.capture.keylog import Secrets
 from harness.capture.pcapng import read_blocks, read_keys
-from harness.decode.decode import build_connection, describe_damage, reason_not_followed
+from harness.decode.brief import Brief
 from harness.decode.detail import EVERYTHING, Detail, Level
 from harness.decode.frame import FrameDecoder, Segment
-from harness.decode.layers import LayerStack
+from harness.decode.group import Group
+from harness.decode.layer_fields import LayerFields, build_nothing
+from harness.decode.observation import (
+    Finisher,
+    build_connection,
+    describe_damage,
+    reason_not_followed,
+)
 from harness.decode.reassembly import LINGER_NS, Reassembler
 from harness.decode.tcp_connection import TcpConnection
-from harness.decode.tls_rsa import RsaKeys
+from harness.decode.unread import Unread
 from harness.net.address import Address
 from harness.trace.connection import Connection
 from harness.trace.trace import Damage
+
+if TYPE_CHECKING:
+    from harness.decode.tls_rsa import RsaKeys
 
 SECRETS_LIMIT = 64 << 20
 """Bytes of key log in the file that are read ahead; if there are more, each must stand before its packets."""
@@ -134,7 +144,7 @@ class ConnectionReader(Iterator[Connection]):
         if self._window is None:
             self._window = _WINDOW if _is_large(stream) else 0
         stream = self._read_ahead(stream)
-        reassembler = Reassembler(self._make_receiver, linger_ns=LINGER_NS)
+        reassembler: Reassembler[Finisher] = Reassembler(self._find_receiver(), linger_ns=LINGER_NS)
         if self._window:
             ended = self._read_tables(stream, reassembler, self._window)
         else:
@@ -144,12 +154,19 @@ class ConnectionReader(Iterator[Connection]):
         if reassembler.late_count:
             self.skipped["TCP after the end of its connection"] += reassembler.late_count
 
-    def _make_receiver(self) -> LayerStack:
-        return LayerStack(self._secrets, detail=self._detail)
+    def _find_receiver(self) -> Callable[[], Finisher]:
+        """What makes the receiver of each connection."""
+        if self._detail.level == "connections":
+            unread = Unread()
+            return lambda: unread
+        # Not above: where no bytes are read, loading what reads them takes longer than the rest.
+        from harness.decode.layers import LayerStack
+
+        return lambda: LayerStack(self._secrets, detail=self._detail)
 
     def _read_singly(
-        self, stream: BinaryIO, reassembler: Reassembler[LayerStack]
-    ) -> Iterator[TcpConnection[LayerStack]]:
+        self, stream: BinaryIO, reassembler: Reassembler[Finisher]
+    ) -> Iterator[TcpConnection[Finisher] | Brief]:
         """Packet by packet."""
         frames = FrameDecoder()
         for block in read_blocks(stream):
@@ -177,8 +194,8 @@ class ConnectionReader(Iterator[Connection]):
         yield from reassembler.finish()
 
     def _read_tables(
-        self, stream: BinaryIO, reassembler: Reassembler[LayerStack], window: int
-    ) -> Iterator[TcpConnection[LayerStack]]:
+        self, stream: BinaryIO, reassembler: Reassembler[Finisher], window: int
+    ) -> Iterator[TcpConnection[Finisher] | Brief]:
         """Many packets at once."""
         # Not above: loading numpy takes longer than decoding a small file.
         from harness.decode.intake import Intake
@@ -191,6 +208,9 @@ class ConnectionReader(Iterator[Connection]):
             reason=reason_not_followed,
             taps=self._taps,
             skipped=self.skipped,
+            read_brief=self._read_brief if self._detail.level == "connections" else None,
+            wants=self._detail.level != "connections",
+            is_hashed=self._detail.level == "exchanges" and self._detail.hashes,
         )
         for item in read_tables(stream, window=window):
             if isinstance(item, PacketTable):
@@ -203,6 +223,10 @@ class ConnectionReader(Iterator[Connection]):
             else:
                 self._note(item)
         yield from reassembler.finish()
+
+    def _read_brief(self, group: Group) -> LayerFields | None:
+        """What a whole connection holds; None: that has to be read with care."""
+        return build_nothing()
 
     def _accepts(self, segment: Segment) -> bool:
         return self._only is None or self._only.accepts(segment)

@@ -14,13 +14,16 @@ from harness.capture.keylog import Secrets
 from harness.capture.ledger import ETHER_TYPE as SENTINEL
 from harness.capture.ledger import find_freezes, parse_sentinel
 from harness.capture.pcapng import read_blocks, read_keys
-from harness.decode.frame import TCP, FrameDecoder, find_tunnel
+from harness.decode.frame import FrameDecoder
 from harness.decode.layers import LayerStack
+from harness.decode.observation import (
+    build_connection,
+    describe_damage,
+    reason_not_followed,
+)
 from harness.decode.reassembly import Reassembler
-from harness.decode.tcp_connection import TcpConnection
 from harness.decode.tls_rsa import RsaKeys
 from harness.net.address import Address
-from harness.trace.connection import Connection
 from harness.trace.packet import Packet, PacketNumber
 from harness.trace.trace import Damage, Tap, Trace
 
@@ -160,25 +163,6 @@ class _Decoder:
         )
 
 
-def describe_damage(block: blocks.Damage) -> Damage:
-    """The same for the trace, in words."""
-    then = "nothing after it was read"
-    if block.resumed is not None:
-        then = f"reading went on at {block.resumed}"
-    return Damage(offset=block.offset, message=f"{block.message}; {then}")
-
-
-def reason_not_followed(packet: Packet) -> str:
-    """Why a packet was not followed."""
-    if packet.note is not None:
-        return packet.note
-    if packet.flow is None:
-        return f"ether type 0x{packet.ether_type or 0:04x}"
-    if packet.flow.protocol == TCP:
-        return "TCP"
-    return find_tunnel(packet.flow) or f"IP protocol {packet.flow.protocol}"
-
-
 def _build_tap(draft: _TapDraft) -> Tap:
     statistics = draft.statistics
     return Tap(
@@ -190,30 +174,4 @@ def _build_tap(draft: _TapDraft) -> Tap:
         freezes=find_freezes(statistics.comments) if statistics else None,
         started=draft.started,
         stopped=draft.stopped,
-    )
-
-
-def build_connection(tcp: TcpConnection[LayerStack]) -> Connection:
-    """The observation of a connection that has ended."""
-    client, server = tcp.direction("client"), tcp.direction("server")
-    layers = tcp.receiver.finish(
-        client_closed=client.fin is not None, server_closed=server.fin is not None
-    )
-    layers["malformed"] = (*tcp.malformed(), *layers["malformed"])
-    return Connection(
-        number=tcp.number,
-        tap=tcp.tap,
-        client=tcp.client,
-        server=tcp.server,
-        opened_ns=tcp.opened_ns,
-        closed_ns=tcp.closed_ns,
-        closed=tcp.closed,
-        from_start=tcp.from_start,
-        syn=tuple(tcp.syn),
-        syn_ack=tuple(tcp.syn_ack),
-        established=tcp.established,
-        packets=tuple(tcp.packets),
-        client_stream=client.build_stream(),
-        server_stream=server.build_stream(),
-        **layers,
     )

@@ -21,7 +21,7 @@ MAX_AHEAD = 1 << 30
 """Bytes a segment may be ahead of the stream: the largest TCP window (RFC 7323 section 2.3)."""
 _REBASE = 1 << 20
 """Bytes by which a guessed beginning may turn out to be too late."""
-_HISTORY_SIZE = 256 << 10
+_HISTORY_SIZE = 64 << 10
 """Delivered bytes kept to compare later copies with: more than is usually in flight."""
 _MAX_CONFLICTS = 16
 """Reports for one direction; a broken capture would give one for each packet."""

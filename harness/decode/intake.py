@@ -13,8 +13,10 @@ from typing import Generic
 import numpy as np
 
 from harness.capture.block import Capture
+from harness.decode.brief import Brief, find_close
 from harness.decode.frame import FrameDecoder, Segment
 from harness.decode.group import Group, Share
+from harness.decode.layer_fields import LayerFields
 from harness.decode.packet_table import Ints, PacketTable
 from harness.decode.reassembly import Key, Reassembler
 from harness.decode.regular import Before, GroupSums, judge_groups
@@ -43,6 +45,9 @@ class Intake(Generic[R]):
         reason: Callable[[Packet], str],
         taps: dict[int, tuple[str, int]],
         skipped: Counter[str],
+        read_brief: Callable[[Group], LayerFields | None] | None,
+        wants: bool,
+        is_hashed: bool,
     ) -> None:
         """Take the filter for tables and for packets, and share names and link types of interfaces, and counts."""
         self._reassembler = reassembler
@@ -53,6 +58,9 @@ class Intake(Generic[R]):
         self._addresses: dict[int, IPv4Address] = {}
         self._taps = taps
         self._skipped = skipped
+        self._read_brief = read_brief
+        self._wants = wants
+        self._is_hashed = is_hashed
 
     def feed(self, table: PacketTable) -> None:
         """Take in a table; its window may change afterwards."""
@@ -132,16 +140,43 @@ class Intake(Generic[R]):
                 continue
             careful[index] = False
             if connection is None:
-                low, high = self._endpoint(lows[index]), self._endpoint(highs[index])
-                if from_low[index]:
-                    connection = self._reassembler.open(key, low, high, key[1])
-                else:
-                    connection = self._reassembler.open(key, high, low, key[2])
-            is_low_client = connection.is_client(key[1])
-            connection.handle_group(
-                maker.build(index, is_low_client=is_low_client, wants=connection.receiver.wants)
+                self._open(
+                    index, key, lows[index], highs[index], maker, is_low_client=from_low[index]
+                )
+                continue
+            group = maker.build(
+                index,
+                is_low_client=connection.is_client(key[1]),
+                wants=connection.receiver.wants,
             )
+            connection.handle_group(group)
         return np.sort(segments.row[careful[segments.group]])
+
+    def _open(
+        self, index: int, key: Key, low: int, high: int, maker: _Maker, *, is_low_client: bool
+    ) -> None:
+        """A new connection; if it ended at once, as a Brief."""
+        ends = (low, high) if is_low_client else (high, low)
+        client, server = self._endpoint(ends[0]), self._endpoint(ends[1])
+        client_key = key[1] if is_low_client else key[2]
+        group = maker.build(index, is_low_client=is_low_client, wants=self._wants)
+        closed = find_close(group) if self._read_brief is not None else None
+        if closed is not None and self._read_brief is not None:
+            layers = self._read_brief(group)
+            if layers is not None:
+                brief = Brief(
+                    key[0],
+                    client,
+                    server,
+                    client_key,
+                    group,
+                    closed,
+                    layers,
+                    is_hashed=self._is_hashed,
+                )
+                self._reassembler.add_brief(key, brief)
+                return
+        self._reassembler.open(key, client, server, client_key).handle_group(group)
 
     def _look_up(self, keys: list[Key], present: list[TcpConnection[R] | None]) -> Before:
         rows = [

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypedDict
 
 from harness.capture.keylog import Secrets
 from harness.decode.detail import EVERYTHING, Detail
 from harness.decode.http1 import HttpDecoder, TunnelBytes
+from harness.decode.layer_fields import LayerFields
 from harness.decode.plaintext import Plaintext
 from harness.decode.run import Run
 from harness.decode.sniff import Protocol, find_proxy_header, sniff_client, sniff_server
 from harness.decode.ssl2 import OldHello, find_hello
 from harness.decode.tls_session import TlsDecoder
 from harness.trace.connection import Tunnel
-from harness.trace.http import Exchange, Malformed
+from harness.trace.http import Malformed
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Seen, Side, TlsSession
 
@@ -26,15 +26,6 @@ MAX_DEPTH = 3
 """Tunnels inside one another; further ones are named and not opened."""
 _MAX_UNDECIDED = 64 << 10
 """Bytes that wait for the protocol to be known."""
-
-
-class LayerFields(TypedDict):
-    """The arguments that Connection and Tunnel have in common (trace.connection.Layers)."""
-
-    tls: TlsSession | None
-    exchanges: tuple[Exchange, ...]
-    malformed: tuple[Malformed, ...]
-    tunnel: Tunnel | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +147,7 @@ class LayerStack:
     def _see_level(self) -> None:
         """Whether anything more is wanted."""
         if self._detail.level == "handshakes" and self._undecided is None:
-            self.wants = self._tls is not None and not self._tls.is_settled
+            self.wants = self._tls is not None and not self._tls.is_over
 
     def gap(self, side: Side, size: int | None, number: PacketNumber, time_ns: int) -> None:
         """Bytes of one side are missing; None: it is not known how many."""
@@ -172,7 +163,7 @@ class LayerStack:
             return
         waiting, self._undecided = self._undecided.take(), None
         if protocol == "tls":
-            self._tls = TlsDecoder(self._secrets, hashes=self._detail.hashes)
+            self._tls = TlsDecoder(self._secrets, self._detail)
         elif protocol == "ssl2":
             self._ssl2 = item.seen
         elif protocol == "http":

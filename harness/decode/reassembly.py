@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Generic
 
+from harness.decode.brief import Brief
 from harness.decode.frame import SYN, Segment
 from harness.decode.tcp_connection import R, TcpConnection
 from harness.net.address import Endpoint
+from harness.trace.packet import PacketNumber
 
 LINGER_NS = 1_000_000_000
 """Packet time after which a closed connection gets no more packets; late acknowledgments come within it."""
@@ -27,12 +29,12 @@ class Reassembler(Generic[R]):
         """Make one receiver for each connection; so long a closed one takes packets (None: for ever)."""
         self._linger_ns = linger_ns
         self._make_receiver = make_receiver
-        self._present: dict[Key, TcpConnection[R]] = {}
-        self._ended: list[TcpConnection[R]] = []
+        self._present: dict[Key, TcpConnection[R] | Brief] = {}
+        self._ended: list[TcpConnection[R] | Brief] = []
         """Ended by another one on the same four-tuple, and not taken yet."""
         self._gone: dict[Key, None] = {}
         """Four-tuples of connections that were taken, oldest first."""
-        self._unnumbered: list[TcpConnection[R]] = []
+        self._unnumbered: list[TcpConnection[R] | Brief] = []
         self._count = 0
         self.late_count = 0
         """Packets that came after the end of their connection, and were passed over."""
@@ -48,6 +50,8 @@ class Reassembler(Generic[R]):
                 return
             self._ended.append(self._present.pop(key))
             connection = None
+        if isinstance(connection, Brief):
+            connection = self._unfold(key, connection)
         if connection is None or connection.is_new_connection(segment):
             if connection is not None:
                 self._ended.append(connection)
@@ -59,7 +63,7 @@ class Reassembler(Generic[R]):
             self._unnumbered.append(connection)
         connection.handle(segment)
 
-    def _is_over(self, connection: TcpConnection[R], now_ns: int) -> bool:
+    def _is_over(self, connection: TcpConnection[R] | Brief, now_ns: int) -> bool:
         """Nothing more belongs to the connection."""
         return (
             self._linger_ns is not None
@@ -69,7 +73,26 @@ class Reassembler(Generic[R]):
 
     def find_present(self, key: Key) -> TcpConnection[R] | None:
         """The connection that is on these ends now."""
-        return self._present.get(key)
+        connection = self._present.get(key)
+        return self._unfold(key, connection) if isinstance(connection, Brief) else connection
+
+    def add_brief(self, key: Key, brief: Brief) -> None:
+        """A whole connection on ends that have none now."""
+        self._present[key] = brief
+        self._unnumbered.append(brief)
+
+    def _unfold(self, key: Key, brief: Brief) -> TcpConnection[R]:
+        """Another packet came."""
+        connection = TcpConnection(
+            brief.client, brief.server, brief.client_key, brief.tap, self._make_receiver()
+        )
+        connection.handle_group(brief.group)
+        connection.number = brief.number
+        self._present[key] = connection
+        if not brief.number:
+            self._unnumbered.remove(brief)
+            self._unnumbered.append(connection)
+        return connection
 
     def open(
         self, key: Key, client: Endpoint, server: Endpoint, client_key: bytes
@@ -82,13 +105,13 @@ class Reassembler(Generic[R]):
 
     def _number(self) -> None:
         """Number the new connections in order of first packet; they may have been opened in another order."""
-        self._unnumbered.sort(key=lambda connection: connection.packets[0])
+        self._unnumbered.sort(key=_first_packet)
         for connection in self._unnumbered:
             self._count += 1
             connection.number = self._count
         self._unnumbered.clear()
 
-    def take_ended(self, now_ns: int) -> Iterator[TcpConnection[R]]:
+    def take_ended(self, now_ns: int) -> Iterator[TcpConnection[R] | Brief]:
         """Those that have ended, as it seems at this time; and some of the silent ones where too many are open."""
         self._number()
         ended, self._ended = self._ended, []
@@ -110,16 +133,22 @@ class Reassembler(Generic[R]):
             self._gone[key] = None
         while len(self._gone) > MAX_GONE:
             del self._gone[next(iter(self._gone))]
-        for connection in ended:
-            connection.finish()
-            yield connection
+        yield from map(_finished, ended)
 
-    def finish(self) -> Iterator[TcpConnection[R]]:
+    def finish(self) -> Iterator[TcpConnection[R] | Brief]:
         """End every connection that is left, in order."""
         self._number()
         left = sorted((*self._ended, *self._present.values()), key=lambda c: c.number)
         self._ended.clear()
         self._present.clear()
-        for connection in left:
-            connection.finish()
-            yield connection
+        yield from map(_finished, left)
+
+
+def _first_packet(connection: TcpConnection[R] | Brief) -> PacketNumber:
+    return (connection.group.numbers if isinstance(connection, Brief) else connection.packets)[0]
+
+
+def _finished(connection: TcpConnection[R] | Brief) -> TcpConnection[R] | Brief:
+    if not isinstance(connection, Brief):
+        connection.finish()
+    return connection

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from harness.capture.keylog import Secrets
+from harness.decode.detail import EVERYTHING, Detail
 from harness.decode.plaintext import Plaintext
 from harness.decode.tls_epoch import Epoch, MissingKeysError, Stage
 from harness.decode.tls_facts import SessionFacts
@@ -28,6 +29,7 @@ class Conversation:
     """The state that records and handshake messages change."""
 
     __slots__ = (
+        "_stops",
         "client",
         "facts",
         "hellos",
@@ -38,9 +40,10 @@ class Conversation:
         "server",
     )
 
-    def __init__(self, secrets: Secrets, *, hashes: bool = True) -> None:
+    def __init__(self, secrets: Secrets, detail: Detail = EVERYTHING) -> None:
         """Start with nothing seen."""
-        self.facts = SessionFacts(hashes=hashes)
+        self._stops = detail.level != "exchanges"
+        self.facts = SessionFacts(hashes=detail.hashes)
         self.hellos = Negotiation(secrets)
         self.client = Flow("client")
         self.server = Flow("server")
@@ -163,8 +166,10 @@ class Conversation:
         return is_open and epoch is not None and (epoch.stage == "early" or epoch.seq == 0)
 
     @property
-    def is_settled(self) -> bool:
-        """Both sides have finished the handshake, or what follows cannot be read."""
+    def is_over(self) -> bool:
+        """Only the handshake is wanted, and both sides have finished it, or what follows cannot be read."""
+        if not self._stops:
+            return False
         if len(self.facts.finished) == 2:
             return True
         return (

@@ -42,6 +42,8 @@ class Express:
         data = run.data
         size = len(data)
         while begin + HEADER_SIZE <= size:
+            if self._state.is_over:
+                return size
             kind = data[begin]
             end = begin + HEADER_SIZE + (data[begin + 3] << 8 | data[begin + 4])
             if (

@@ -10,6 +10,7 @@ In TLS 1.3 only records of type application_data are protected (RFC 8446 section
 from __future__ import annotations
 
 from harness.capture.keylog import Secrets
+from harness.decode.detail import EVERYTHING, Detail
 from harness.decode.plaintext import Plaintext
 from harness.decode.run import Run
 from harness.decode.tls_cipher import BadRecordError
@@ -39,16 +40,16 @@ FAILURE_LIMIT = 16
 class TlsDecoder:
     """Decodes one TLS connection; never raises on bad bytes, never gives bytes whose tag was wrong."""
 
-    def __init__(self, secrets: Secrets, *, hashes: bool = True) -> None:
+    def __init__(self, secrets: Secrets, detail: Detail = EVERYTHING) -> None:
         """Take the secrets of the capture; they are looked up when a handshake needs them."""
-        self._state = Conversation(secrets, hashes=hashes)
+        self._state = Conversation(secrets, detail)
         self._dialogue = Dialogue(self._state)
         self._express = Express(self._state, self._handle_record, self._follow)
 
     @property
-    def is_settled(self) -> bool:
-        """The handshake has shown all that it will."""
-        return self._state.is_settled
+    def is_over(self) -> bool:
+        """Only the handshake was wanted, and it has shown all that it will."""
+        return self._state.is_over
 
     def feed_run(self, side: Side, run: Run) -> tuple[Plaintext, ...]:
         """The same as `feed` for the bytes of several packets."""
@@ -163,6 +164,8 @@ class TlsDecoder:
     def _handle(self, flow: Flow) -> None:
         """Take one item from the queue and follow it."""
         item = flow.pop()
+        if self._state.is_over:
+            return
         match item:
             case NotRecord():
                 self._state.report(flow.side, item.message, item.seen)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from harness.capture.writer import PcapngWriter
 from harness.decode.connections import ConnectionReader, decode_connections
+from harness.decode.detail import Level
 from harness.trace.connection import Connection
 from tests.packet_builder import RST, START_NS, STEP_NS, SYN, Talk
 from tests.tls_wire import Peers, converse
@@ -21,10 +22,10 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + bytes(2000)
 Seen = tuple[tuple[Connection, ...], dict[str, int], int]
 
 
-def read(stream: BytesIO, window: int) -> Seen:
+def read(stream: BytesIO, window: int, level: Level = "exchanges") -> Seen:
     """All that one way of reading gives."""
     stream.seek(0)
-    reader: ConnectionReader = decode_connections(stream, window=window)
+    reader: ConnectionReader = decode_connections(stream, window=window, level=level)
     found = sorted(reader, key=lambda connection: connection.number)
     return tuple(found), dict(+reader.skipped), reader.packet_count
 
@@ -67,9 +68,10 @@ def shuffle(talks: list[Talk], chance: random.Random) -> list[bytes]:
     swapped=st.sampled_from([0, 0, 5]),
     window=st.sampled_from([700, 3000, 10_000, 1 << 20]),
     step_ns=st.sampled_from([STEP_NS, 400_000_000]),
+    level=st.sampled_from(["connections", "handshakes", "exchanges"]),
 )
 def test_tables_and_single_packets_agree(
-    seed: int, lost: int, again: int, swapped: int, window: int, step_ns: int
+    seed: int, lost: int, again: int, swapped: int, window: int, step_ns: int, level: Level
 ) -> None:
     """Packets lost, sent again or out of order (in percent), four-tuples used twice, slow and fast."""
     chance = random.Random(seed)
@@ -82,7 +84,7 @@ def test_tables_and_single_packets_agree(
             frames[index : index + 2] = frames[index + 1], frames[index]
     stream = write(frames, step_ns=step_ns)
 
-    assert read(stream, window) == read(stream, 0)
+    assert read(stream, window, level) == read(stream, 0, level)
 
 
 @pytest.mark.parametrize("window", [2000, 1 << 20])
@@ -137,8 +139,16 @@ def test_a_flood_of_openings_is_limited() -> None:
     assert sum(1 for _ in reader) == 39_999
 
 
-@pytest.mark.parametrize("window", [30_000, 16 << 20])
-def test_the_reference_captures_agree(shared: Path, window: int) -> None:
+@pytest.mark.parametrize(
+    ("window", "level"),
+    [
+        (30_000, "exchanges"),
+        (16 << 20, "exchanges"),
+        (16 << 20, "handshakes"),
+        (16 << 20, "connections"),
+    ],
+)
+def test_the_reference_captures_agree(shared: Path, window: int, level: Level) -> None:
     """Every file that others made, odd ones included."""
     paths = sorted(
         path
@@ -148,7 +158,7 @@ def test_the_reference_captures_agree(shared: Path, window: int) -> None:
     different = []
     for path in paths:
         stream = BytesIO(path.read_bytes())
-        if read(stream, window) != read(stream, 0):
+        if read(stream, window, level) != read(stream, 0, level):
             different.append(path.name)
 
     assert len(paths) > 100

@@ -1,0 +1,23 @@
+"""LayerFields: what was found above TCP, on its way into a Connection or Tunnel."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from harness.trace.connection import Tunnel
+from harness.trace.http import Exchange, Malformed
+from harness.trace.tls import TlsSession
+
+
+class LayerFields(TypedDict):
+    """The arguments that Connection and Tunnel have in common (trace.connection.Layers)."""
+
+    tls: TlsSession | None
+    exchanges: tuple[Exchange, ...]
+    malformed: tuple[Malformed, ...]
+    tunnel: Tunnel | None
+
+
+def build_nothing() -> LayerFields:
+    """Nothing was found, or nobody looked."""
+    return LayerFields(tls=None, exchanges=(), malformed=(), tunnel=None)

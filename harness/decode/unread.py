@@ -1,0 +1,29 @@
+"""Unread: the receiver of a connection whose bytes nobody wants. It imports nothing that could read them."""
+
+from __future__ import annotations
+
+from harness.decode.layer_fields import LayerFields, build_nothing
+from harness.decode.run import Run
+from harness.trace.packet import PacketNumber
+from harness.trace.tls import Side
+
+
+class Unread:
+    """See tcp_connection.Receiver."""
+
+    __slots__ = ()
+    wants = False
+    is_hashed = False
+
+    def feed(self, side: Side, data: bytes, number: PacketNumber, time_ns: int) -> None:
+        """Drop them."""
+
+    def feed_run(self, side: Side, run: Run) -> None:
+        """Drop them."""
+
+    def gap(self, side: Side, size: int | None, number: PacketNumber, time_ns: int) -> None:
+        """Drop it; the connection keeps its own account of gaps."""
+
+    def finish(self, *, client_closed: bool, server_closed: bool) -> LayerFields:
+        """Nothing."""
+        return build_nothing()
