@@ -12,7 +12,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run kill-matrix test replay check format bench bench-replay fuzz corpus system clean
+.PHONY: help run kill-matrix test replay check format bench bench-replay bench-sim fuzz corpus system clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r n t; do printf '%-14s %s\n' "$$n" "$$t"; done
@@ -53,6 +53,9 @@ bench: $(STAMP) ## measure speed and memory, print the numbers
 
 bench-replay: system $(STAMP) ## measure decoding beside tshark, on captures made for it
 	@$(BIN)/python benchmarks/replay.py $(BENCH_ARGS)
+
+bench-sim: $(STAMP) ## measure the simulated wire beside the kernel's
+	@$(BIN)/python benchmarks/simulated.py
 
 fuzz: $(STAMP) ## fuzz every reader and the judge for SECONDS (60) over all cores
 	@$(BIN)/python -c 'import atheris' 2>/dev/null \
