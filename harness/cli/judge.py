@@ -7,7 +7,7 @@ import io
 import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,8 +19,10 @@ from harness.cli.scenario_file import load_scenario_files, load_site_file
 from harness.report.terminal import Row, build_table, tell, tell_briefly
 
 if TYPE_CHECKING:
+    from harness.scenario.scenario import Scenario
     from harness.site.site import Site
     from harness.verdict.verdict import Verdict
+    from harness.world.wire.choice import Wanted
 
 MAX_SHOWN: Final = 10_000
 """Packets that one `show` prints; more is a mistyped range."""
@@ -101,20 +103,13 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run_scenarios(options: argparse.Namespace) -> ExitCode:
     """Run every scenario named, one after another."""
     from harness.run import Interrupted, run
-    from harness.scenario.need import find_needs
     from harness.world.job import WorldError
-    from harness.world.wire.choice import NOT_SHOWN, choose
 
     files = expand(options.scenarios, SCENARIO_ENDINGS)
     names = name_apart(files)
     loaded = load_scenario_files(files)
     output = Path(options.output)
-    choice = choose(options.wire)
-    simulated = sum(bool(find_needs(scenario)) for scenario, _ in loaded.values())
-    line = choice.line
-    if choice.kind == "kernel" and simulated and options.wire == "auto":
-        line = f"wire: {simulated} of {len(loaded)} simulated (they need it); {NOT_SHOWN}"
-    if line:
+    if line := _choose_wire(options.wire, loaded):
         print(line, file=sys.stderr if options.json else sys.stdout, flush=True)
     rows: list[Row] = []
     told = _Teller(as_json=options.json, total=len(files))
@@ -136,6 +131,30 @@ def run_scenarios(options: argparse.Namespace) -> ExitCode:
     if not options.json:
         print(f"captures are in {output}/")
     return worst(code_of(row.verdict) for row in rows)
+
+
+def _choose_wire(wanted: Wanted, loaded: Mapping[Path, tuple[Scenario, str]]) -> str:
+    """Say what will be simulated; "" when nothing is.
+
+    Raises:
+        Complaint: a scenario needs the simulated wire, and the kernel's was asked for.
+    """
+    from harness.scenario.need import find_needs
+    from harness.world.wire.choice import NOT_SHOWN, choose
+
+    needs = {file: found for file, (one, _) in loaded.items() if (found := find_needs(one))}
+    if wanted == "kernel" and needs:
+        file, found = next(iter(needs.items()))
+        others = f"; so do {len(needs) - 1} others" if len(needs) > 1 else ""
+        raise Complaint(
+            f"{file}: {found[0]}, which needs the simulated wire{others}; nothing was run."
+            " --wire auto simulates these alone",
+            ExitCode.ENVIRONMENT,
+        )
+    choice = choose(wanted)
+    if choice.kind == "kernel" and needs:
+        return f"wire: {len(needs)} of {len(loaded)} simulated (they need it); {NOT_SHOWN}"
+    return choice.line
 
 
 def _left(rows: Sequence[Row], files: Sequence[Path]) -> str:

@@ -178,3 +178,37 @@ def test_show_of_no_packets(dump: Path, capsys: pytest.CaptureFixture[str]) -> N
 
     assert main(["show", str(dump), "1"]) == 2
     assert "no packet could be read" in capsys.readouterr().err
+
+
+def test_a_simulated_run_says_so_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On stdout for people; on stderr for programs, whose lines are all JSON."""
+    (tmp_path / "one.yaml").write_text(SINGLE_NODE)
+    command = ["run", str(tmp_path / "one.yaml"), "--wire", "sim", "--output", str(tmp_path)]
+
+    assert main(command) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert main([*command, "--json"]) == 0
+    data = capsys.readouterr()
+
+    assert told[0].startswith("wire: simulated (as asked); it shows no kernel's TCP")
+    assert told[1].startswith("PASS")
+    assert [json.loads(line)["mode"] for line in data.out.splitlines()] == ["simulated"]
+    assert data.err.startswith("wire: simulated")
+
+
+def test_what_needs_a_simulation_is_refused_on_the_kernel_wire(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With its place and the remedy, before anything is run."""
+    text = SINGLE_NODE.replace("steps:\n", "steps:\n  - {wait: 11m}\n", 1)
+    assert "11m" in text
+    (tmp_path / "late.yaml").write_text(text)
+    (tmp_path / "one.yaml").write_text(SINGLE_NODE)
+
+    code = main(["run", str(tmp_path), "--wire", "kernel", "--output", str(tmp_path / "runs")])
+    told = capsys.readouterr()
+
+    assert code == 4
+    assert "late.yaml: steps[0] lets 11m pass, which needs the simulated wire" in told.err
+    assert "--wire auto" in told.err
+    assert not (tmp_path / "runs").exists()
