@@ -42,6 +42,7 @@ class _Sink:
 
     wants: bool = True
     wants_all: bool = True
+    is_hashed: bool = True
     runs: dict[Side, list[bytes | int | None]] = field(
         default_factory=lambda: {"client": [], "server": []}
     )
