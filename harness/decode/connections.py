@@ -208,7 +208,7 @@ class ConnectionReader(Iterator[Connection]):
             reason=reason_not_followed,
             taps=self._taps,
             skipped=self.skipped,
-            read_brief=self._read_brief if self._detail.level == "connections" else None,
+            read_brief=self._find_brief_reader(),
             wants=self._detail.level != "connections",
             is_hashed=self._detail.level == "exchanges" and self._detail.hashes,
         )
@@ -224,9 +224,13 @@ class ConnectionReader(Iterator[Connection]):
                 self._note(item)
         yield from reassembler.finish()
 
-    def _read_brief(self, group: Group) -> LayerFields | None:
-        """What a whole connection holds; None: that has to be read with care."""
-        return build_nothing()
+    def _find_brief_reader(self) -> Callable[[Group], LayerFields | None]:
+        """What reads whole connections; it gives None for those that have to be read with care."""
+        if self._detail.level == "connections":
+            return lambda _: build_nothing()
+        from harness.decode.swift import read_swiftly
+
+        return lambda group: read_swiftly(group.runs, self._secrets, self._detail)
 
     def _accepts(self, segment: Segment) -> bool:
         return self._only is None or self._only.accepts(segment)

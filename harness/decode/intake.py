@@ -45,7 +45,7 @@ class Intake(Generic[R]):
         reason: Callable[[Packet], str],
         taps: dict[int, tuple[str, int]],
         skipped: Counter[str],
-        read_brief: Callable[[Group], LayerFields | None] | None,
+        read_brief: Callable[[Group], LayerFields | None],
         wants: bool,
         is_hashed: bool,
     ) -> None:
@@ -160,8 +160,8 @@ class Intake(Generic[R]):
         client, server = self._endpoint(ends[0]), self._endpoint(ends[1])
         client_key = key[1] if is_low_client else key[2]
         group = maker.build(index, is_low_client=is_low_client, wants=self._wants)
-        closed = find_close(group) if self._read_brief is not None else None
-        if closed is not None and self._read_brief is not None:
+        closed = find_close(group)
+        if closed is not None:
             layers = self._read_brief(group)
             if layers is not None:
                 brief = Brief(
