@@ -48,7 +48,7 @@ _SWEEP = 16384
 __all__ = ["LINGER_NS", "ConnectionReader", "Level", "Only", "decode_connections"]
 
 
-_WINDOW = 16 << 20
+_WINDOW = 32 << 20
 """Bytes looked at together: enough packets of each connection where a thousand are interleaved."""
 _SMALL = 1 << 18
 """Bytes of a file that is read packet by packet."""

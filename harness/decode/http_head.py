@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from harness.trace.http import Header
@@ -25,6 +26,8 @@ _TARGET = re.compile(rb"/|\*\Z|[A-Za-z][A-Za-z0-9+.\-]*://")  # RFC 9112 section
 _ABSOLUTE = re.compile(rb"(https?)://([^/?#]*)", re.IGNORECASE)
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _SPACE = b" \t"
+_MAX_KNOWN_SIZE = 200
+"""Bytes of a field line that is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +124,24 @@ def split_lines(block: bytes) -> tuple[list[bytes], tuple[str, ...]]:
     )
 
 
+@lru_cache(maxsize=4096)  # a few hundred bytes each; most field lines come again and again
+def _find_ordinary(line: bytes) -> Header | None:
+    """The field of a line in which nothing is odd."""
+    name, colon, value = line.partition(b":")
+    if not colon or not _TOKEN.fullmatch(name) or _CONTROL.search(value):
+        return None
+    return Header(name=name, value=value.strip(_SPACE))
+
+
 def decode_headers(lines: list[bytes]) -> tuple[tuple[Header, ...], tuple[str, ...]]:
     """Field lines in order; a folded line stays in the value of the line before, line break included."""
     headers: list[Header] = []
     problems: list[str] = []
     for line in lines:
+        ordinary = _find_ordinary(line) if len(line) < _MAX_KNOWN_SIZE else None
+        if ordinary is not None:
+            headers.append(ordinary)
+            continue
         if line[:1] in (b" ", b"\t"):
             if headers:
                 last = headers[-1]

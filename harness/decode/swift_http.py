@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TypedDict
 
 from harness.decode.detail import Detail
@@ -29,8 +28,6 @@ from harness.decode.swift_tls import OddError, Piece
 from harness.trace.http import Exchange, Header, Request, Response
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Seen, Side
-
-_MAX_CACHED_SIZE = 200
 
 
 @dataclass(slots=True)
@@ -121,13 +118,9 @@ def _read_head(
     if end < 0 or end - offset > MAX_HEAD_SIZE or data[offset] in b"\r\n":
         raise OddError
     lines = data[offset:end].split(b"\r\n")
-    headers: list[Header] = []
-    for text in lines[1:]:
-        header = _find_header(text)
-        if header is None:
-            raise OddError
-        headers.append(header)
-    fields = tuple(headers)
+    fields, problems = decode_headers(lines[1:])
+    if problems or not all(lines) or b"\n" in data[offset:end].replace(b"\r\n", b""):
+        raise OddError
     line: RequestLine | StatusLine | None
     if side == "client":
         line, odd = decode_request_line(lines[0])
@@ -139,22 +132,9 @@ def _read_head(
         if line is None or odd or line.status < 200 or request is None:
             raise OddError
         framing, problems = find_response_framing(line.version, line.status, request.method, fields)
-    if problems or framing.kind not in ("none", "length") or b"\n" in lines[0]:
+    if problems or framing.kind not in ("none", "length"):
         raise OddError
     return _Draft(line, fields, framing.size, framing.size, [], [seen]), end + 4
-
-
-@lru_cache(maxsize=4096)  # a few hundred bytes each; most header lines come again and again
-def _find_cached(line: bytes) -> Header | None:
-    headers, problems = decode_headers([line])
-    return None if problems or len(headers) != 1 else headers[0]
-
-
-def _find_header(line: bytes) -> Header | None:
-    """The field of an ordinary line."""
-    if b"\n" in line or not line:
-        return None
-    return (_find_cached if len(line) < _MAX_CACHED_SIZE else _find_cached.__wrapped__)(line)
 
 
 def _build_request(draft: _Draft, line: RequestLine, detail: Detail) -> Request:
