@@ -23,7 +23,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def diagnose(options: argparse.Namespace) -> ExitCode:
-    """Prove it by doing. Where no mode works scenarios are simulated, and that is said."""
+    """Prove it by doing. Where no live mode works that is exit code 4; scenarios then run simulated."""
     from harness.world.wire.choice import NOT_SHOWN, find_refusal
 
     facts: dict[str, object] = {"mode": None, "wire": "sim"}
@@ -40,4 +40,4 @@ def diagnose(options: argparse.Namespace) -> ExitCode:
     else:
         lines = (*lines, f"scenarios run simulated, in virtual time: {NOT_SHOWN}")
     print(json.dumps(facts, sort_keys=True) if options.json else "\n".join(lines))
-    return ExitCode.AS_EXPECTED
+    return ExitCode.AS_EXPECTED if facts["mode"] is not None else ExitCode.ENVIRONMENT
