@@ -13,6 +13,7 @@ sequence analysis, no dissectors that the job does not need, the TLS port given.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import resource
 import shutil
@@ -24,9 +25,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from replay_captures import ADMIN_PORT, SERVICE_PORT, build_long, build_short, write_in_turn
+from replay_captures import (
+    ADMIN_PORT,
+    SERVICE_PORT,
+    build_long,
+    build_short,
+    repeat_capture,
+    write_in_turn,
+)
 
 HERE = Path(__file__).resolve()
+_OURS = {"PYTHONPATH": str(HERE.parent.parent)}
 _NEEDED = {
     "connections": {"eth", "ip", "ipv6", "tcp", "frame", "pkt_comment"},
     "handshakes": {
@@ -87,11 +96,14 @@ def measure(command: Sequence[str], environment: dict[str, str]) -> Cost:
 # What our own process does: `python replay.py --job LEVEL FILE`.
 
 
-def job(level: str, path: str, port: int | None, jobs: int) -> None:
+def job(level: str, path: str, port: int | None) -> None:
     """Write the facts of one capture, a line each."""
-    from harness.decode.connections import Only, decode_connections
+    from harness.decode.connections import decode_connections
+    from harness.decode.only import Only
 
-    only = None if port is None else Only(ports=frozenset({port}))
+    # As the command does: observations have no cycles.
+    gc.set_threshold(50_000, 20, 100)
+    only = Only(ports=frozenset({port} if port else ()))
     write = sys.stdout.write
     with open(path, "rb") as stream:
         reader = decode_connections(stream, level=level, hashes=False, body_limit=0, only=only)  # type: ignore[arg-type]
@@ -196,7 +208,7 @@ def compare(
     best: dict[str, Cost] = {}
     for _ in range(options.rounds):
         for who, command, extra in (
-            ("ours", ours, {"PYTHONPATH": str(HERE.parent.parent)}),
+            ("ours", ours, _OURS),
             ("tshark", theirs, environment),
         ):
             if not command:
@@ -219,6 +231,27 @@ def compare(
     print(*row, flush=True)
 
 
+def measure_jobs(path: Path) -> None:
+    """One process and two, on all cores, by the wall clock."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    command = [sys.executable, "-m", "harness", "decode", str(path), "--json", "--jobs"]
+    one, two = (measure([*command, jobs], _OURS) for jobs in ("1", "2"))
+    os.sched_setaffinity(0, cores)
+    print(f"short  harness decode --json: {one.wall_s:.1f} s; --jobs 2: {two.wall_s:.1f} s", end="")
+    print(f", {one.wall_s / two.wall_s:.2f} times as fast", flush=True)
+
+
+def measure_repeated(folder: Path, times: int) -> None:
+    """A file of any size."""
+    path = folder / "repeated.pcapng"
+    repeat_capture(folder / "short.pcapng", path, times)
+    cost = measure([sys.executable, str(HERE), "--job", "exchanges", str(path)], _OURS)
+    size = path.stat().st_size / 1e9
+    print(f"short repeated: {size:.1f} GB, {cost.cpu_s:.0f} s, {cost.memory_mb:.0f} MB", flush=True)
+    path.unlink()
+
+
 def main() -> None:
     """Make captures, measure, print."""
     parser = argparse.ArgumentParser(
@@ -239,10 +272,12 @@ def main() -> None:
     parser.add_argument("--no-tshark", action="store_true")
     parser.add_argument("--job", nargs=2, metavar=("LEVEL", "FILE"))
     parser.add_argument("--port", type=int)
-    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument(
+        "--repeat", type=int, default=0, help="`short` so many times in one file: memory and time"
+    )
     options = parser.parse_args()
     if options.job:
-        job(*options.job, options.port, options.jobs)
+        job(*options.job, options.port)
         return
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
@@ -282,6 +317,9 @@ def measure_all(options: argparse.Namespace, scratch: Path) -> None:
         if options.rows in f"{name} {level}":
             path = folder / (f"{name}.pcapng" if level == "exchanges" else f"{name}.bare.pcapng")
             compare(name, path, level, kind, tshark, options)
+    measure_jobs(folder / "short.pcapng")
+    if options.repeat:
+        measure_repeated(folder, options.repeat)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"peak memory of any process: {peak:.0f} MB")
 

@@ -19,11 +19,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from harness.capture.pcapng import PACKET, SECTION_HEADER
 from harness.capture.writer import PcapngWriter
 
 SERVICE_PORT, ADMIN_PORT = 8443, 5263
@@ -325,3 +327,30 @@ def _write(
             out.write(frame)
     out.close()
     return out
+
+
+def repeat_capture(source: Path, target: Path, times: int) -> None:
+    """The same connections again and again, each time later and from other clients: for files of any size."""
+    data = np.fromfile(source, np.uint8)
+    words = data.view("<u4")
+    packets = []
+    place = 0
+    while place < len(words):
+        if words[place] == PACKET:
+            packets.append(place)
+        place += int(words[place + 1]) >> 2
+    starts = np.array(packets)
+    first = 0 if words[0] != SECTION_HEADER else int(words[1]) + int(words[(words[1] >> 2) + 1])
+    time_ns = words[starts + 3].astype(np.uint64) << np.uint64(32) | words[starts + 4]
+    step_ns = np.uint64(int(time_ns[-1] - time_ns[0]) + 20_000)
+    frames = starts * 4 + 28
+    # 203.x.y.z is the client: source or destination of each packet.
+    client = np.where(data[frames + 26] == 203, frames + 26, frames + 30)
+    with target.open("wb") as stream:
+        stream.write(data[:first].tobytes())
+        for _ in range(times):
+            words[starts + 3] = time_ns >> np.uint64(32)
+            words[starts + 4] = time_ns & np.uint64(0xFFFFFFFF)
+            stream.write(data[first:].tobytes())
+            time_ns += step_ns
+            data[client + 1] += 1

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from io import SEEK_END, BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -19,7 +18,7 @@ from harness.capture.keylog import Secrets
 from harness.capture.pcapng import read_blocks, read_keys
 from harness.decode.brief import Brief
 from harness.decode.detail import EVERYTHING, Detail, Level
-from harness.decode.frame import FrameDecoder, Segment
+from harness.decode.frame import FrameDecoder
 from harness.decode.group import Group
 from harness.decode.layer_fields import LayerFields, build_nothing
 from harness.decode.observation import (
@@ -28,10 +27,10 @@ from harness.decode.observation import (
     describe_damage,
     reason_not_followed,
 )
+from harness.decode.only import ALL, Only
 from harness.decode.reassembly import LINGER_NS, Reassembler
 from harness.decode.tcp_connection import TcpConnection
 from harness.decode.unread import Unread
-from harness.net.address import Address
 from harness.trace.connection import Connection
 from harness.trace.trace import Damage
 
@@ -45,28 +44,12 @@ _MAX_SECRETS = 1 << 15
 _SWEEP = 16384
 """Packets between two looks for connections that have ended."""
 
-__all__ = ["LINGER_NS", "ConnectionReader", "Level", "Only", "decode_connections"]
 
 
 _WINDOW = 32 << 20
 """Bytes looked at together: enough packets of each connection where a thousand are interleaved."""
 _SMALL = 1 << 18
 """Bytes of a file that is read packet by packet."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Only:
-    """Which connections are wanted: those with one of the ports and one of the addresses; empty: all."""
-
-    ports: frozenset[int] = frozenset()
-    addresses: frozenset[Address] = frozenset()
-
-    def accepts(self, segment: Segment) -> bool:
-        """Whether a packet belongs to a wanted connection."""
-        flow = segment.flow
-        if self.ports and flow.src_port not in self.ports and flow.dst_port not in self.ports:
-            return False
-        return not self.addresses or flow.src in self.addresses or flow.dst in self.addresses
 
 
 def decode_connections(
@@ -77,7 +60,7 @@ def decode_connections(
     level: Level = "exchanges",
     hashes: bool = True,
     body_limit: int = EVERYTHING.body_limit,
-    only: Only | None = None,
+    only: Only = ALL,
     window: int | None = None,
 ) -> ConnectionReader:
     """Give the connections of a pcapng or pcap file as they end; `number` is their order of first packet.
@@ -115,7 +98,7 @@ class ConnectionReader(Iterator[Connection]):
         key_log: bytes,
         rsa_keys: RsaKeys | None,
         detail: Detail,
-        only: Only | None,
+        only: Only,
         window: int | None,
     ) -> None:
         """See decode_connections."""
@@ -187,7 +170,7 @@ class ConnectionReader(Iterator[Connection]):
                 self.skipped["fragment"] -= len(segment.earlier)
             if segment is None:
                 self.skipped[reason_not_followed(packet)] += 1
-            elif self._accepts(segment):
+            elif self._only.accepts(segment):
                 reassembler.feed(tap, segment)
             if self.packet_count % _SWEEP == 0:
                 yield from reassembler.take_ended(block.time_ns)
@@ -203,8 +186,7 @@ class ConnectionReader(Iterator[Connection]):
 
         intake = Intake(
             reassembler,
-            ports=self._only.ports if self._only is not None else frozenset(),
-            accepts=self._accepts,
+            only=self._only,
             reason=reason_not_followed,
             taps=self._taps,
             skipped=self.skipped,
@@ -231,9 +213,6 @@ class ConnectionReader(Iterator[Connection]):
         from harness.decode.swift import read_swiftly
 
         return lambda group: read_swiftly(group.runs, self._secrets, self._detail)
-
-    def _accepts(self, segment: Segment) -> bool:
-        return self._only is None or self._only.accepts(segment)
 
     def _build_secrets(self, *, limit: int | None) -> Secrets:
         """Those that came beside the file."""

@@ -17,6 +17,7 @@ from harness.decode.brief import Brief, find_close
 from harness.decode.frame import FrameDecoder, Segment
 from harness.decode.group import Group, Share
 from harness.decode.layer_fields import LayerFields
+from harness.decode.only import Only
 from harness.decode.packet_table import Ints, PacketTable
 from harness.decode.reassembly import Key, Reassembler
 from harness.decode.regular import Before, GroupSums, judge_groups
@@ -40,8 +41,7 @@ class Intake(Generic[R]):
         self,
         reassembler: Reassembler[R],
         *,
-        ports: frozenset[int],
-        accepts: Callable[[Segment], bool],
+        only: Only,
         reason: Callable[[Packet], str],
         taps: dict[int, tuple[str, int]],
         skipped: Counter[str],
@@ -49,11 +49,10 @@ class Intake(Generic[R]):
         wants: bool,
         is_hashed: bool,
     ) -> None:
-        """Take the filter for tables and for packets, and share names and link types of interfaces, and counts."""
+        """Take the filter; names and link types of interfaces, and counts, are shared with the caller."""
         self._reassembler = reassembler
         self._frames = FrameDecoder()
-        self._ports = ports
-        self._accepts = accepts
+        self._only = only
         self._reason = reason
         self._addresses: dict[int, IPv4Address] = {}
         self._taps = taps
@@ -65,7 +64,7 @@ class Intake(Generic[R]):
     def feed(self, table: PacketTable) -> None:
         """Take in a table; its window may change afterwards."""
         links = {index: link_type for index, (_, link_type) in self._taps.items()}
-        segments, others = find_segments(table, links, self._ports)
+        segments, others = find_segments(table, links, self._only)
         odd = self._decode(table, others)
         careful: list[Segment] = [segment for _, segment in odd]
         taps = {segment.number: tap for tap, segment in odd}
@@ -99,7 +98,7 @@ class Intake(Generic[R]):
         if segment.earlier:
             # The fragments that wait were counted as skipped.
             self._skipped["fragment"] -= len(segment.earlier)
-        return tap, segment if self._accepts(segment) else None
+        return tap, segment if self._only.accepts(segment) else None
 
     def _decode(self, table: PacketTable, rows: Ints) -> list[tuple[str, Segment]]:
         """Packets one by one; those that cannot be followed are counted."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.decode.link import ETHER_IPV4, ETHERNET, IPV4, RAW, SLL, SLL2
+from harness.decode.only import ALL, MIX, MIX_SHIFT, Only
 from harness.decode.packet_table import Ints, PacketTable
 
 Bools = NDArray[np.bool_]
@@ -79,14 +80,14 @@ class SegmentTable:
 
 
 def find_segments(
-    table: PacketTable, link_types: dict[int, int], ports: frozenset[int]
+    table: PacketTable, link_types: dict[int, int], only: Only = ALL
 ) -> tuple[SegmentTable | None, Ints]:
     """The ordinary TCP segments of a table, and the rows of all other packets, ascending.
 
     Args:
         table: The packets.
         link_types: By interface.
-        ports: Segments without one of these ports are left out of both; empty: none is left out.
+        only: Segments of other connections are left out of both.
     """
     data = np.frombuffer(table.data, np.uint8)
     begin, usable = _find_ip(table, data, link_types)
@@ -111,20 +112,42 @@ def find_segments(
     )
     other = np.concatenate([np.flatnonzero(~usable), rows[~good]])
     other.sort()
-    if ports:
-        wanted = np.array(sorted(ports))
-        good &= np.isin(header["src_port"], wanted) | np.isin(header["dst_port"], wanted)
+    if only != ALL:
+        good &= _find_wanted(header, only)
     keep = np.flatnonzero(good)
     if not len(keep):
         return None, other
     rows, header, head = rows[keep], header[keep], head[keep]
-    ends = [
-        header[f"{side}"].astype(np.uint64) << np.uint64(16) | header[f"{side}_port"]
-        for side in ("src", "dst")
-    ]
-    return _group(
-        table, rows, header, ends[0], ends[1], begin[keep] + head, length[keep] - head
-    ), other
+    src, dst = _find_ends(header)
+    segments = _group(table, rows, header, src, dst, begin[keep] + head, length[keep] - head)
+    return segments, other
+
+
+def _find_wanted(header: NDArray[np.void], only: Only) -> Bools:
+    """The same as Only.accepts."""
+    wanted = np.ones(len(header), bool)
+    if only.ports:
+        ports = np.array(sorted(only.ports))
+        wanted &= np.isin(header["src_port"], ports) | np.isin(header["dst_port"], ports)
+    if only.addresses:
+        addresses = np.array([int(a) for a in only.addresses if a.version == 4], np.int64)
+        wanted &= np.isin(header["src"], addresses) | np.isin(header["dst"], addresses)
+    if only.share_count > 1:
+        low, high = _find_ends(header)
+        low, high = np.minimum(low, high), np.maximum(low, high)
+        mixed = low * np.uint64(MIX[0]) ^ high * np.uint64(MIX[1])
+        share = (mixed >> np.uint64(MIX_SHIFT)) % np.uint64(only.share_count)
+        wanted &= share == np.uint64(only.share)
+    return wanted
+
+
+def _find_ends(header: NDArray[np.void]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Address and port of the sender, and of the receiver."""
+    shift = np.uint64(16)
+    return (
+        header["src"].astype(np.uint64) << shift | header["src_port"],
+        header["dst"].astype(np.uint64) << shift | header["dst_port"],
+    )
 
 
 def _find_ip(

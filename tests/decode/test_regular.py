@@ -27,7 +27,7 @@ def judge(talk: Talk, before: Before = NEW) -> tuple[bool, GroupSums]:
     """The only group of a talk."""
     items = read_tables(build_capture(talk.frames), window=1 << 20)
     table = next(item for item in items if isinstance(item, PacketTable))
-    segments, _ = find_segments(table, {0: 1}, frozenset())
+    segments, _ = find_segments(table, {0: 1})
     assert segments is not None
     (regular,), sums = judge_groups(segments, before)
     return regular, sums

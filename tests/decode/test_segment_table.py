@@ -7,6 +7,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 
+from harness.decode.only import Only
 from harness.decode.packet_table import PacketTable, read_tables
 from harness.decode.segment_table import find_segments
 from tests.packet_builder import Talk, build_capture, build_ethernet, build_ip, build_tcp
@@ -42,7 +43,7 @@ def ip(data: bytes = b"", *, options: bytes = b"", fragment: int = 0, protocol: 
 )
 def test_what_is_not_ordinary_is_named(odd: bytes) -> None:
     """Rows for careful decoding, beside an ordinary packet."""
-    segments, others = find_segments(table_of([odd, build_ethernet(ip(b"x"))]), {0: 1}, frozenset())
+    segments, others = find_segments(table_of([odd, build_ethernet(ip(b"x"))]), {0: 1})
 
     assert others.tolist() == [0]
     assert segments is not None
@@ -64,7 +65,7 @@ def test_payloads_are_found_on_every_known_link(link_type: int, head: bytes) -> 
     """Place and size of the bytes, not counting what pads the frame."""
     table = table_of([head + ip(b"hello") + bytes(9)], link_type=link_type)
 
-    segments, _ = find_segments(table, {0: link_type}, frozenset())
+    segments, _ = find_segments(table, {0: link_type})
 
     assert segments is not None
     place, size = int(segments.place[0]), int(segments.size[0])
@@ -76,7 +77,7 @@ def test_groups_are_connections_in_file_order() -> None:
     one, two = Talk(client=("203.0.113.5", 1)).open(), Talk(client=("203.0.113.5", 2)).open()
     frames = [frame for pair in zip(one.frames, two.frames, strict=True) for frame in pair]
 
-    segments, _ = find_segments(table_of(frames), {0: 1}, frozenset())
+    segments, _ = find_segments(table_of(frames), {0: 1})
 
     assert segments is not None
     groups = [part.tolist() for part in np.split(segments.row, segments.start[1:])]
@@ -91,7 +92,7 @@ def test_unwanted_ports_are_left_out() -> None:
         *Talk(server=("1.1.1.1", 9)).open().frames,
     ]
 
-    segments, others = find_segments(table_of(frames), {0: 1}, frozenset({9}))
+    segments, others = find_segments(table_of(frames), {0: 1}, Only(ports=frozenset({9})))
 
     assert segments is not None
     assert sorted(segments.row.tolist()) == [3, 4, 5]
@@ -100,7 +101,7 @@ def test_unwanted_ports_are_left_out() -> None:
 
 def test_an_unknown_link_is_left_to_careful_decoding() -> None:
     """All rows are named."""
-    segments, others = find_segments(table_of([bytes(60), bytes(60)]), {0: 147}, frozenset())
+    segments, others = find_segments(table_of([bytes(60), bytes(60)]), {0: 147})
 
     assert segments is None
     assert others.tolist() == [0, 1]
