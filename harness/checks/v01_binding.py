@@ -36,7 +36,7 @@ class _Success:
 
 
 def find_identity(certificate: Certificate) -> str | None:
-    """Whom a certificate names: UPN first, then email (deployment.md section 3)."""
+    """Whom a certificate names: UPN first, then email."""
     return next(iter((*certificate.upns, *certificate.emails)), None)
 
 

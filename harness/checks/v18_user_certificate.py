@@ -64,7 +64,7 @@ def _judge_handed(
 
 
 def _find_flaw(case: Case, certificate: Certificate, now_ns: int) -> str | None:
-    """Why a user certificate is not good (deployment.md section 3); None: it is, as far as packets show."""
+    """Why a user certificate is not good; None: it is, as far as packets show."""
     if certificate.problem is not None:
         return f"that cannot be read ({certificate.problem})"
     if not certificate.not_before_ns <= now_ns <= certificate.not_after_ns:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defect:
-    """One fault of the catalogue (failures.md), and who commits it."""
+    """One fault of the catalogue (docs/kill-matrix.md), and who commits it."""
 
     id: str
     title: str

@@ -1,4 +1,4 @@
-"""An Android device: its Tunnel app decides by its traffic rules, its browser signs in (deployment.md 1.2)."""
+"""An Android device: its Tunnel app decides by its traffic rules, its browser signs in."""
 
 from __future__ import annotations
 

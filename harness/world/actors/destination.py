@@ -1,4 +1,4 @@
-"""The destination policy of a cert proxy: where a tunnel may go (V15; deployment.md 1.6, 2.2)."""
+"""The destination policy of a cert proxy: where a tunnel may go (V15)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which certificate a machine of the site shows on which port, and what its callers demand (deployment.md 1.5, 1.8)."""
+"""Which certificate a machine of the site shows on which port, and what its callers demand."""
 
 from __future__ import annotations
 

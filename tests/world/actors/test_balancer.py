@@ -221,7 +221,7 @@ async def test_the_proxy_port_is_passed_through() -> None:
     ("site", "are_equal"), [(cluster(), False), (pass_through_cluster(), True)]
 )
 async def test_the_service_port_is_terminated_or_passed(site: Site, are_equal: bool) -> None:
-    """The ClientHello's random tells which (deployment.md 1.5)."""
+    """The ClientHello's random tells which."""
     async with stage(site) as running:
         await ask(running, get("/"))
         randoms = {
