@@ -22,7 +22,6 @@ from harness.trace.journey import (
     UnclearCallBack,
 )
 
-
 UNNOTICED_NS = 30_000_000_000
 """So long may a node go on with a request whose client broke off."""
 

@@ -45,7 +45,6 @@ _SWEEP = 16384
 """Packets between two looks for connections that have ended."""
 
 
-
 _WINDOW = 32 << 20
 """Bytes looked at together: enough packets of each connection where a thousand are interleaved."""
 _SMALL = 1 << 18
