@@ -16,6 +16,7 @@ from fuzz.target import Target
 from harness.decode.frame import ACK, FIN, RST, SYN, Segment
 from harness.decode.reassembly import Reassembler
 from harness.decode.run import Run
+from harness.decode.tcp_connection import TcpConnection
 from harness.net.address import Endpoint, parse_address
 from harness.trace.packet import Flow, PacketNumber
 from harness.trace.tls import Side
@@ -144,6 +145,7 @@ def check_tcp(material: bytes) -> None:
         reassembler.feed("dmz", packet)
     given = 0
     for connection in reassembler.finish():
+        assert isinstance(connection, TcpConnection), "segments came one by one"
         sink = connection.receiver
         assert connection.packets == sorted(connection.packets)
         for side in ("client", "server"):
