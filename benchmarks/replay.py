@@ -35,7 +35,7 @@ from replay_captures import (
 )
 
 HERE = Path(__file__).resolve()
-_OURS = {"PYTHONPATH": str(HERE.parent.parent)}
+_OURS = {"PYTHONPATH": str(HERE.parent.parent), "OPENBLAS_NUM_THREADS": "1"}
 _NEEDED = {
     "connections": {"eth", "ip", "ipv6", "tcp", "frame", "pkt_comment"},
     "handshakes": {
@@ -235,7 +235,8 @@ def measure_jobs(path: Path) -> None:
     """One process and two, on all cores, by the wall clock."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, range(os.cpu_count() or 1))
-    command = [sys.executable, "-m", "harness", "decode", str(path), "--json", "--jobs"]
+    begin = "import sys; from harness.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", begin, "decode", str(path), "--json", "--jobs"]
     one, two = (measure([*command, jobs], _OURS) for jobs in ("1", "2"))
     os.sched_setaffinity(0, cores)
     print(f"short  harness decode --json: {one.wall_s:.1f} s; --jobs 2: {two.wall_s:.1f} s", end="")

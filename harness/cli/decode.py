@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import re
 import shutil
 import sys
@@ -70,6 +71,8 @@ def decode_capture(options: argparse.Namespace) -> ExitCode:
             raise Complaint(f"{name}: {error}") from error
     if options.rsa_key:
         rsa_keys = RsaKeys([read_file(Path(name)) for name in options.rsa_key])
+    # numpy would start threads for matrices; there are none here.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Observations have no cycles: looking for some all the time would cost a fifth.
     gc.set_threshold(50_000, 20, 100)
     with _opened(options.capture) as stream, tempfile.TemporaryFile() as spool:

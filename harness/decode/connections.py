@@ -244,7 +244,7 @@ class ConnectionReader(Iterator[Connection]):
             return
         from harness.decode.packet_table import read_tables
 
-        for item in read_tables(stream, window=self._window):
+        for item in read_tables(stream, window=self._window, builds=False):
             if isinstance(item, blocks.Keys):
                 yield item
 

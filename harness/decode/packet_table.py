@@ -57,8 +57,12 @@ class PacketTable:
         return len(self.offset)
 
 
-def read_tables(stream: BinaryIO, *, window: int) -> Iterator[PacketTable | Block]:
+def read_tables(
+    stream: BinaryIO, *, window: int, builds: bool = True
+) -> Iterator[PacketTable | Block]:
     """The blocks of a capture file, with tables in the place of ordinary packets.
+
+    Without `builds` only the other blocks, and a few packets.
 
     Blocks that do not change the meaning of packets (secrets, names, statistics) may come before packets that they
     follow in the file.
@@ -70,16 +74,16 @@ def read_tables(stream: BinaryIO, *, window: int) -> Iterator[PacketTable | Bloc
     else:
         small = 0
         while source.has(1):
-            table: PacketTable | None = None
             if isinstance(reader, RecordReader):
                 table = _find_records(reader, window)
+                found = _Found(table, len(table) if table is not None else 0, [])
             else:
-                table, passed = _find_packets(reader, window)
-                yield from passed
-            if table is not None:
-                yield table
+                found = _find_packets(reader, window, builds=builds)
+            yield from found.passed
+            if found.table is not None and builds:
+                yield found.table
             # Where tables stay small, looking for them costs more than they save.
-            small = 0 if table is not None and len(table) >= _WORTHWHILE else small + 1
+            small = 0 if found.count >= _WORTHWHILE else small + 1
             for _ in range(1 << min(max(small - _MAX_SMALL, 0), 16)):
                 if not source.has(1):
                     break
@@ -90,27 +94,41 @@ def read_tables(stream: BinaryIO, *, window: int) -> Iterator[PacketTable | Bloc
         yield blocks.Damage(offset=source.offset, message=source.problem)
 
 
-def _find_packets(reader: BlockReader, window: int) -> tuple[PacketTable | None, list[Block]]:
-    """The run of packet blocks at the reader's place, and the harmless blocks within it; the reader is behind them."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A run of packet blocks, and the harmless blocks within it; the reader is behind them."""
+
+    table: PacketTable | None
+    count: int
+    """Packets, also where there is no table."""
+    passed: list[Block]
+
+
+def _find_packets(reader: BlockReader, window: int, *, builds: bool) -> _Found:
+    """What is at the reader's place; without a table where none is wanted."""
     data = reader.source.window(window)
     words = np.frombuffer(data, reader.order + "u4", len(data) >> 2)
     if len(words) < 8 or not reader.interfaces:
-        return None, []
+        return _Found(None, 0, [])
     usable = np.array([interface.link_type >= 0 for interface in reader.interfaces])
     begin, end = _find_candidates(words, usable)
     passed: list[Block] = []
     runs: list[tuple[int, int]] = []
-    place = count = 0
-    breaks = np.flatnonzero(begin[1:] != end[:-1])
+    place = count = at = 0
+    # Where the run of blocks ends that each candidate is in; the last one is not known to go on.
+    breaks = [*(np.flatnonzero(begin[1:] != end[:-1]) + 1).tolist(), len(begin)]
+    turn = 0
     while count < MAX_PACKETS:
-        at = int(np.searchsorted(begin, place))
+        if at < len(begin) and begin[at] < place:
+            # Look-alikes inside a block that was passed.
+            at = int(np.searchsorted(begin, place))
         if at < len(begin) and begin[at] == place:
-            to = int(np.searchsorted(breaks, at))
-            last = int(breaks[to]) + 1 if to < len(breaks) else len(begin)
-            last = min(last, at + MAX_PACKETS - count)
+            while breaks[turn] <= at:
+                turn += 1
+            last = min(breaks[turn], at + MAX_PACKETS - count)
             runs.append((at, last))
             count += last - at
-            place = int(end[last - 1])
+            place, at = int(end[last - 1]), last
             continue
         size = _harmless_size(words, place)
         if not size:
@@ -121,13 +139,13 @@ def _find_packets(reader: BlockReader, window: int) -> tuple[PacketTable | None,
         passed.append(block)
         place += size >> 2
     if place == 0:
-        return None, passed
+        return _Found(None, 0, passed)
     reader.source.skip(place * 4)
-    if not count:
-        return None, passed
+    if not count or not builds:
+        reader.packet_count += count
+        return _Found(None, count, passed)
     chosen = np.concatenate([np.arange(at, last) for at, last in runs])
-    table = _build_table(reader, data, words, begin[chosen])
-    return table, passed
+    return _Found(_build_table(reader, data, words, begin[chosen]), count, passed)
 
 
 def _find_candidates(words: NDArray[np.uint32], usable: NDArray[np.bool_]) -> tuple[Ints, Ints]:
