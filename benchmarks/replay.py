@@ -265,6 +265,9 @@ def main() -> None:
     parser.add_argument(
         "--mixed", type=int, default=1_000, help="connections of the capture `mixed`"
     )
+    parser.add_argument(
+        "--scale", type=int, default=1, help="`short` and `long` so many times in their files"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--folder", type=Path, help="keep the captures here, and use those that are there"
@@ -300,7 +303,12 @@ def measure_all(options: argparse.Namespace, scratch: Path) -> None:
         note = folder / f"{name}.packets"
         if not note.exists():
             made = write_in_turn(folder, name, build(getattr(options, name)), at_once=at_once)
-            note.write_text(str(made.packet_count))
+            scale = 1 if name == "mixed" else options.scale
+            for path in (made.keyed, made.bare):
+                whole = path.with_suffix(".whole")
+                repeat_capture(path, whole, scale)
+                whole.replace(path)
+            note.write_text(str(made.packet_count * scale))
         options.packets[name] = int(note.read_text())
     both = "http.request or http.response"
     rows = [
