@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from harness.site.callback import build_target
+from harness.trace.http import Malformed
 from tests.trace_builder import (
     ATTACKER,
     BYSTANDER,
@@ -17,6 +18,8 @@ from tests.trace_builder import (
     VIP,
     TraceBuilder,
     make_certificate,
+    make_pem,
+    make_preamble,
     make_random,
     make_site,
 )
@@ -68,6 +71,13 @@ def f20() -> TraceBuilder:
     return builder
 
 
+def f22() -> TraceBuilder:
+    """A line that only some readers take for RemotePort; Access refuses."""
+    builder = TraceBuilder()
+    builder.sign_in(headers=(("RemotePort ", b"40000"),), call_back=False, status=400)
+    return builder
+
+
 def f24() -> TraceBuilder:
     """The leftmost element, the client's, is used."""
     builder = TraceBuilder(make_site())
@@ -101,6 +111,36 @@ def _terminated_proxy(*, passed: bool) -> TraceBuilder:
 def f36() -> TraceBuilder:
     """The balancer ends TLS on the proxy port; the node refuses the balancer's own TLS."""
     return _terminated_proxy(passed=False)
+
+
+def f41() -> TraceBuilder:
+    """A slow node is given up, and another one asked."""
+    builder = TraceBuilder()
+    proved = make_certificate("alice@example.com")
+    _, _, l3 = builder.tunnel(certificate=proved)
+    target = builder.login()
+    asked = l3.ask(target)
+    true = (("RemotePort", str(l3.client.port).encode()), ("X-Forwarded-For", str(N2).encode()))
+    slow = builder.open("dmz", VIP, N3, 443).handshake(make_random("slow"))
+    slow.ask(target, headers=true)
+    slow.reset()
+    l4 = builder.open("dmz", VIP, N1, 443).handshake(make_random("quick"))
+    request = l4.ask(target, headers=true)
+    builder.call_back(N1, N2, key=l3.client.port, answer=(200, make_pem(proved)))
+    builder.finish(l3, asked, l4, request, user="alice@example.com")
+    return builder
+
+
+def f42() -> TraceBuilder:
+    """A PROXY header before the device's ClientHello; the node takes neither."""
+    builder = TraceBuilder()
+    l1, l2 = builder.open("outside", PIXEL, VIP, 5262), builder.open("dmz", VIP, N2, 5262)
+    for wire in (l1, l2):
+        wire.handshake(
+            make_random("l1"), server_hello=None, data=False, client_finished=None, decrypted="no"
+        )
+    l2.preamble = make_preamble(l2)
+    return builder
 
 
 def f44() -> TraceBuilder:
@@ -155,15 +195,42 @@ def f67() -> TraceBuilder:
     return builder
 
 
+def f82() -> TraceBuilder:
+    """Two lengths: the balancer sees one request, the node two."""
+    builder = TraceBuilder()
+    front = builder.open("outside", ATTACKER, VIP, 443).handshake(make_random("front"))
+    back = builder.open("dmz", VIP, N2, 443).handshake(make_random("back"))
+    for wire in (front, back):
+        asked = wire.ask("/", method=b"POST")
+        (number,) = wire.packets[-1:]
+        hidden = wire.ask("/SAAS/apps")
+        wire.answer(asked, 405)
+        wire.answer(hidden, 401)
+        lengths = Malformed(sender="client", layer="http", message="lengths", packets=(number,))
+        wire.malformed = (lengths,)
+    return builder
+
+
+def f84() -> TraceBuilder:
+    """What came behind the CONNECT is answered on the same connection."""
+    builder = TraceBuilder()
+    for wire in builder.tunnel(certificate=ALICE)[:2]:
+        wire.answer(wire.ask("/"), 405)
+    return builder
+
+
 DEFECTIVE: Mapping[str, Callable[[], TraceBuilder]] = {
     "F15": f15,
     "F17": f17,
     "F18": f18,
     "F19": f19,
     "F20": f20,
+    "F22": f22,
     "F24": f24,
     "F28": f28,
     "F36": f36,
+    "F41": f41,
+    "F42": f42,
     "F44": f44,
     "F45": f45,
     "F47": f47,
@@ -171,6 +238,8 @@ DEFECTIVE: Mapping[str, Callable[[], TraceBuilder]] = {
     "F58": f58,
     "F59": f59,
     "F67": f67,
+    "F82": f82,
+    "F84": f84,
 }
 
 

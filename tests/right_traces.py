@@ -113,8 +113,9 @@ def _new_thumbprint() -> TraceBuilder:
 
 def _early_data() -> TraceBuilder:
     builder = TraceBuilder()
-    wire = builder.open("dmz", VIP, N2, 5262).handshake(make_random("early"), asks=True)
-    wire.connect("access.example.com:443")
+    for ends in (("outside", PIXEL, VIP), ("dmz", VIP, N2)):
+        wire = builder.open(*ends, 5262).handshake(make_random("early"), asks=True)
+        wire.connect("access.example.com:443")
     builder.sign_in()
     return builder
 

@@ -27,7 +27,7 @@ from harness.site.callback import (
 from harness.site.sign_in import build_answer, build_login_target
 from harness.site.site import Balancer, CertProxy, Site
 from harness.trace.certificate import Certificate
-from harness.trace.connection import ByteStream, Connection, Tunnel
+from harness.trace.connection import ByteStream, Connection, Preamble, Tunnel
 from harness.trace.http import Exchange, Header, Malformed, Request, Response
 from harness.trace.packet import Flow, Packet, PacketNumber
 from harness.trace.tls import Seen, TlsSession
@@ -152,6 +152,7 @@ class Wire:
     packets: list[PacketNumber] = field(default_factory=list)
     syn: tuple[PacketNumber, ...] = ()
     syn_ack: tuple[PacketNumber, ...] = ()
+    preamble: Preamble | None = None
     tls: TlsSession | None = None
     exchanges: list[Exchange] = field(default_factory=list)
     malformed: tuple[Malformed, ...] = ()
@@ -163,6 +164,7 @@ class Wire:
     closing: tuple[PacketNumber, ...] = ()
     is_over: bool = False
     """FIN or RST was sent."""
+    is_reset: bool = False
 
     def send(self, *, from_client: bool, flags: int = PSH_ACK, size: int = 100) -> PacketNumber:
         """One segment."""
@@ -284,7 +286,7 @@ class Wire:
 
     def reset(self) -> Wire:
         """RST from the client."""
-        self.is_over = True
+        self.is_over = self.is_reset = True
         self.send(from_client=True, flags=RST, size=0)
         return self
 
@@ -306,7 +308,7 @@ class Wire:
             server=self.server,
             opened_ns=times[0],
             closed_ns=times[-1],
-            closed="fin",
+            closed="rst" if self.is_reset else "fin",
             from_start=bool(self.syn),
             syn=self.syn,
             syn_ack=self.syn_ack,
@@ -314,11 +316,19 @@ class Wire:
             packets=packets,
             client_stream=ByteStream(size=self.client_size),
             server_stream=ByteStream(size=self.server_size),
+            preamble=self.preamble,
             tls=self.tls,
             exchanges=tuple(self.exchanges),
             malformed=self.malformed,
             tunnel=tunnel,
         )
+
+
+def make_preamble(wire: Wire) -> Preamble:
+    """A PROXY header for the pixel, in the packet of the wire's ClientHello."""
+    number = wire.packets[3]
+    seen = Seen(time_ns=wire.builder.packets[number - 1].time_ns, packets=(number,))
+    return Preamble(version=1, size=49, client=Endpoint(PIXEL, 40000), seen=seen)
 
 
 @dataclass(slots=True, kw_only=True)

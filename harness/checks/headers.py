@@ -94,6 +94,13 @@ def find_listed(request: Request, site: Site) -> tuple[Address, ...]:
     return tuple(found)
 
 
+def find_blurred(request: Request, site: Site) -> tuple[bytes, ...]:
+    """Values of lines that only some readers take for the port header: RFC 9112 section 5.1 forbids `NAME :`."""
+    wanted = port_header(site).lower().encode()
+    lines = ((h.name.lower(), h.value) for h in request.headers)
+    return tuple(value for name, value in lines if name != wanted and name.strip() == wanted)
+
+
 def show(values: tuple[bytes, ...]) -> str:
     """Field values for a message, printable whatever they hold."""
     if not values:

@@ -184,7 +184,12 @@ class _FrontIndex:
                 return Ambiguous(reason=reason, packets=_hellos((connection, *same)))
             return self._front(same[0], None) if same else None
         listed = self.by_request.get((sender, _key(request)), ())
-        fitting = [(c, e) for c, e in listed if _is_within(exchange, e, self.slack_ns)]
+        fitting = [
+            (c, e)
+            for c, e in listed
+            if _is_within(exchange, e, self.slack_ns)
+            or _is_given_up(connection, exchange, e, self.slack_ns)
+        ]
         if len(fitting) > 1:
             packets = sorted({n for _, e in fitting for n in e.packets} | set(request.packets))
             target = request.target[:80].decode("latin-1")
@@ -226,6 +231,22 @@ def _is_within(upstream: Exchange, downstream: Exchange, slack_ns: int) -> bool:
         got.body_size,
         got.body_sha256,
     ) and (given.last_ns >= got.last_ns - slack_ns)
+
+
+def _is_given_up(
+    connection: Connection, upstream: Exchange, downstream: Exchange, slack_ns: int
+) -> bool:
+    """Whether a balancer asked one node, broke off, and got its answer elsewhere (F41)."""
+    assert upstream.request is not None
+    assert downstream.request is not None
+    given = downstream.response
+    return (
+        upstream.response is None
+        and given is not None
+        and connection.closed == "rst"
+        and downstream.request.first_ns <= upstream.request.first_ns + slack_ns
+        and connection.closed_ns <= given.last_ns + slack_ns
+    )
 
 
 def _find_call_backs(legs: Legs, machines: Machines, proxies: _ProxyIndex) -> tuple[CallBack, ...]:

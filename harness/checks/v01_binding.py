@@ -11,6 +11,7 @@ from harness.checks.call_back_form import find_fingerprint
 from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement, Unjudged
 from harness.checks.evidence import answering, asking, count, gather, opening, seen
+from harness.checks.joining import outer_random
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, PROXY_CONTENT, SERVICE_CONTENT
 from harness.checks.proof import find_shown
 from harness.net.address import Endpoint
@@ -106,6 +107,13 @@ def _judge_binding(case: Case, success: _Success, call_back: CallBack) -> Iterat
         reason = f"{success.told}, but which certificate {case.machines.tell(proxied.device)} proved is not known"
         yield Unjudged(reason=reason, packets=opening(proxied.proxy))
         return
+    stranger = _find_stranger(case, proxied)
+    if stranger is not None:
+        why = f"with a certificate that {stranger} itself proved, and no client of its own"
+        ends = (*ends, proxied.proxy.client, proxied.proxy.server)
+        packets = gather(opening(proxied.proxy), handed)
+        yield Absent(finding=_finding(success, why, packets=packets, endpoints=ends))
+        return
     tls = proxied.proxy.tls
     where = seen(tls.client_certificate) if tls is not None else ()
     ends = (*ends, proxied.device, proxied.proxy.server)
@@ -120,6 +128,15 @@ def _judge_binding(case: Case, success: _Success, call_back: CallBack) -> Iterat
     elif success.user != find_identity(shown):
         why = f"but the certificate that {device} proved names {name}"
         yield _finding(success, why, packets=packets, endpoints=ends)
+
+
+def _find_stranger(case: Case, proxied: Proxied) -> str | None:
+    """F37: the balancer that is the client of this TLS, where the devices' own connections to it were seen."""
+    sender = case.machines.client(proxied.proxy)
+    is_balancer = sender in case.machines.balancers
+    outers = [c for c in case.legs.outer if case.machines.server(c) == sender]
+    is_behind = proxied.outer is None and bool(outers) and None not in map(outer_random, outers)
+    return case.machines.tell_address(sender) if is_balancer and is_behind else None
 
 
 def _unjoined(success: _Success, request: ServiceRequest) -> Unjudged:

@@ -109,16 +109,21 @@ def _judge_retries(case: Case) -> Iterator[Judgement]:
         if is_relayed and find_app(_login(request)) is not None:
             sent[_login(request)].append(request)
     for login, requests in sent.items():
-        if not 0 < asked[login] < len(requests):
+        if len(requests) <= max(asked[login], 1):
             continue
         servers = (case.machines.tell_server(r.connection) for r in requests)
         told = (
-            f"{case.machines.tell_client(requests[-1].connection)} sent {asked[login]} sign-in "
+            f"{case.machines.tell_client(requests[-1].connection)} sent {asked[login] or 1} sign-in "
             f"{len(requests)} times: to {' and '.join(servers)}"
         )
+        packets = gather(*(asking(r.exchange) for r in requests))
+        if not asked[login]:
+            reason = f"{told}; how often it had got it was not seen"
+            yield Unjudged(reason=reason, packets=packets)
+            continue
         yield Finding(
             message=told,
-            packets=gather(*(asking(r.exchange) for r in requests)),
+            packets=packets,
             endpoints=tuple(
                 dict.fromkeys(
                     e for r in requests for e in (r.connection.client, r.connection.server)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.checks.case import Case
 from harness.checks.check import Check, Judgement
 from harness.checks.evidence import asking, count, gather
-from harness.checks.headers import port_header, show
+from harness.checks.headers import find_blurred, port_header, show
 from harness.checks.need import COMPLETE, NODE_SERVICE_CONTENT
 from harness.checks.v07_header_truth import find_balanced, is_from_terminating
 from harness.net.forwarding import (
@@ -49,6 +49,11 @@ def _problems(message: Request, site: Site) -> Iterator[str]:
         except ForwardingError as error:
             yield str(error)
     wanted = port_header(site)
+    blurred = find_blurred(message, site)
+    if blurred:
+        yield (
+            f"{wanted}: got {show(blurred)} once more, with a blank before the colon; expected exactly one line"
+        )
     trailers = tuple(t.value for t in message.trailers if t.name.lower() == wanted.lower().encode())
     if trailers:
         yield f"{wanted}: got {show(trailers)} once more, in a trailer; expected exactly one line"
@@ -73,7 +78,7 @@ def _read_forwarded_for(message: Request, site: Site) -> None:
 V08 = Check(
     id="V08",
     promise="Each request from a balancer carries exactly one well-formed RemotePort, and enough of X-Forwarded-For.",
-    source="V08; F19 F20 F23",
+    source="V08; F19 F20 F21 F22 F23 F27 F31",
     needs=(COMPLETE, NODE_SERVICE_CONTENT),
     judge=_judge,
     looked_at=lambda case: count("balanced request", find_balanced(case)),

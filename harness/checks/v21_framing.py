@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from harness.checks.case import Case
-from harness.checks.check import Absent, Check, Judgement
+from harness.checks.check import Absent, Check, Judgement, Unjudged
 from harness.checks.evidence import answering, asking, gather
 from harness.checks.need import COMPLETE, PROXY_CONTENT, SERVICE_CONTENT
 from harness.trace.connection import Connection
@@ -17,6 +17,8 @@ from harness.verdict.finding import Finding
 
 REFUSED = 400
 """Statuses from here on refuse."""
+BAD_REQUEST = 400
+"""RFC 9112 section 6.3: the answer to framing that cannot be trusted, before the connection is closed."""
 
 
 def _judge(case: Case) -> Iterator[Judgement]:
@@ -39,22 +41,33 @@ def _judge_malformed(
 ) -> Iterator[Judgement]:
     """A request that two readers see differently must be refused, and be the last one."""
     first = malformed.packets[0] if malformed.packets else 0
-    taken = [
-        e
+    # Requests of one packet: which of them is meant is not known, but the right answer is the last one.
+    answered = [
+        (e, e.response)
         for e in connection.exchanges
         if e.response is not None
         and e.response.packets
         and e.response.packets[-1] >= first
-        and e.response.status < REFUSED
         and (e.request is None or not e.request.packets or e.request.packets[-1] >= first)
     ]
-    if not taken or taken[0].response is None:
+    taken = [(e, response) for e, response in answered if response.status < REFUSED]
+    if not answered or not (taken or len(answered) > 1):
         return
-    told = (
-        f"{case.machines.tell_server(connection)} answered {taken[0].response.status} to "
-        f"{case.machines.tell_client(connection)}, whose request can be read in two ways: {malformed.message}"
-    )
-    yield _finding(told, gather(malformed.packets, answering(taken[0])), connection)
+    why = f"a request that can be read in two ways: {malformed.message}"
+    machines = case.machines
+    server, client = machines.tell_server(connection), machines.tell_client(connection)
+    packets = gather(malformed.packets, *(answering(e) for e, _ in answered))
+    if len(answered) > 1 and answered[-1][1].status == BAD_REQUEST:
+        reason = (
+            f"{server} answered {client} {len(answered)} times and then refused; which was {why}"
+        )
+        yield Unjudged(reason=reason, packets=packets)
+    elif taken:
+        told = f"{server} answered {taken[0][1].status} to {client}, to {why}"
+        yield _finding(told, packets, connection)
+    else:
+        told = f"{server} went on answering {client} ({answered[-1][1].status}) after {why}"
+        yield _finding(told, packets, connection)
 
 
 def _judge_connect(case: Case, connection: Connection) -> Iterator[Judgement]:

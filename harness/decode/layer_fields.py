@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from harness.trace.connection import Tunnel
+from harness.trace.connection import Preamble, Tunnel
 from harness.trace.http import Exchange, Malformed
 from harness.trace.tls import TlsSession
 
@@ -12,6 +12,7 @@ from harness.trace.tls import TlsSession
 class LayerFields(TypedDict):
     """The arguments that Connection and Tunnel have in common (trace.connection.Layers)."""
 
+    preamble: Preamble | None
     tls: TlsSession | None
     exchanges: tuple[Exchange, ...]
     malformed: tuple[Malformed, ...]
@@ -20,4 +21,4 @@ class LayerFields(TypedDict):
 
 def build_nothing() -> LayerFields:
     """Nothing was found, or nobody looked."""
-    return LayerFields(tls=None, exchanges=(), malformed=(), tunnel=None)
+    return LayerFields(preamble=None, tls=None, exchanges=(), malformed=(), tunnel=None)

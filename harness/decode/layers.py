@@ -13,17 +13,20 @@ from harness.decode.detail import EVERYTHING, Detail
 from harness.decode.http1 import HttpDecoder, TunnelBytes
 from harness.decode.layer_fields import LayerFields
 from harness.decode.plaintext import Plaintext
+from harness.decode.proxy_header import decode_proxy_header, find_proxy_header
 from harness.decode.run import Run
-from harness.decode.sniff import Protocol, find_proxy_header, sniff_client, sniff_server
+from harness.decode.sniff import Protocol, sniff_client, sniff_server
 from harness.decode.ssl2 import OldHello, find_hello
 from harness.decode.tls_session import TlsDecoder
-from harness.trace.connection import Tunnel
+from harness.trace.connection import Preamble, Tunnel
 from harness.trace.http import Malformed
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Seen, Side, TlsSession
 
 MAX_DEPTH = 3
 """Tunnels inside one another; further ones are named and not opened."""
+_RECORD_TYPES = range(20, 24)
+"""ContentType of the TLS records there are (RFC 8446 section 5.1)."""
 _MAX_UNDECIDED = 64 << 10
 """Bytes that wait for the protocol to be known."""
 
@@ -47,6 +50,8 @@ class _Undecided:
         self._first: dict[Side, bytes] = {"client": b"", "server": b""}
         self._cut: set[Side] = set()
         self._size = 0
+        self.preamble: Preamble | None = None
+        """The PROXY header that `take` left out."""
 
     def add(self, item: _Item) -> Protocol | None:
         """Keep one item; gives the protocol as soon as it is known."""
@@ -89,6 +94,8 @@ class _Undecided:
             yield _Item("server", b"", items[0].seen, None)
         client = self._first["client"]
         skip = 0 if "client" in self._cut else find_proxy_header(client) or 0
+        if skip:
+            self.preamble = _read_preamble(client[:skip], items)
         hello = find_hello(client[skip:]) if "client" not in self._cut else None
         if isinstance(hello, OldHello):
             skip += hello.size
@@ -105,6 +112,20 @@ class _Undecided:
                 yield item
 
 
+def _read_preamble(header: bytes, items: list[_Item]) -> Preamble:
+    """What a PROXY header says, and where it was seen."""
+    packets: list[PacketNumber] = []
+    size = time_ns = 0
+    for item in items:
+        if item.side == "client" and item.data and size < len(header):
+            size += len(item.data)
+            packets += item.seen.packets
+            time_ns = item.seen.time_ns
+    version, client = decode_proxy_header(header)
+    seen = Seen(time_ns=time_ns, packets=tuple(dict.fromkeys(packets)))
+    return Preamble(version=version, size=len(header), client=client, seen=seen)
+
+
 class LayerStack:
     """One level: the bytes of a connection, or of a tunnel. It is the Receiver of one TcpConnection."""
 
@@ -119,7 +140,10 @@ class LayerStack:
         self._undecided: _Undecided | None = _Undecided(may_be_tls=True)
         self._inside: _Undecided | None = _Undecided(may_be_tls=False)
         """The same for what TLS carries."""
+        self._preamble: Preamble | None = None
         self._tls: TlsDecoder | None = None
+        self._alarm: TlsDecoder | None = None
+        """What answers plain HTTP in TLS: a server that expected TLS refuses it with an alert."""
         self._ssl2: Seen | None = None
         """Where the ClientHello of SSL 2.0 was seen."""
         self._http: HttpDecoder | None = None
@@ -161,7 +185,9 @@ class LayerStack:
         protocol = self._undecided.add(item)
         if protocol is None:
             return
-        waiting, self._undecided = self._undecided.take(), None
+        undecided, self._undecided = self._undecided, None
+        waiting = tuple(undecided.take())
+        self._preamble = undecided.preamble
         if protocol == "tls":
             self._tls = TlsDecoder(self._secrets, self._detail)
         elif protocol == "ssl2":
@@ -184,8 +210,27 @@ class LayerStack:
                 pieces = self._tls.gap(item.side, item.gap_size or 0, number, time_ns)
             for piece in pieces:
                 self._take_plaintext(piece)
+        elif self._is_alarm(item):
+            self._take_alarm(item)
         elif self._http is not None:
             self._take_http(item)
+
+    def _is_alarm(self, item: _Item) -> bool:
+        """Whether this belongs to an answer in TLS: no answer of HTTP begins with the type of a TLS record."""
+        if self._http is None or item.side != "server":
+            return False
+        if "server" not in self._begun and item.data and item.data[0] in _RECORD_TYPES:
+            self._alarm = TlsDecoder(self._secrets, self._detail)
+        self._begun.add("server")
+        return self._alarm is not None
+
+    def _take_alarm(self, item: _Item) -> None:
+        assert self._alarm is not None
+        number, time_ns = item.seen.packets[-1], item.seen.time_ns
+        if item.data:
+            self._alarm.feed("server", item.data, number, time_ns)
+        else:
+            self._alarm.gap("server", item.gap_size or 0, number, time_ns)
 
     def _take_plaintext(self, piece: Plaintext) -> None:
         items: list[_Item] = []
@@ -233,10 +278,11 @@ class LayerStack:
             reason = "SSL 2.0 is not supported"
             session = TlsSession(client_hello=self._ssl2, version=0x0200, undecrypted=reason)
         malformed: list[Malformed] = []
-        if self._tls is not None:
-            for piece in self._tls.close():
+        tls = self._tls or self._alarm
+        if tls is not None:
+            for piece in tls.close():
                 self._take_plaintext(piece)
-            session, found = self._tls.finish()
+            session, found = tls.finish()
             malformed.extend(found)
             notified = {alert.sender for alert in session.alerts if alert.description == 0}
             client_closed |= "client" in notified
@@ -247,6 +293,7 @@ class LayerStack:
             malformed.extend(self._http.malformed())
             tunnel = self._build_tunnel(client_closed=client_closed, server_closed=server_closed)
         return LayerFields(
+            preamble=self._preamble,
             tls=session,
             exchanges=self._http.exchanges() if self._http is not None else (),
             malformed=tuple(malformed),

@@ -31,9 +31,6 @@ _REQUEST = re.compile(
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _MAX_LINE_SIZE = 8192
 """Bytes of a first line that are waited for."""
-_PROXY_V1 = b"PROXY "
-_PROXY_V2 = b"\r\n\r\n\x00\r\nQUIT\n"
-_MAX_PROXY_V1_SIZE = 107
 
 
 def sniff_client(data: bytes) -> Protocol | None:
@@ -80,16 +77,3 @@ def _sniff_tls(data: bytes) -> Protocol | None:
     ):
         return "other"
     return "tls" if len(data) > 2 else None
-
-
-def find_proxy_header(data: bytes) -> int | None:
-    """Size of the PROXY protocol header (version 1 or 2) that a balancer put before the client's bytes; 0: none."""
-    if data.startswith(_PROXY_V2):
-        return 16 + int.from_bytes(data[14:16], "big") if len(data) >= 16 else None
-    if data.startswith(_PROXY_V1):
-        end = data.find(b"\r\n", 0, _MAX_PROXY_V1_SIZE)
-        if end >= 0:
-            return end + 2
-        return None if len(data) < _MAX_PROXY_V1_SIZE else 0
-    # Four bytes tell version 2 from the empty lines before a request.
-    return None if data and (_PROXY_V2[:5].startswith(data) or _PROXY_V1.startswith(data)) else 0

@@ -5,8 +5,9 @@ from __future__ import annotations
 from harness.capture.keylog import Secrets
 from harness.decode.detail import Detail
 from harness.decode.layer_fields import LayerFields
+from harness.decode.proxy_header import find_proxy_header
 from harness.decode.run import Run
-from harness.decode.sniff import find_proxy_header, sniff_client
+from harness.decode.sniff import sniff_client
 from harness.decode.swift_http import read_exchanges
 from harness.decode.swift_tls import OddError, SwiftTls
 from harness.trace.tls import Side
@@ -29,4 +30,4 @@ def read_swiftly(
         exchanges = read_exchanges(tls.pieces, detail) if is_wanted else ()
     except OddError:
         return None
-    return LayerFields(tls=session, exchanges=exchanges, malformed=(), tunnel=None)
+    return LayerFields(preamble=None, tls=session, exchanges=exchanges, malformed=(), tunnel=None)

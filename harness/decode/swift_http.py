@@ -23,7 +23,8 @@ from harness.decode.http_head import (
     is_last,
 )
 from harness.decode.http_reader import MAX_HEAD_SIZE
-from harness.decode.sniff import find_proxy_header, sniff_client
+from harness.decode.proxy_header import find_proxy_header
+from harness.decode.sniff import sniff_client
 from harness.decode.swift_tls import OddError, Piece
 from harness.trace.http import Exchange, Header, Request, Response
 from harness.trace.packet import PacketNumber

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from harness.report.packet_lines import name_version
 from harness.trace.certificate import Certificate
-from harness.trace.connection import ByteStream, Connection, Layers, Tunnel
+from harness.trace.connection import ByteStream, Connection, Layers, Preamble, Tunnel
 from harness.trace.http import Exchange, Header, Malformed, Request, Response
 from harness.trace.tls import TlsSession
 from harness.trace.trace import Damage
@@ -78,10 +78,20 @@ def _gaps(side: str, stream: ByteStream) -> list[dict[str, object]]:
 
 def _layers(layers: Layers) -> dict[str, object]:
     return {
+        "proxy_header": _preamble(layers.preamble) if layers.preamble is not None else None,
         "tls": _tls(layers.tls) if layers.tls is not None else None,
         "exchanges": [_exchange(exchange) for exchange in layers.exchanges],
         "malformed": [_malformed(malformed) for malformed in layers.malformed],
         "tunnel": _tunnel(layers.tunnel) if layers.tunnel is not None else None,
+    }
+
+
+def _preamble(preamble: Preamble) -> dict[str, object]:
+    return {
+        "version": preamble.version,
+        "bytes": preamble.size,
+        "client": str(preamble.client) if preamble.client is not None else None,
+        "packets": list(preamble.seen.packets),
     }
 
 

@@ -62,6 +62,10 @@ def _stream(side: str, stream: ByteStream) -> str:
 
 
 def _layers(layers: Layers) -> Iterator[str]:
+    if layers.preamble is not None:
+        one, told = layers.preamble, layers.preamble.client or "nobody"
+        where = _packets(one.seen.packets)
+        yield f"PROXY header, version {one.version}, for {told} (packets {where})"
     if layers.tls is not None:
         yield from _tls(layers.tls)
     for exchange in layers.exchanges:

@@ -66,6 +66,7 @@ DEFECTS: tuple[Defect, ...] = (
     _defect(
         "F21", "balancer", "V08", "the balancer replaces only a RemotePort that is a plain number"
     ),
+    _defect("F22", "balancer", "V08", "a RemotePort with a blank before its colon is handed on"),
     _defect(
         "F23",
         "balancer",
@@ -92,11 +93,13 @@ DEFECTS: tuple[Defect, ...] = (
     _defect(
         "F37",
         "balancer",
-        "V14",
+        "V01 V14",
         "the balancer ends TLS on the proxy port and shows a certificate of its own",
     ),
     _defect("F38", "balancer", "V09", "the admin port is forwarded to the outside"),
     _defect("F40", "balancer", "V26", "each request of a session goes to another node"),
+    _defect("F41", "balancer", "V04", "a slow request is sent again, to a second node"),
+    _defect("F42", "balancer", "V14", "a PROXY preamble is written before the device's TLS"),
     _defect("F44", "access", "V05", "the call-back goes to another node"),
     _defect(
         "F45", "access, cert_proxy", "V09", "the call-back goes to the external port, which answers"
@@ -141,6 +144,8 @@ DEFECTS: tuple[Defect, ...] = (
     _defect(
         "F79", "cert_proxy", "V01", "the certificate of a user is stored once and never renewed"
     ),
+    _defect("F82", "balancer, access", "V08 V21", "a request with two lengths is read in two ways"),
+    _defect("F84", "cert_proxy", "V21", "what comes behind a CONNECT is answered as a request"),
     _defect("F85", "cert_proxy", "V21", "the answer to a CONNECT has a Content-Length"),
     _defect("F86", "cert_proxy", "V16", "other requests than CONNECT are answered"),
     _defect("F87", "cert_proxy", "V26", "the end of a request is waited for too long"),

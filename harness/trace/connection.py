@@ -34,9 +34,23 @@ class ByteStream:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Preamble:
+    """A PROXY protocol header: what a balancer put before the client's bytes to name the client."""
+
+    version: Literal[1, 2]
+    size: int
+    """Bytes."""
+    client: Endpoint | None
+    """Whom it names; None: nobody (UNKNOWN, LOCAL), or an address that cannot be read."""
+    seen: Seen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Layers:
     """What a byte stream in both directions carries: TLS, HTTP, and through CONNECT once more."""
 
+    preamble: Preamble | None = None
+    """What stood before TLS or HTTP."""
     tls: TlsSession | None = None
     exchanges: tuple[Exchange, ...] = ()
     malformed: tuple[Malformed, ...] = ()

@@ -9,6 +9,7 @@ from harness.checks.legs import find_legs, find_machines
 from harness.site.callback import build_target
 from harness.site.site import Site
 from harness.trace.journey import Ambiguous, Front, Journeys, Proxied
+from tests.defect_traces import f41
 from tests.trace_builder import (
     CLUSTER,
     GALAXY,
@@ -28,6 +29,14 @@ from tests.trace_builder import (
 )
 
 VIP_PASSES = make_site(service="passthrough")
+
+
+def test_a_request_that_the_balancer_gave_up_is_the_one_it_had_got() -> None:
+    """F41: the answer came from another node, and the first connection was reset before."""
+    journeys = _join(f41())
+
+    fronts = [request.front for request in journeys.requests if isinstance(request.front, Front)]
+    assert [str(front.node) for front in fronts] == [str(N2), str(N2)]
 
 
 def _join(builder: TraceBuilder) -> Journeys:

@@ -110,6 +110,17 @@ def _later(builder: TraceBuilder, *, cookie: bytes, user: str) -> None:
     builder.finish(l3, request, l4, l4.ask(target, headers=(*headers, *true)), user=user)
 
 
+def test_a_certificate_of_the_balancer_itself_fails() -> None:
+    """F37: the device's TLS ends at the balancer, which proves a certificate of its own to the node."""
+    builder = TraceBuilder()
+    legs = builder.sign_in()
+    legs.l1.handshake(make_random("ended at the balancer"), asks=True)
+
+    (finding,) = result_of(V01, builder).findings
+    assert "with a certificate that vip 10.20.0.10 itself proved" in finding.message
+    assert legs.l2.packets[0] in finding.packets
+
+
 def test_a_session_needs_no_new_certificate() -> None:
     """A later request with the cookie of a sign-in passes."""
     builder = TraceBuilder()
@@ -144,7 +155,8 @@ def test_a_resumed_session_counts_for_its_ancestor() -> None:
     certificate = make_certificate(ALICE)
     first = builder.sign_in()
     second = builder.sign_in()
-    for wire, resumed in ((first.l2, False), (second.l2, True)):
+    wires = ((first.l1, False), (first.l2, False), (second.l1, True), (second.l2, True))
+    for wire, resumed in wires:
         wire.handshake(
             make_random(f"outer {resumed}"),
             certificate=None if resumed else certificate,

@@ -9,7 +9,16 @@ from harness.verdict.outcome import Outcome
 from tests.checks.examining import result_of
 from tests.defect_traces import DEFECTIVE
 from tests.lost_evidence import without_packet
-from tests.trace_builder import CLUSTER, N2, PIXEL, VIP, TraceBuilder, make_certificate, make_random
+from tests.trace_builder import (
+    CLUSTER,
+    N2,
+    PIXEL,
+    VIP,
+    TraceBuilder,
+    make_certificate,
+    make_preamble,
+    make_random,
+)
 
 
 def test_the_same_hello_behind_the_balancer_passes() -> None:
@@ -66,6 +75,41 @@ def test_a_probe_of_the_balancer_passes() -> None:
     builder.open("dmz", VIP, N2, 5262).handshake(make_random("probe"), asks=True, data=False)
 
     assert result_of(V14, builder).outcome is Outcome.PASS
+
+
+def test_tls_that_only_the_balancer_began_fails() -> None:
+    """L1 is not there: whoever the node saw, it was no device."""
+    builder = TraceBuilder()
+    legs = builder.sign_in()
+    builder.wires.remove(legs.l1)
+
+    (finding,) = result_of(V14, builder).findings
+    assert (
+        "opened TLS to node2 10.20.1.2:5262 that no client of its own had begun" in finding.message
+    )
+    assert finding.packets == tuple(legs.l2.packets[3:5])
+
+
+def test_tls_that_only_the_balancer_began_and_nobody_can_read_is_unknown() -> None:
+    """It may have been a probe."""
+    builder = TraceBuilder()
+    wire = builder.open("dmz", VIP, N2, 5262)
+    wire.handshake(make_random("probe"), data=False, client_finished=None, decrypted="no")
+
+    assert result_of(V14, builder).outcome is Outcome.UNKNOWN
+
+
+def test_a_proxy_header_before_the_tls_fails() -> None:
+    """F42: the cert proxy takes it for the ClientHello."""
+    builder = TraceBuilder()
+    legs = builder.sign_in()
+    legs.l2.preamble = make_preamble(legs.l2)
+
+    (finding,) = result_of(V14, builder).findings
+    assert (
+        "wrote a PROXY header (version 1) for 203.0.113.10:40000 before the TLS" in finding.message
+    )
+    assert finding.packets == (legs.l2.packets[3],)
 
 
 def test_a_lossy_capture_is_unknown() -> None:

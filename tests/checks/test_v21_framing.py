@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.checks.v21_framing import V21
@@ -42,6 +44,27 @@ def test_an_odd_request_that_is_taken_fails(statuses: tuple[int, ...]) -> None:
     (finding,) = result_of(V21, builder).findings
     assert "can be read in two ways: two lengths" in finding.message
     assert wire.malformed[0].packets[0] in finding.packets
+
+
+@pytest.mark.parametrize("statuses", [(405, 401), (400, 404), (411, 405, 404)], ids=str)
+def test_going_on_after_an_odd_request_fails(statuses: tuple[int, ...]) -> None:
+    """F82: refused or not, what follows it may be a request that only one reader sees."""
+    builder, _ = _odd(*statuses)
+
+    (finding,) = result_of(V21, builder).findings
+    assert "went on answering" in finding.message
+
+
+def test_a_good_request_before_an_odd_one_in_the_same_packet_is_no_failure() -> None:
+    """200 to the first, 400 to the second, and the end: which was odd is not known."""
+    builder, wire = _odd(200, 400)
+    wire.exchanges = [
+        replace(e, request=replace(e.request, packets=wire.malformed[0].packets))
+        for e in wire.exchanges
+        if e.request is not None
+    ]
+
+    assert result_of(V21, builder).outcome is Outcome.UNKNOWN
 
 
 def test_a_smuggled_request_fails() -> None:

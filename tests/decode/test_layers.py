@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.capture.keylog import Secrets, parse_keylog
+from harness.decode.layer_fields import build_nothing
 from harness.decode.layers import LayerFields, LayerStack
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Side
@@ -142,6 +143,23 @@ def test_a_proxy_header_is_stepped_over(head: bytes) -> None:
     bytewise = play([*slow, ("server", OK)])
 
     assert targets(whole) == targets(bytewise) == [b"/a"]
+    preamble, slowly = whole["preamble"], bytewise["preamble"]
+    assert preamble is not None
+    assert slowly is not None
+    assert (preamble.size, preamble.seen.packets) == (len(head), (1,))
+    assert (slowly.size, slowly.seen.packets) == (len(head), tuple(range(1, len(head) + 1)))
+
+
+@pytest.mark.parametrize("size", [1, 3, 7])
+def test_a_tls_alert_may_answer_plain_http(size: int) -> None:
+    """A server that expects TLS refuses HTTP with an alert: no answer, and nothing malformed."""
+    alert = b"\x15\3\3\0\2\2\x2f"
+    fields = play([("client", GET), *(("server", alert[i : i + size]) for i in range(0, 7, size))])
+
+    assert fields["malformed"] == ()
+    assert [e.response for e in fields["exchanges"]] == [None]
+    assert fields["tls"] is not None
+    assert [a.name for a in fields["tls"].alerts] == ["illegal_parameter"]
 
 
 def test_the_answer_tells_what_a_strange_request_was_taken_for() -> None:
@@ -161,7 +179,7 @@ def test_other_protocols_give_nothing() -> None:
     """No layer is claimed for what is neither TLS nor HTTP."""
     fields = play([("server", b"SSH-2.0-a\r\n"), ("client", b"SSH-2.0-b\r\n"), ("server", OK)])
 
-    assert fields == LayerFields(tls=None, exchanges=(), malformed=(), tunnel=None)
+    assert fields == build_nothing()
 
 
 def test_the_middle_of_a_connection_is_read_from_the_next_message() -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.decode.sniff import Protocol, find_proxy_header, sniff_client, sniff_server
-
-V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c" + bytes(12)
+from harness.decode.sniff import Protocol, sniff_client, sniff_server
 
 
 @pytest.mark.parametrize(
@@ -47,22 +45,3 @@ def test_the_client_tells(data: bytes, expected: Protocol | None) -> None:
 def test_the_server_tells(data: bytes, expected: Protocol | None) -> None:
     """Where the client was not seen."""
     assert sniff_server(data) == expected
-
-
-@pytest.mark.parametrize(
-    ("data", "size"),
-    [
-        (V2 + b"x", 28),
-        (V2[:15], None),
-        (V2[:3], None),
-        (b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nGET", 32),
-        (b"PROXY TCP4", None),
-        (b"PROXY" + b" " * 200, 0),
-        (b"POST", 0),
-        (b"\r\nGET", 0),
-        (b"", 0),
-    ],
-)
-def test_a_proxy_header_is_measured(data: bytes, size: int | None) -> None:
-    """Version 1 is text, version 2 has a length."""
-    assert find_proxy_header(data) == size

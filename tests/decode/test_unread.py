@@ -18,4 +18,10 @@ def test_nothing_is_read() -> None:
     found = unread.finish(client_closed=True, server_closed=True)
 
     assert not unread.wants
-    assert found == {"tls": None, "exchanges": (), "malformed": (), "tunnel": None}
+    assert found == {
+        "preamble": None,
+        "tls": None,
+        "exchanges": (),
+        "malformed": (),
+        "tunnel": None,
+    }
