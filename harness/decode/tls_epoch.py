@@ -6,8 +6,14 @@ from collections.abc import Mapping
 from typing import Literal
 
 from harness.decode.tls_cipher import Opener
-from harness.decode.tls_keys import build_tls12_opener, build_tls13_opener, update_secret
-from harness.decode.tls_message import ClientHello, ServerHello
+from harness.decode.tls_keys import (
+    DEFLATE,
+    FINAL_DRAFT,
+    build_tls12_opener,
+    build_tls13_opener,
+    update_secret,
+)
+from harness.decode.tls_message import TLS_1_3, ClientHello, ServerHello
 from harness.decode.tls_suite import Suite, describe_suite, find_suite
 from harness.trace.tls import Side
 
@@ -22,8 +28,8 @@ _LABELS: Mapping[tuple[Side, Stage], str] = {
     ("server", "application"): "SERVER_TRAFFIC_SECRET_0",
 }
 
-# The header is authenticated since draft 25 of TLS 1.3; drafts before that are not opened.
-_FIRST_USABLE_DRAFT = 25
+# Draft 18 was the first that browsers and servers used; those before derive their keys in other ways.
+_FIRST_USABLE_DRAFT = 18
 
 
 class MissingKeysError(ValueError):
@@ -33,9 +39,17 @@ class MissingKeysError(ValueError):
 class Epoch:
     """One set of keys of one direction."""
 
-    __slots__ = ("_secret", "_suite", "opener", "seq", "stage")
+    __slots__ = ("_draft", "_secret", "_suite", "opener", "seq", "stage")
 
-    def __init__(self, stage: Stage, opener: Opener, suite: Suite, secret: bytes) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        opener: Opener,
+        suite: Suite,
+        secret: bytes,
+        *,
+        draft: int = FINAL_DRAFT,
+    ) -> None:
         """Start at record 0."""
         self.stage = stage
         self.opener = opener
@@ -43,11 +57,14 @@ class Epoch:
         """Number of the next record."""
         self._suite = suite
         self._secret = secret
+        self._draft = draft
 
     def build_updated(self) -> Epoch:
         """RFC 8446 section 7.2: what follows a KeyUpdate."""
-        secret = update_secret(self._suite, self._secret)
-        return Epoch(self.stage, build_tls13_opener(self._suite, secret), self._suite, secret)
+        draft = self._draft
+        secret = update_secret(self._suite, self._secret, draft=draft)
+        opener = build_tls13_opener(self._suite, secret, draft=draft)
+        return Epoch(self.stage, opener, self._suite, secret, draft=draft)
 
 
 def build_tls13_epoch(
@@ -58,30 +75,30 @@ def build_tls13_epoch(
     Raises:
         MissingKeysError: The secret, the suite or the version is not there.
     """
-    if hello.version != 0x0304 and hello.version & 0xFF < _FIRST_USABLE_DRAFT:
+    draft = FINAL_DRAFT if hello.version == TLS_1_3 else hello.version & 0xFF
+    if draft < _FIRST_USABLE_DRAFT:
         raise MissingKeysError(f"version 0x{hello.version:04x} is not supported")
     suite = _usable_suite(secrets, hello)
     label = _LABELS[side, stage]
     secret = secrets.get(label)
     if secret is None:
         raise MissingKeysError(f"no {label} for this client random")
-    return Epoch(stage, build_tls13_opener(suite, secret), suite, secret)
+    opener = build_tls13_opener(suite, secret, draft=draft)
+    return Epoch(stage, opener, suite, secret, draft=draft)
 
 
 def build_tls12_epoch(
     secrets: Mapping[str, bytes], client: ClientHello, server: ServerHello, side: Side
 ) -> Epoch:
-    """The keys of one direction of TLS 1.0, 1.1 or 1.2.
+    """The keys of one direction of SSL 3.0, TLS 1.0, 1.1 or 1.2.
 
     Raises:
         MissingKeysError: The master secret, the suite or the version is not there.
     """
-    if server.version == 0x0300:
-        raise MissingKeysError("SSL 3.0 is not supported")
-    if not 0x0301 <= server.version <= 0x0303:
+    if not 0x0300 <= server.version <= 0x0303:
         raise MissingKeysError(f"version 0x{server.version:04x} is not supported")
     suite = _usable_suite(secrets, server)
-    if server.compression:
+    if server.compression not in (0, DEFLATE):
         raise MissingKeysError(f"compression method {server.compression} is not supported")
     secret = secrets.get("CLIENT_RANDOM")
     if secret is None:
@@ -94,6 +111,7 @@ def build_tls12_epoch(
         side=side,
         version=server.version,
         encrypt_then_mac=server.encrypt_then_mac,
+        compression=server.compression,
     )
     return Epoch("tls12", opener, suite, secret)
 

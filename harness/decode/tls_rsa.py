@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from cryptography import x509
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from harness.capture.keylog import MASTER, PRE_MASTER, Secrets
+from harness.decode.tls_cipher import SSL_3_0
 from harness.decode.tls_keys import TLS_1_2, derive_prf
 from harness.decode.tls_message import (
     ClientHello,
@@ -183,12 +185,10 @@ class KeyExchange:
             suite = find_suite(server.cipher_suite)
             if suite is None or not suite.name.startswith("TLS_RSA_WITH_"):
                 return
-            try:
-                encrypted = Reader(body).vector(2)
-            except MessageError:
-                encrypted = (
-                    body  # SSL 3.0 had no length here, and some TLS 1.0 clients followed it.
-                )
+            encrypted = body  # RFC 6101 section 5.6.7.1: SSL 3.0 has no length here; some TLS 1.0 clients follow it.
+            if server.version > SSL_3_0:
+                with suppress(MessageError):
+                    encrypted = Reader(body).vector(2)
             pre_master = self._secrets.find_pre_master(encrypted, self._certificate)
         if pre_master is None:
             return

@@ -1,12 +1,25 @@
-"""TLS cipher suites that can be opened: code points and names of the IANA registry, and what a name says.
-
-The parameters of a suite are read from its registry name: `..._WITH_<cipher>_<mac or hash>`.
-"""
+"""TLS cipher suites that can be opened, and how: read from the registry name, `..._WITH_<cipher>_<mac or hash>`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+
+from harness.decode.tls_suite_name import NAMES
+
+_KEY_SIZES: dict[str, int | None] = {
+    "AES": None,
+    "CAMELLIA": None,
+    "RC4": None,
+    "SEED": 16,
+    "IDEA": 16,
+    "3DES": 24,
+    "DES": 8,
+    "CHACHA20": 32,
+    "NULL": 0,
+}
+"""Bytes of the key by cipher; None: the name says how many bits."""
+_MACS = {"MD5": "md5", "SHA": "sha1", "SHA256": "sha256", "SHA384": "sha384"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +30,7 @@ class Suite:
     name: str
     """As the IANA registry spells it."""
     cipher: str
-    """`AES`, `CAMELLIA`, `3DES_EDE`, `RC4`, `CHACHA20_POLY1305` or `NULL`."""
+    """`AES`, `CAMELLIA`, `SEED`, `IDEA`, `3DES_EDE`, `DES`, `RC4`, `CHACHA20_POLY1305` or `NULL`."""
     mode: str
     """`GCM`, `CCM`, `POLY1305`, `CBC`, or `STREAM` (RC4 and NULL)."""
     key_size: int
@@ -30,258 +43,47 @@ class Suite:
     """Hash of the key derivation: HKDF in TLS 1.3, the PRF in TLS 1.2."""
 
     @property
+    def block_size(self) -> int:
+        """Bytes of a block in CBC mode."""
+        return 8 if self.cipher in {"3DES_EDE", "DES", "IDEA"} else 16
+
+    @property
     def is_tls13(self) -> bool:
         """RFC 8446 section B.4: a suite of TLS 1.3 cannot be used before it, nor the other way round."""
         return "_WITH_" not in self.name
 
 
 def find_suite(code_point: int) -> Suite | None:
-    """The suite with this code point, or None where it cannot be opened."""
+    """The suite with this code point; None where it cannot be opened: ARIA, SM4, GOST, RC2, and export suites."""
     name = NAMES.get(code_point)
     return None if name is None else _suite(code_point, name)
 
 
 def describe_suite(code_point: int) -> str:
-    """The registry name, or the code point where it is not in the table."""
+    """The registry name, or the code point where it has none."""
     return NAMES.get(code_point, f"0x{code_point:04x}")
 
 
 @cache  # at most one entry per row of NAMES
-def _suite(code_point: int, name: str) -> Suite:
+def _suite(code_point: int, name: str) -> Suite | None:
     parts = name.removeprefix("TLS_").split("_WITH_")[-1].split("_")
-    last = parts[-1]
-    # RFC 5246 section 5: SHA-256 is the hash of every TLS 1.2 suite that names no other one.
-    prf = "sha384" if last == "SHA384" else "sha256"
-    cipher, mode, key_size, tag_size, mac = parts[0], "STREAM", 0, 0, None
-    if cipher == "CHACHA20":
-        return Suite(
-            code_point=code_point,
-            name=name,
-            cipher="CHACHA20_POLY1305",
-            mode="POLY1305",
-            key_size=32,
-            tag_size=16,
-            mac=None,
-            hash=prf,
-        )
-    if cipher in {"AES", "CAMELLIA", "RC4"}:
-        key_size = int(parts[1]) // 8
-    if cipher == "3DES":
-        cipher, key_size = "3DES_EDE", 24
-    if "GCM" in parts or "CCM" in parts:
-        mode, tag_size = ("GCM", 16) if "GCM" in parts else ("CCM", 8 if "8" in parts else 16)
-    else:
-        mode = "CBC" if "CBC" in parts else "STREAM"
-        mac = "sha1" if last == "SHA" else last.lower()
+    cipher, last = parts[0], parts[-1]
+    if cipher not in _KEY_SIZES or "EXPORT" in name:
+        return None
+    cipher = {"3DES": "3DES_EDE", "CHACHA20": "CHACHA20_POLY1305"}.get(cipher, cipher)
+    mode = next((mode for mode in ("GCM", "CCM", "POLY1305", "CBC") if mode in parts), "STREAM")
+    is_aead = mode not in {"CBC", "STREAM"}
+    mac = None if is_aead else _MACS.get(last)
+    if mac is None and not is_aead:
+        return None
     return Suite(
         code_point=code_point,
         name=name,
         cipher=cipher,
         mode=mode,
-        key_size=key_size,
-        tag_size=tag_size,
+        key_size=int(parts[1]) // 8 if (size := _KEY_SIZES[parts[0]]) is None else size,
+        tag_size=(8 if "8" in parts else 16) if is_aead else 0,
         mac=mac,
-        hash=prf,
+        # RFC 5246 section 5: SHA-256 is the hash of every TLS 1.2 suite that names no other one.
+        hash="sha384" if last == "SHA384" else "sha256",
     )
-
-
-# https://www.iana.org/assignments/tls-parameters: only suites whose ciphers can be opened here. ARIA, SEED, IDEA, DES,
-# export suites and CAMELLIA_GCM are missing on purpose: they are reported as not supported.
-NAMES: dict[int, str] = {
-    0x0001: "TLS_RSA_WITH_NULL_MD5",
-    0x0002: "TLS_RSA_WITH_NULL_SHA",
-    0x0004: "TLS_RSA_WITH_RC4_128_MD5",
-    0x0005: "TLS_RSA_WITH_RC4_128_SHA",
-    0x000A: "TLS_RSA_WITH_3DES_EDE_CBC_SHA",
-    0x000D: "TLS_DH_DSS_WITH_3DES_EDE_CBC_SHA",
-    0x0010: "TLS_DH_RSA_WITH_3DES_EDE_CBC_SHA",
-    0x0013: "TLS_DHE_DSS_WITH_3DES_EDE_CBC_SHA",
-    0x0016: "TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA",
-    0x0018: "TLS_DH_anon_WITH_RC4_128_MD5",
-    0x001B: "TLS_DH_anon_WITH_3DES_EDE_CBC_SHA",
-    0x002F: "TLS_RSA_WITH_AES_128_CBC_SHA",
-    0x0030: "TLS_DH_DSS_WITH_AES_128_CBC_SHA",
-    0x0031: "TLS_DH_RSA_WITH_AES_128_CBC_SHA",
-    0x0032: "TLS_DHE_DSS_WITH_AES_128_CBC_SHA",
-    0x0033: "TLS_DHE_RSA_WITH_AES_128_CBC_SHA",
-    0x0034: "TLS_DH_anon_WITH_AES_128_CBC_SHA",
-    0x0035: "TLS_RSA_WITH_AES_256_CBC_SHA",
-    0x0036: "TLS_DH_DSS_WITH_AES_256_CBC_SHA",
-    0x0037: "TLS_DH_RSA_WITH_AES_256_CBC_SHA",
-    0x0038: "TLS_DHE_DSS_WITH_AES_256_CBC_SHA",
-    0x0039: "TLS_DHE_RSA_WITH_AES_256_CBC_SHA",
-    0x003A: "TLS_DH_anon_WITH_AES_256_CBC_SHA",
-    0x003B: "TLS_RSA_WITH_NULL_SHA256",
-    0x003C: "TLS_RSA_WITH_AES_128_CBC_SHA256",
-    0x003D: "TLS_RSA_WITH_AES_256_CBC_SHA256",
-    0x003E: "TLS_DH_DSS_WITH_AES_128_CBC_SHA256",
-    0x003F: "TLS_DH_RSA_WITH_AES_128_CBC_SHA256",
-    0x0040: "TLS_DHE_DSS_WITH_AES_128_CBC_SHA256",
-    0x0041: "TLS_RSA_WITH_CAMELLIA_128_CBC_SHA",
-    0x0042: "TLS_DH_DSS_WITH_CAMELLIA_128_CBC_SHA",
-    0x0043: "TLS_DH_RSA_WITH_CAMELLIA_128_CBC_SHA",
-    0x0044: "TLS_DHE_DSS_WITH_CAMELLIA_128_CBC_SHA",
-    0x0045: "TLS_DHE_RSA_WITH_CAMELLIA_128_CBC_SHA",
-    0x0046: "TLS_DH_anon_WITH_CAMELLIA_128_CBC_SHA",
-    0x0067: "TLS_DHE_RSA_WITH_AES_128_CBC_SHA256",
-    0x0068: "TLS_DH_DSS_WITH_AES_256_CBC_SHA256",
-    0x0069: "TLS_DH_RSA_WITH_AES_256_CBC_SHA256",
-    0x006A: "TLS_DHE_DSS_WITH_AES_256_CBC_SHA256",
-    0x006B: "TLS_DHE_RSA_WITH_AES_256_CBC_SHA256",
-    0x006C: "TLS_DH_anon_WITH_AES_128_CBC_SHA256",
-    0x006D: "TLS_DH_anon_WITH_AES_256_CBC_SHA256",
-    0x0084: "TLS_RSA_WITH_CAMELLIA_256_CBC_SHA",
-    0x0085: "TLS_DH_DSS_WITH_CAMELLIA_256_CBC_SHA",
-    0x0086: "TLS_DH_RSA_WITH_CAMELLIA_256_CBC_SHA",
-    0x0087: "TLS_DHE_DSS_WITH_CAMELLIA_256_CBC_SHA",
-    0x0088: "TLS_DHE_RSA_WITH_CAMELLIA_256_CBC_SHA",
-    0x0089: "TLS_DH_anon_WITH_CAMELLIA_256_CBC_SHA",
-    0x008A: "TLS_PSK_WITH_RC4_128_SHA",
-    0x008B: "TLS_PSK_WITH_3DES_EDE_CBC_SHA",
-    0x008C: "TLS_PSK_WITH_AES_128_CBC_SHA",
-    0x008D: "TLS_PSK_WITH_AES_256_CBC_SHA",
-    0x008E: "TLS_DHE_PSK_WITH_RC4_128_SHA",
-    0x008F: "TLS_DHE_PSK_WITH_3DES_EDE_CBC_SHA",
-    0x0090: "TLS_DHE_PSK_WITH_AES_128_CBC_SHA",
-    0x0091: "TLS_DHE_PSK_WITH_AES_256_CBC_SHA",
-    0x0092: "TLS_RSA_PSK_WITH_RC4_128_SHA",
-    0x0093: "TLS_RSA_PSK_WITH_3DES_EDE_CBC_SHA",
-    0x0094: "TLS_RSA_PSK_WITH_AES_128_CBC_SHA",
-    0x0095: "TLS_RSA_PSK_WITH_AES_256_CBC_SHA",
-    0x009C: "TLS_RSA_WITH_AES_128_GCM_SHA256",
-    0x009D: "TLS_RSA_WITH_AES_256_GCM_SHA384",
-    0x009E: "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256",
-    0x009F: "TLS_DHE_RSA_WITH_AES_256_GCM_SHA384",
-    0x00A0: "TLS_DH_RSA_WITH_AES_128_GCM_SHA256",
-    0x00A1: "TLS_DH_RSA_WITH_AES_256_GCM_SHA384",
-    0x00A2: "TLS_DHE_DSS_WITH_AES_128_GCM_SHA256",
-    0x00A3: "TLS_DHE_DSS_WITH_AES_256_GCM_SHA384",
-    0x00A4: "TLS_DH_DSS_WITH_AES_128_GCM_SHA256",
-    0x00A5: "TLS_DH_DSS_WITH_AES_256_GCM_SHA384",
-    0x00A6: "TLS_DH_anon_WITH_AES_128_GCM_SHA256",
-    0x00A7: "TLS_DH_anon_WITH_AES_256_GCM_SHA384",
-    0x00A8: "TLS_PSK_WITH_AES_128_GCM_SHA256",
-    0x00A9: "TLS_PSK_WITH_AES_256_GCM_SHA384",
-    0x00AA: "TLS_DHE_PSK_WITH_AES_128_GCM_SHA256",
-    0x00AB: "TLS_DHE_PSK_WITH_AES_256_GCM_SHA384",
-    0x00AC: "TLS_RSA_PSK_WITH_AES_128_GCM_SHA256",
-    0x00AD: "TLS_RSA_PSK_WITH_AES_256_GCM_SHA384",
-    0x00AE: "TLS_PSK_WITH_AES_128_CBC_SHA256",
-    0x00AF: "TLS_PSK_WITH_AES_256_CBC_SHA384",
-    0x00B0: "TLS_PSK_WITH_NULL_SHA256",
-    0x00B1: "TLS_PSK_WITH_NULL_SHA384",
-    0x00B2: "TLS_DHE_PSK_WITH_AES_128_CBC_SHA256",
-    0x00B3: "TLS_DHE_PSK_WITH_AES_256_CBC_SHA384",
-    0x00B4: "TLS_DHE_PSK_WITH_NULL_SHA256",
-    0x00B5: "TLS_DHE_PSK_WITH_NULL_SHA384",
-    0x00B6: "TLS_RSA_PSK_WITH_AES_128_CBC_SHA256",
-    0x00B7: "TLS_RSA_PSK_WITH_AES_256_CBC_SHA384",
-    0x00B8: "TLS_RSA_PSK_WITH_NULL_SHA256",
-    0x00B9: "TLS_RSA_PSK_WITH_NULL_SHA384",
-    0x00BA: "TLS_RSA_WITH_CAMELLIA_128_CBC_SHA256",
-    0x00BB: "TLS_DH_DSS_WITH_CAMELLIA_128_CBC_SHA256",
-    0x00BC: "TLS_DH_RSA_WITH_CAMELLIA_128_CBC_SHA256",
-    0x00BD: "TLS_DHE_DSS_WITH_CAMELLIA_128_CBC_SHA256",
-    0x00BE: "TLS_DHE_RSA_WITH_CAMELLIA_128_CBC_SHA256",
-    0x00BF: "TLS_DH_anon_WITH_CAMELLIA_128_CBC_SHA256",
-    0x00C0: "TLS_RSA_WITH_CAMELLIA_256_CBC_SHA256",
-    0x00C1: "TLS_DH_DSS_WITH_CAMELLIA_256_CBC_SHA256",
-    0x00C2: "TLS_DH_RSA_WITH_CAMELLIA_256_CBC_SHA256",
-    0x00C3: "TLS_DHE_DSS_WITH_CAMELLIA_256_CBC_SHA256",
-    0x00C4: "TLS_DHE_RSA_WITH_CAMELLIA_256_CBC_SHA256",
-    0x00C5: "TLS_DH_anon_WITH_CAMELLIA_256_CBC_SHA256",
-    0x1301: "TLS_AES_128_GCM_SHA256",
-    0x1302: "TLS_AES_256_GCM_SHA384",
-    0x1303: "TLS_CHACHA20_POLY1305_SHA256",
-    0x1304: "TLS_AES_128_CCM_SHA256",
-    0x1305: "TLS_AES_128_CCM_8_SHA256",
-    0xC001: "TLS_ECDH_ECDSA_WITH_NULL_SHA",
-    0xC002: "TLS_ECDH_ECDSA_WITH_RC4_128_SHA",
-    0xC003: "TLS_ECDH_ECDSA_WITH_3DES_EDE_CBC_SHA",
-    0xC004: "TLS_ECDH_ECDSA_WITH_AES_128_CBC_SHA",
-    0xC005: "TLS_ECDH_ECDSA_WITH_AES_256_CBC_SHA",
-    0xC006: "TLS_ECDHE_ECDSA_WITH_NULL_SHA",
-    0xC007: "TLS_ECDHE_ECDSA_WITH_RC4_128_SHA",
-    0xC008: "TLS_ECDHE_ECDSA_WITH_3DES_EDE_CBC_SHA",
-    0xC009: "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
-    0xC00A: "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA",
-    0xC00B: "TLS_ECDH_RSA_WITH_NULL_SHA",
-    0xC00C: "TLS_ECDH_RSA_WITH_RC4_128_SHA",
-    0xC00D: "TLS_ECDH_RSA_WITH_3DES_EDE_CBC_SHA",
-    0xC00E: "TLS_ECDH_RSA_WITH_AES_128_CBC_SHA",
-    0xC00F: "TLS_ECDH_RSA_WITH_AES_256_CBC_SHA",
-    0xC010: "TLS_ECDHE_RSA_WITH_NULL_SHA",
-    0xC011: "TLS_ECDHE_RSA_WITH_RC4_128_SHA",
-    0xC012: "TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA",
-    0xC013: "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
-    0xC014: "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
-    0xC015: "TLS_ECDH_anon_WITH_NULL_SHA",
-    0xC016: "TLS_ECDH_anon_WITH_RC4_128_SHA",
-    0xC017: "TLS_ECDH_anon_WITH_3DES_EDE_CBC_SHA",
-    0xC018: "TLS_ECDH_anon_WITH_AES_128_CBC_SHA",
-    0xC019: "TLS_ECDH_anon_WITH_AES_256_CBC_SHA",
-    0xC023: "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256",
-    0xC024: "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384",
-    0xC025: "TLS_ECDH_ECDSA_WITH_AES_128_CBC_SHA256",
-    0xC026: "TLS_ECDH_ECDSA_WITH_AES_256_CBC_SHA384",
-    0xC027: "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
-    0xC028: "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384",
-    0xC029: "TLS_ECDH_RSA_WITH_AES_128_CBC_SHA256",
-    0xC02A: "TLS_ECDH_RSA_WITH_AES_256_CBC_SHA384",
-    0xC02B: "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
-    0xC02C: "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
-    0xC02D: "TLS_ECDH_ECDSA_WITH_AES_128_GCM_SHA256",
-    0xC02E: "TLS_ECDH_ECDSA_WITH_AES_256_GCM_SHA384",
-    0xC02F: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
-    0xC030: "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
-    0xC031: "TLS_ECDH_RSA_WITH_AES_128_GCM_SHA256",
-    0xC032: "TLS_ECDH_RSA_WITH_AES_256_GCM_SHA384",
-    0xC033: "TLS_ECDHE_PSK_WITH_RC4_128_SHA",
-    0xC034: "TLS_ECDHE_PSK_WITH_3DES_EDE_CBC_SHA",
-    0xC035: "TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA",
-    0xC036: "TLS_ECDHE_PSK_WITH_AES_256_CBC_SHA",
-    0xC037: "TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA256",
-    0xC038: "TLS_ECDHE_PSK_WITH_AES_256_CBC_SHA384",
-    0xC039: "TLS_ECDHE_PSK_WITH_NULL_SHA",
-    0xC03A: "TLS_ECDHE_PSK_WITH_NULL_SHA256",
-    0xC03B: "TLS_ECDHE_PSK_WITH_NULL_SHA384",
-    0xC072: "TLS_ECDHE_ECDSA_WITH_CAMELLIA_128_CBC_SHA256",
-    0xC073: "TLS_ECDHE_ECDSA_WITH_CAMELLIA_256_CBC_SHA384",
-    0xC074: "TLS_ECDH_ECDSA_WITH_CAMELLIA_128_CBC_SHA256",
-    0xC075: "TLS_ECDH_ECDSA_WITH_CAMELLIA_256_CBC_SHA384",
-    0xC076: "TLS_ECDHE_RSA_WITH_CAMELLIA_128_CBC_SHA256",
-    0xC077: "TLS_ECDHE_RSA_WITH_CAMELLIA_256_CBC_SHA384",
-    0xC078: "TLS_ECDH_RSA_WITH_CAMELLIA_128_CBC_SHA256",
-    0xC079: "TLS_ECDH_RSA_WITH_CAMELLIA_256_CBC_SHA384",
-    0xC09C: "TLS_RSA_WITH_AES_128_CCM",
-    0xC09D: "TLS_RSA_WITH_AES_256_CCM",
-    0xC09E: "TLS_DHE_RSA_WITH_AES_128_CCM",
-    0xC09F: "TLS_DHE_RSA_WITH_AES_256_CCM",
-    0xC0A0: "TLS_RSA_WITH_AES_128_CCM_8",
-    0xC0A1: "TLS_RSA_WITH_AES_256_CCM_8",
-    0xC0A2: "TLS_DHE_RSA_WITH_AES_128_CCM_8",
-    0xC0A3: "TLS_DHE_RSA_WITH_AES_256_CCM_8",
-    0xC0A4: "TLS_PSK_WITH_AES_128_CCM",
-    0xC0A5: "TLS_PSK_WITH_AES_256_CCM",
-    0xC0A6: "TLS_DHE_PSK_WITH_AES_128_CCM",
-    0xC0A7: "TLS_DHE_PSK_WITH_AES_256_CCM",
-    0xC0A8: "TLS_PSK_WITH_AES_128_CCM_8",
-    0xC0A9: "TLS_PSK_WITH_AES_256_CCM_8",
-    0xC0AA: "TLS_PSK_DHE_WITH_AES_128_CCM_8",
-    0xC0AB: "TLS_PSK_DHE_WITH_AES_256_CCM_8",
-    0xC0AC: "TLS_ECDHE_ECDSA_WITH_AES_128_CCM",
-    0xC0AD: "TLS_ECDHE_ECDSA_WITH_AES_256_CCM",
-    0xC0AE: "TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8",
-    0xC0AF: "TLS_ECDHE_ECDSA_WITH_AES_256_CCM_8",
-    0xCCA8: "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
-    0xCCA9: "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
-    0xCCAA: "TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
-    0xCCAB: "TLS_PSK_WITH_CHACHA20_POLY1305_SHA256",
-    0xCCAC: "TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256",
-    0xCCAD: "TLS_DHE_PSK_WITH_CHACHA20_POLY1305_SHA256",
-    0xCCAE: "TLS_RSA_PSK_WITH_CHACHA20_POLY1305_SHA256",
-    0xD001: "TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256",
-    0xD002: "TLS_ECDHE_PSK_WITH_AES_256_GCM_SHA384",
-    0xD003: "TLS_ECDHE_PSK_WITH_AES_128_CCM_8_SHA256",
-    0xD005: "TLS_ECDHE_PSK_WITH_AES_128_CCM_SHA256",
-}

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
+import zlib
 from collections.abc import Callable
 
 import pytest
-from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4, TripleDES
-from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4, IDEA, SEED, TripleDES
+from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from harness.decode.tls_cipher import (
+    COMPRESSED_LIMIT,
+    SSL_3_0,
     BadRecordError,
     CbcOpener,
+    InflateOpener,
     Opener,
     StreamOpener,
     Tls12AeadOpener,
@@ -125,12 +130,49 @@ def triple_des() -> tuple[Opener, bytes]:
 def rc4() -> tuple[Opener, bytes]:
     """RC4 with SHA-1."""
     fragment = Cipher(ARC4(KEY), mode=None).encryptor().update(DATA + mac(DATA))
-    return StreamOpener(suite(0x05), KEY, MAC_KEY), fragment
+    return StreamOpener(suite(0x05), KEY, MAC_KEY, version=0x0303), fragment
 
 
 def null() -> tuple[Opener, bytes]:
     """No cipher, SHA-1."""
-    return StreamOpener(suite(0x02), b"", MAC_KEY), DATA + mac(DATA)
+    return StreamOpener(suite(0x02), b"", MAC_KEY, version=0x0303), DATA + mac(DATA)
+
+
+def mac_ssl3(data: bytes, digest: str = "sha1", key: bytes = MAC_KEY) -> bytes:
+    """RFC 6101 section 5.2.3.1."""
+    pad = {"sha1": 40, "md5": 48}[digest]
+    head = SEQ.to_bytes(8, "big") + b"\x17" + len(data).to_bytes(2, "big")
+    inside = hashlib.new(digest, key + b"6" * pad + head + data).digest()
+    return hashlib.new(digest, key + b"\\" * pad + inside).digest()
+
+
+def cbc_ssl3() -> tuple[Opener, bytes]:
+    """SSL 3.0, CBC: the IV is chained, and only the last byte of the padding means something."""
+    data = DATA + mac_ssl3(DATA)
+    padding = b"any padding bytes"[: 15 - len(data) % 16] + bytes((15 - len(data) % 16,))
+    return cbc(version=SSL_3_0, iv=bytes(16)), encrypt_cbc(data, bytes(16), padding=padding)
+
+
+def rc4_ssl3() -> tuple[Opener, bytes]:
+    """SSL 3.0, RC4 with MD5."""
+    data = DATA + mac_ssl3(DATA, "md5", KEY)
+    fragment = Cipher(ARC4(KEY), mode=None).encryptor().update(data)
+    return StreamOpener(suite(0x04), KEY, KEY, version=SSL_3_0), fragment
+
+
+def deflated() -> tuple[Opener, bytes]:
+    """TLS 1.2 with compression (RFC 3749)."""
+    deflater = zlib.compressobj()
+    data = deflater.compress(DATA) + deflater.flush(zlib.Z_SYNC_FLUSH)
+    explicit = b"explicit"
+    fragment = explicit + AESGCM(KEY).encrypt(IV[:4] + explicit, data, additional(len(data)))
+    return InflateOpener(Tls12AeadOpener(suite(0x9C), KEY, IV[:4])), fragment
+
+
+def gcm_draft() -> tuple[Opener, bytes]:
+    """TLS 1.3 before draft 25: the header is not authenticated."""
+    fragment = AESGCM(KEY).encrypt(nonce(IV), DATA + b"\x17", b"")
+    return Tls13Opener(suite(0x1301), KEY, IV, covers_header=False), fragment
 
 
 KINDS: list[Callable[[], tuple[Opener, bytes]]] = [
@@ -144,6 +186,10 @@ KINDS: list[Callable[[], tuple[Opener, bytes]]] = [
     triple_des,
     rc4,
     null,
+    cbc_ssl3,
+    rc4_ssl3,
+    deflated,
+    gcm_draft,
 ]
 by_kind = pytest.mark.parametrize("make", KINDS, ids=[kind.__name__ for kind in KINDS])
 
@@ -237,3 +283,74 @@ def test_mac_covers_the_header() -> None:
     """Another content type has another MAC."""
     with pytest.raises(BadRecordError, match="MAC is wrong"):
         check_mac("sha1", MAC_KEY, SEQ, header(len(DATA), content_type=22), DATA, mac(DATA))
+
+
+def test_compression_goes_on_from_record_to_record() -> None:
+    """RFC 3749 section 2: the dictionary is kept, so no record can be left out."""
+    deflater = zlib.compressobj()
+    opener = InflateOpener(StreamOpener(suite(0x02), b"", MAC_KEY, version=0x0303))
+    texts = [DATA * 20, DATA * 20]
+    sealed = []
+    for seq, text in enumerate(texts):
+        data = deflater.compress(text) + deflater.flush(zlib.Z_SYNC_FLUSH)
+        head = seq.to_bytes(8, "big") + header(len(data))
+        sealed.append(data + hmac.digest(MAC_KEY, head + data, "sha1"))
+
+    got = [opener.open(seq, header(len(s)), s)[1] for seq, s in enumerate(sealed)]
+
+    assert opener.has_state
+    assert got == texts
+    assert len(sealed[1]) < len(sealed[0])
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (zlib.compress(bytes(1 << 24)), "more than 16384 bytes come out"),
+        (b"no stream", "cannot be decompressed"),
+        (bytes(COMPRESSED_LIMIT + 1), "compressed fragment of 17409 bytes"),
+    ],
+    ids=["bomb", "rubbish", "long"],
+)
+def test_compression_is_bounded(data: bytes, problem: str) -> None:
+    """A right MAC does not make the content right."""
+    opener = InflateOpener(StreamOpener(suite(0x02), b"", MAC_KEY, version=0x0303))
+    fragment = data + mac(data)
+
+    with pytest.raises(BadRecordError, match=problem):
+        opener.open(SEQ, header(len(fragment)), fragment)
+
+
+def test_ssl3_padding_is_less_than_a_block() -> None:
+    """RFC 6101 section 5.2.3.2: longer padding is refused, also where the MAC is right."""
+    data = DATA + mac_ssl3(DATA)
+    size = 15 - len(data) % 16 + 16
+    fragment = encrypt_cbc(data, bytes(16), padding=bytes((size,)) * (size + 1))
+
+    with pytest.raises(BadRecordError, match="padding is wrong"):
+        cbc(version=SSL_3_0, iv=bytes(16)).open(SEQ, header(len(fragment)), fragment)
+
+
+def _single_des(key: bytes) -> BlockCipherAlgorithm:
+    """The library has DES only as a part of 3DES."""
+    return TripleDES(key + key + key)
+
+
+@pytest.mark.parametrize(
+    ("code_point", "algorithm", "key_size"),
+    [(0x96, SEED, 16), (0x07, IDEA, 16), (0x09, _single_des, 8)],
+)
+def test_old_block_ciphers(
+    code_point: int, algorithm: Callable[[bytes], BlockCipherAlgorithm], key_size: int
+) -> None:
+    """TLS 1.1 with SEED, IDEA and DES."""
+    found = suite(code_point)
+    key, block = KEY[:key_size], found.block_size
+    data = DATA + mac(DATA)
+    size = block - 1 - len(data) % block
+    encryptor = Cipher(algorithm(key), CBC(bytes(block))).encryptor()
+    body = encryptor.update(data + bytes((size,)) * (size + 1)) + encryptor.finalize()
+    opener = CbcOpener(found, key, b"", MAC_KEY, version=0x0302, encrypt_then_mac=False)
+    fragment = bytes(block) + body
+
+    assert opener.open(SEQ, header(len(fragment)), fragment) == (23, DATA)

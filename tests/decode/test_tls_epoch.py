@@ -34,7 +34,7 @@ def test_epoch_opens_what_its_secret_sealed() -> None:
             "suite TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 is not supported",
         ),
         (replace(SERVER, cipher_suite=0x1399), "suite 0x1399 is not supported"),
-        (replace(SERVER, version=0x7F13), "version 0x7f13 is not supported"),
+        (replace(SERVER, version=0x7F11), "version 0x7f11 is not supported"),
     ],
 )
 def test_tls13_reasons(hello: ServerHello, reason: str) -> None:
@@ -52,19 +52,19 @@ def test_tls13_reasons(hello: ServerHello, reason: str) -> None:
             "suite TLS_AES_128_GCM_SHA256",
         ),
         (
-            replace(OLD, version=0x0300),
+            replace(OLD, version=0x02FF),
             {"CLIENT_RANDOM": bytes(48)},
-            "SSL 3.0 is not supported",
+            "version 0x02ff is not supported",
         ),
         (
-            replace(OLD, compression=1),
+            replace(OLD, compression=64),
             {"CLIENT_RANDOM": bytes(48)},
-            "compression method 1 is not supported",
+            "compression method 64 is not supported",
         ),
         (OLD, {}, "no secret for this client random"),
         (OLD, {"CLIENT_TRAFFIC_SECRET_0": bytes(32)}, "no CLIENT_RANDOM secret"),
     ],
-    ids=["suite", "ssl3", "compression", "nothing", "other label"],
+    ids=["suite", "version", "compression", "nothing", "other label"],
 )
 def test_tls12_reasons(hello: ServerHello, labels: dict[str, bytes], reason: str) -> None:
     """What is missing or not supported is named."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from harness.decode.tls_cipher import BadRecordError, Tls13Opener
 from harness.decode.tls_keys import build_tls13_opener, derive_prf, expand_label, update_secret
@@ -132,3 +136,36 @@ def test_tls13_builds_its_own_opener() -> None:
     assert AES_128_GCM is not None
 
     assert isinstance(build_tls13_opener(AES_128_GCM, bytes(32)), Tls13Opener)
+
+
+@pytest.mark.parametrize(
+    ("draft", "prefix", "update"),
+    [
+        (18, b"TLS 1.3, ", b"application traffic secret"),
+        (19, b"TLS 1.3, ", b"application traffic secret"),
+        (20, b"tls13 ", b"traffic upd"),
+        (28, b"tls13 ", b"traffic upd"),
+    ],
+)
+def test_labels_of_the_drafts(draft: int, prefix: bytes, update: bytes) -> None:
+    """Draft 20 shortened prefix and labels."""
+    suite, secret = find_suite(0x1301), bytes(range(32))
+    assert suite is not None
+
+    def expand(label: bytes, size: int) -> bytes:
+        info = size.to_bytes(2, "big") + bytes((len(label),)) + label + b"\0"
+        return HKDFExpand(algorithm=SHA256(), length=size, info=info).derive(secret)
+
+    assert expand_label(secret, b"key", 16, "sha256", draft=draft) == expand(prefix + b"key", 16)
+    assert update_secret(suite, secret, draft=draft) == expand(prefix + update, 32)
+
+
+def test_key_block_of_ssl3() -> None:
+    """RFC 6101 section 6.2.2, its first two rounds written out."""
+    secret, seed = bytes(range(48)), bytes(64)
+    first = hashlib.md5(secret + hashlib.sha1(b"A" + secret + seed).digest()).digest()
+    second = hashlib.md5(secret + hashlib.sha1(b"BB" + secret + seed).digest()).digest()
+
+    got = derive_prf(secret, b"no label", seed, 20, version=0x0300, hash_name="sha256")
+
+    assert got == (first + second)[:20]

@@ -10,7 +10,6 @@ from tests.end_to_end.reference import compare, differences
 STOPS = "tshark stops at the damage; reading goes on behind it"
 TUNNEL = "inside a tunnel (GTP, GRE), which is counted and not followed"
 OLD_HELLO = "a ClientHello in SSL 2.0 form: its challenge is the random (RFC 5246 appendix E.2); tshark names none"
-SSL3 = "SSL 3.0 is named and not decrypted (RFC 7568: not to be used)"
 BEHIND = "bytes behind a hole that is never filled: counted here, left out there"
 AMBIGUOUS = "behind an ambiguous Content-Length (RFC 9112 section 6.3): reported, and not believed"
 DIFFERENCES: dict[str, tuple[int, str]] = {
@@ -46,7 +45,7 @@ DIFFERENCES: dict[str, tuple[int, str]] = {
     "tcp/suriverify__tcp-rst-unacked-stream-03-gap__input.pcap": (1, BEHIND),
     "tcp/suriverify__tcp-rst-unacked-stream-07-http__input.pcap": (1, BEHIND),
     "tcp/suriverify__tcp-session-ipv6-stream-out-of-window__input.pcap": (1, BEHIND),
-    "tls-keyed/wireshark__rsasnakeoil2.pcap": (20, SSL3),
+    "tls-keyed/wireshark__rsasnakeoil2.pcap": (1, OLD_HELLO),
     "tls-plain/arkime__https2-301-get.pcap": (1, OLD_HELLO),
     "tls-plain/ndpi__tls_change_cipher.pcap": (3, TUNNEL),
     "tls-plain/ndpi__tls_invalid_reads.pcap": (3, TUNNEL),
