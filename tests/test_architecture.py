@@ -25,6 +25,7 @@ ANYTHING = None
 MAY_IMPORT: dict[str, frozenset[str] | None] = {
     "net": frozenset(),
     "site": frozenset({"net"}),
+    "certificate": frozenset({"site", "net"}),
     "capture": frozenset({"net"}),
     "trace": frozenset({"net"}),
     "decode": frozenset({"capture", "trace", "net"}),
@@ -34,7 +35,7 @@ MAY_IMPORT: dict[str, frozenset[str] | None] = {
     "replay": frozenset({"capture", "decode", "checks", "verdict", "trace", "site", "net"}),
     "second_opinion": frozenset({"verdict", "trace", "net"}),
     "scenario": frozenset({"site", "verdict", "net"}),
-    "world": frozenset({"scenario", "site", "capture", "net"}),
+    "world": frozenset({"scenario", "site", "certificate", "capture", "net"}),
     "run": frozenset({"scenario", "world", "capture", "replay", "verdict"}),
     "cli": ANYTHING,
     "pytest_plugin": ANYTHING,
@@ -42,7 +43,7 @@ MAY_IMPORT: dict[str, frozenset[str] | None] = {
 """The table of docs/architecture.md. Every package may import itself."""
 
 OWNERS: dict[str, tuple[str, ...]] = {
-    "cryptography": ("decode/", "world/pki/", "world/tls/"),
+    "cryptography": ("certificate/", "decode/", "world/pki/", "world/tls/"),
     "h11": ("world/http1.py", "world/actors/http1.py"),
     "numpy": ("decode/",),
     "pydantic": ("site/", "scenario/"),
@@ -65,6 +66,7 @@ NO_FILES = frozenset(
     {
         "net",
         "site",
+        "certificate",
         "capture",
         "trace",
         "decode",

@@ -113,6 +113,8 @@ class Site(Model):
     """The cert-proxy settings page, the same on every node."""
     tls: Literal["1.2", "1.3"] = "1.3"
     """The newest version that balancers and nodes speak."""
+    domain: str = ""
+    """Domain of the nodes: `corp.example` makes node1 node1.corp.example, which its certificates name. "" for none."""
     names: dict[str, WrittenAddress] = {}
     """Further host names and their addresses."""
     other_services: dict[str, str] = {}
@@ -152,11 +154,21 @@ class Site(Model):
         """Balancers that end TLS on the service port, so that their headers may count."""
         return tuple(n for n, b in self.balancers.items() if b.service is BalancerMode.TERMINATE)
 
+    def host_name(self, node: str) -> str:
+        """The full name of a node, as its certificates and callers write it."""
+        return f"{node}.{self.domain}" if self.domain else node
+
     def resolve(self, name: str) -> tuple[Address, ...]:
         """Addresses of a host name of this site; () when unknown. `localhost` is not a name of the site."""
         if name == self.fqdn:
             return (self.entry,)
-        for table in (self.nodes, {n: b.address for n, b in self.balancers.items()}, self.names):
+        hosts = {self.host_name(node): address for node, address in self.nodes.items()}
+        for table in (
+            self.nodes,
+            hosts,
+            {n: b.address for n, b in self.balancers.items()},
+            self.names,
+        ):
             if name in table:
                 return (table[name],)
         return ()
