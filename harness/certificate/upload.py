@@ -120,6 +120,24 @@ def read_pfx(
     return _conclude(built, store.key, file.name, built.flaws)
 
 
+def read_roots(file: File) -> tuple[bytes, ...]:
+    """DER of the roots that devices trust, from a PEM file.
+
+    Raises:
+        ValueError: something in it is no certificate, with its line; or there is none.
+    """
+    blocks, flaws = read_blocks(file.name, file.data)
+    refused = [flaw for flaw in flaws if flaw.is_refused]
+    for block in blocks:
+        flaw = _read_certificate(file.name, block)[1]
+        refused += [flaw] if flaw is not None else []
+    if refused:
+        raise ValueError("\n".join(str(flaw) for flaw in refused))
+    if not blocks:
+        raise ValueError(f"{file.name}: got no certificate; expected roots in PEM")
+    return tuple(block.der for block in blocks)
+
+
 def _conclude(
     built: Chain | None,
     key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | None,

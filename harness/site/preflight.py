@@ -105,6 +105,12 @@ def _names(site: Site) -> Iterator[Problem]:
             found=show(site.fqdn),
             expected="a full host name in lower case such as access.example.com",
         )
+    if site.domain and not is_host_name(site.domain):
+        yield Problem(
+            path=("domain",),
+            found=show(site.domain),
+            expected="a domain in lower case such as corp.example",
+        )
     if not site.nodes:
         yield Problem(
             path=("nodes",), found="{}", expected="at least one node, such as node1: 10.20.1.1"
