@@ -105,7 +105,7 @@ def _matches(request: ServiceRequest, call_back: CallBack, machines: Machines) -
     if not site.headers.forwarded_for:
         return call_back.key == remote_port
     pick = find_pick(request.exchange.request, site)
-    return pick is not None and asked == (pick, remote_port)
+    return pick is not None and asked == (machines.first(pick), remote_port)
 
 
 def names_port(request: ServiceRequest, call_back: CallBack, machines: Machines) -> bool:

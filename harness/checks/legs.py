@@ -29,6 +29,8 @@ class Machines:
     balancers: Mapping[Address, str]
     names: Mapping[Address, tuple[str, ...]]
     """Host names of the capture."""
+    firsts: Mapping[Address, Address] = field(default_factory=lambda: MappingProxyType({}))
+    """Further addresses of nodes and balancers, each with the one that stands for its machine here."""
     seen: Mapping[Endpoint, Listener] = field(default_factory=lambda: MappingProxyType({}))
     """What endpoints of the capture stand for, where the site says it."""
 
@@ -48,10 +50,14 @@ class Machines:
         return tuple(p.port for p in self.site.cert_proxy.ports)
 
     def owner(self, tap: str, address: Address) -> Address:
-        """The machine's own address: on `NODE.lo` a loopback address is replaced by the node's."""
+        """The one address that stands for the machine: on `NODE.lo` a loopback address is the node's."""
         if address.is_loopback and tap.endswith(LOOPBACK_SUFFIX):
             return self.site.nodes.get(tap.removesuffix(LOOPBACK_SUFFIX), address)
-        return address
+        return self.first(address)
+
+    def first(self, address: Address) -> Address:
+        """The first address of the machine that has this one."""
+        return self.firsts.get(address, address)
 
     def client(self, connection: Connection) -> Address:
         """Who opened the connection."""
@@ -59,6 +65,12 @@ class Machines:
         if listener is not None and listener.client is not None:
             return self._address(listener.client)
         return self.owner(connection.tap, connection.client.address)
+
+    def peer(self, connection: Connection) -> Address:
+        """The address from which it was opened, as settings name it: which one of its machine's matters there."""
+        is_named = self.seen.get(connection.server) is not None
+        is_loopback = connection.client.address.is_loopback
+        return self.client(connection) if is_named or is_loopback else connection.client.address
 
     def server(self, connection: Connection) -> Address:
         """Who accepted it (or did not answer)."""
@@ -69,11 +81,16 @@ class Machines:
         return self.role(connection.server, tap=connection.tap).port
 
     def role(self, endpoint: Endpoint, *, tap: str = "") -> Endpoint:
-        """The site's own address and port for an endpoint of the capture."""
+        """The machine's first address and the site's port for an endpoint of the capture."""
+        stated = self.stated(endpoint)
+        return Endpoint(self.owner(tap, stated.address), stated.port)
+
+    def stated(self, endpoint: Endpoint) -> Endpoint:
+        """The endpoint as settings name it: loopback and further addresses are what they are."""
         listener = self.seen.get(endpoint)
         if listener is not None:
             return Endpoint(self._address(listener.machine), listener.port)
-        return Endpoint(self.owner(tap, endpoint.address), endpoint.port)
+        return endpoint
 
     def _address(self, machine: str) -> Address:
         balancer = self.site.balancers.get(machine)
@@ -121,7 +138,8 @@ class Machines:
         """The host's name, or ""."""
         if self.names.get(address):
             return self.names[address][0]
-        return self.nodes.get(address) or self.balancers.get(address) or ""
+        first = self.first(address)
+        return self.nodes.get(first) or self.balancers.get(first) or ""
 
     def tell_address(self, address: Address) -> str:
         """`node1 10.20.1.1`; the bare address where nobody knows its name."""
@@ -161,6 +179,13 @@ def find_machines(trace: Trace, site: Site) -> Machines:
         nodes={address: name for name, address in site.nodes.items()},
         balancers={balancer.address: name for name, balancer in site.balancers.items()},
         names=trace.host_names,
+        firsts=MappingProxyType(
+            {
+                further: site.addresses(name)[0]
+                for name in (*site.nodes, *site.balancers)
+                for further in site.addresses(name)[1:]
+            }
+        ),
         seen=MappingProxyType(
             {
                 listener.seen: listener

@@ -63,7 +63,7 @@ def _judge_used(case: Case, request: ServiceRequest, call_back: CallBack) -> Ite
         f"{case.machines.tell_address(call_back.caller)} asked {case.machines.tell_server(call_back.connection)} "
         f"for the certificate of port {call_back.key} because of {port_header(case.site)} in {_told(case, request)}"
     )
-    refusal = case.policy.refusal(case.machines.client(connection))
+    refusal = case.policy.refusal(case.machines.peer(connection))
     if refusal is not None:
         yield _finding(f"{effect}, although {refusal}", request, call_back, connection)
         return

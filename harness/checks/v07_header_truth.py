@@ -111,7 +111,9 @@ def _judge_used(case: Case, request: ServiceRequest, call_back: CallBack) -> Ite
     port, pick = find_remote_port(message, case.site), find_pick(message, case.site)
     if port is None or pick is None:
         return
-    if call_back.target == pick or call_back.target not in find_listed(message, case.site):
+    first = case.machines.first
+    listed = {first(address) for address in find_listed(message, case.site)}
+    if call_back.target == first(pick) or call_back.target not in listed:
         return
     balancers, name = case.site.cert_proxy.number_of_load_balancers, case.site.headers.forwarded_for
     finding = Finding(

@@ -72,7 +72,7 @@ class _Talk:
 
 
 def _pair(packet: Packet, flow: Flow) -> _Pair:
-    low, high = sorted((flow.source, flow.destination), key=lambda e: (e.address.version, e))
+    low, high = sorted((flow.source, flow.destination))
     return packet.tap, flow.protocol, low, high
 
 
@@ -136,7 +136,7 @@ def _is_allowed(case: Case, packet: Packet, flow: Flow) -> bool:
     """Whether a node may send this of its own accord."""
     server = _receiver(case, packet, flow)
     # Loopback stays what it is here: whether it may be a destination is a setting of its own.
-    if case.policy.is_destination(case.machines.role(flow.destination), flow.protocol):
+    if case.policy.is_destination(case.machines.stated(flow.destination), flow.protocol):
         return True
     is_cluster = flow.protocol == TCP and server.address in case.machines.nodes
     # Who may ask which of these ports, and what for, is the business of V05 and V09.

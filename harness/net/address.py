@@ -8,12 +8,19 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 Address = IPv4Address | IPv6Address
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One end of a connection: an address and a port."""
+    """One end of a connection: an address and a port. Sorted by address, IPv4 before IPv6, then by port."""
 
     address: Address
     port: int
+
+    def __lt__(self, other: Endpoint) -> bool:
+        """Addresses of two families cannot be compared by themselves."""
+        own, its = self.address, other.address
+        if own == its:
+            return self.port < other.port
+        return (own.version, own.packed) < (its.version, its.packed)
 
     def __str__(self) -> str:
         """`10.0.0.1:443`, `[2001:db8::1]:443`."""

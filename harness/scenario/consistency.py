@@ -74,8 +74,9 @@ def _machines(scenario: Scenario) -> Iterator[Problem]:
         ("names", site.names),
     ):
         names |= dict.fromkeys(known, f"site.{table}")
-    owners: dict[Address, str] = {address: name for name, address in site.nodes.items()}
-    owners |= {balancer.address: name for name, balancer in site.balancers.items()}
+    owners: dict[Address, str] = {
+        address: name for name in (*site.nodes, *site.balancers) for address in site.addresses(name)
+    }
     tables = (
         ("devices", scenario.devices),
         ("attackers", scenario.attackers),

@@ -21,7 +21,7 @@ class FileProblem:
     expected: str
 
     def __str__(self) -> str:
-        """`file.yaml:12:7: $.site.nodes.node2: got "10.20.1"; expected an IPv4 address such as 10.20.1.2`."""
+        """`file.yaml:12:7: $.site.nodes.node2: got "10.20.1"; expected an IP address such as ...`."""
         path = f"{self.path}: " if self.path else ""
         return f"{self.file}:{self.line}:{self.column}: {path}got {self.found}; expected {self.expected}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from itertools import chain
 
 from harness.net.address import Address
@@ -19,6 +19,8 @@ SMALL = 200
 _SMALL_POOL = (IPv4Address("203.0.113.10"), IPv4Address("203.0.113.254"))
 _LARGE_POOL = (IPv4Address("100.64.0.10"), IPv4Address("100.127.255.254"))
 """RFC 6598: what a carrier's customers share."""
+_IPV6_POOL = (IPv6Address("2001:db8:cb00:7100::10"), IPv6Address("2001:db8:cb00:7100::ffff"))
+"""RFC 3849."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,12 @@ def expand(scenario: Scenario) -> Scenario:
 
 
 def _free_addresses(scenario: Scenario) -> Iterator[Address]:
-    """Addresses for devices that state none, without those that somebody has."""
+    """Addresses for devices that state none, without those that somebody has; IPv6 where nothing else enters."""
+    if all(address.version == 6 for address in scenario.site.resolve(scenario.site.fqdn)):
+        taken = set(_stated_addresses(scenario))
+        numbers = range(int(_IPV6_POOL[0]), int(_IPV6_POOL[1]) + 1)
+        yield from (a for a in map(IPv6Address, numbers) if a not in taken)
+        return
     wanted = sum(len(names(n, d)) for n, d in scenario.devices.items() if d.address is None)
     pools = (_SMALL_POOL, _LARGE_POOL) if wanted <= SMALL else (_LARGE_POOL,)
     taken = set(_stated_addresses(scenario))
@@ -88,8 +95,7 @@ def _free_addresses(scenario: Scenario) -> Iterator[Address]:
 def _stated_addresses(scenario: Scenario) -> Iterable[Address]:
     site = scenario.site
     return chain(
-        site.nodes.values(),
-        (balancer.address for balancer in site.balancers.values()),
+        *(site.addresses(name) for name in (*site.nodes, *site.balancers)),
         site.names.values(),
         (device.address for device in scenario.devices.values() if device.address is not None),
         (attacker.address for attacker in scenario.attackers.values()),

@@ -22,7 +22,7 @@ and `false` are switches. Unknown and duplicate keys are errors. Host names are 
 of the site, or IP addresses.
 
 Addresses: segments are `outside` (devices, balancers), `dmz` (balancers, nodes) and `inside` (nodes); nothing is
-routed between them. 198.18.99.0/24 belongs to the harness itself.
+routed between them. Addresses are IPv4 or IPv6; put IPv6 in quotes. 198.18.99.0/24 belongs to the harness itself.
 
 Allow-lists (`destination` when not forced, `accept_remote_port_from`): entries between semicolons, each
 `10.20.0.0/24`, `10.20.0.0 255.255.255.0` or one address; an empty list allows nothing.
@@ -109,7 +109,7 @@ def _kind(node: Schema, schema: Schema) -> str:
             return _range(node)
         case "boolean":
             return "`true` or `false`"
-    return "IPv4 address" if node.get("format") == "ipv4" else "text"
+    return "IP address" if node.get("format") == "ip" else "text"
 
 
 def _range(node: Schema) -> str:

@@ -39,7 +39,8 @@ class Device(Model):
     """`own`: its user's; `none`: it shows none to the cert proxy; else out of date, of a CA that only has the right
     name, or for servers only."""
     address: WrittenAddress | None = None
-    """Not given: the next free one of 203.0.113.0/24 (or 100.64.0.0/10 for more than 200)."""
+    """Not given: the next free one of 203.0.113.0/24 (or 100.64.0.0/10 for more than 200; or IPv6 where the
+    FQDN has no IPv4 address)."""
     count: Annotated[int, Field(ge=1, le=5000)] | None = None
     """So many devices, named NAME-1, NAME-2 and so on. Not given: one."""
     tunnel: tuple[TunnelRule, ...] | None = None

@@ -108,8 +108,8 @@ class Guide:
     def _describe(self, node: Schema) -> str:
         if "enum" in node or "const" in node:
             return " or ".join(str(choice) for choice in node.get("enum", (node.get("const"),)))
-        if node.get("format") == "ipv4":
-            return f"an IPv4 address such as {node['examples'][0]}"
+        if node.get("format") == "ip":
+            return f"an IP address such as {' or '.join(node['examples'])}"
         match node.get("type"):
             case "string":
                 return "text"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 
 from harness.net.address import Address, parse_address
 from harness.net.allow_list import AllowList, AllowListError
@@ -20,6 +20,10 @@ from harness.site.site import SERVICE_PORT, BalancerMode, Site
 
 RESERVED = (LOCALHOST, "canary-node", "canary-other-node", "canary-balancer", "canary-device")
 """Names that the harness itself gives to machines."""
+
+
+_NOWHERE = (IPv4Network("0.0.0.0/8"), IPv6Network("100::/64"))
+"""This network (RFC 1122 section 3.2.1.3), and what is discarded (RFC 6666)."""
 
 
 def find_problems(site: Site, *, is_built: bool = True) -> tuple[Problem, ...]:
@@ -64,13 +68,9 @@ def find_warnings(site: Site) -> tuple[str, ...]:
 
 def address_problem(path: Path, address: Address, *, is_built: bool = True) -> Problem | None:
     """Why a machine cannot have this address; None when it can."""
-    if not isinstance(address, IPv4Address):
-        if not is_built:
-            return None
-        expected = (
-            "an IPv4 address: machines have IPv4 addresses only so far (allow-lists may hold IPv6)"
-        )
-    elif address in canary.NETWORK:
+    if not is_built and address.version == 6:
+        return None
+    if address in canary.NETWORK:
         expected = (
             f"an address outside {canary.NETWORK}, where the harness keeps machines of its own"
         )
@@ -81,13 +81,14 @@ def address_problem(path: Path, address: Address, *, is_built: bool = True) -> P
     return Problem(path=path, found=show(str(address)), expected=expected)
 
 
-def _is_special(address: IPv4Address) -> bool:
+def _is_special(address: Address) -> bool:
     return (
         address.is_loopback
         or address.is_multicast
         or address.is_reserved
         or address.is_link_local
-        or address in IPv4Network("0.0.0.0/8")
+        or address.is_unspecified
+        or any(address in network for network in _NOWHERE)
     )
 
 
@@ -154,7 +155,16 @@ def _addresses(site: Site, *, is_built: bool) -> Iterator[Problem]:
             (("balancers", name, "address"), entry.address)
             for name, entry in site.balancers.items()
         ),
+        *(
+            (("further_addresses", name, index), address)
+            for name, further in site.further_addresses.items()
+            for index, address in enumerate(further)
+        ),
     ]
+    for name in site.further_addresses:
+        if name not in (*site.nodes, *site.balancers):
+            known = choose((*site.nodes, *site.balancers), name)
+            yield _bad_name(("further_addresses", name), f"a node or a balancer: {known}")
     owners: dict[Address, str] = {}
     for path, address in machines:
         if problem := address_problem(path, address, is_built=is_built):

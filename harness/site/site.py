@@ -26,14 +26,14 @@ def _read_address(value: object) -> Address:
             return parse_address(value)
     except ValueError:
         pass
-    raise PydanticCustomError("address", "an IPv4 address such as 10.20.1.2")
+    raise PydanticCustomError("address", "an IP address such as 10.20.1.2 or 2001:db8::2")
 
 
 WrittenAddress = Annotated[
     Address,
     PlainValidator(_read_address),
     PlainSerializer(str, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "format": "ipv4", "examples": ["10.20.1.2"]}),
+    WithJsonSchema({"type": "string", "format": "ip", "examples": ["10.20.1.2", "2001:db8::2"]}),
 ]
 """An address in its canonical written form: no leading zeros, no short forms, no numbers."""
 
@@ -109,6 +109,8 @@ class Site(Model):
     """Node name to its address; each node runs an Access service and a cert proxy."""
     balancers: dict[str, Balancer] = {}
     """Balancer name to its settings. Without one, devices reach the first node directly."""
+    further_addresses: dict[str, tuple[WrittenAddress, ...]] = {}
+    """Node or balancer name to the addresses that it has besides: IPv6 beside IPv4, or several ways out."""
     cert_proxy: CertProxy = CertProxy()
     """The cert-proxy settings page, the same on every node."""
     tls: Literal["1.2", "1.3"] = "1.3"
@@ -149,6 +151,17 @@ class Site(Model):
             return balancer.address
         return next(iter(self.nodes.values()))
 
+    def addresses(self, machine: str) -> tuple[Address, ...]:
+        """All addresses of a node or balancer, the first one first; () for anybody else."""
+        first = self.nodes.get(machine)
+        if first is None and machine in self.balancers:
+            first = self.balancers[machine].address
+        return () if first is None else (first, *self.further_addresses.get(machine, ()))
+
+    def node_at(self, address: Address) -> str | None:
+        """The node with this address, whichever of its own it is; None for anybody else."""
+        return next((name for name in self.nodes if address in self.addresses(name)), None)
+
     @property
     def terminating(self) -> tuple[str, ...]:
         """Balancers that end TLS on the service port, so that their headers may count."""
@@ -161,14 +174,8 @@ class Site(Model):
     def resolve(self, name: str) -> tuple[Address, ...]:
         """Addresses of a host name of this site; () when unknown. `localhost` is not a name of the site."""
         if name == self.fqdn:
-            return (self.entry,)
-        hosts = {self.host_name(node): address for node, address in self.nodes.items()}
-        for table in (
-            self.nodes,
-            hosts,
-            {n: b.address for n, b in self.balancers.items()},
-            self.names,
-        ):
-            if name in table:
-                return (table[name],)
-        return ()
+            name = next(iter(self.balancers or self.nodes))
+        if name in self.names:
+            return (self.names[name],)
+        hosts = {self.host_name(node): node for node in self.nodes}
+        return self.addresses(hosts.get(name, name))

@@ -93,7 +93,10 @@ class Host(Protocol):
         ...
 
     def resolve(self, name: str) -> tuple[Address, ...]:
-        """Addresses of a name (or of an address in its written form); () when unknown. Sends no packet."""
+        """Addresses of a name (or of an address in its written form); () when unknown. Sends no packet.
+
+        Of a name only those whose family (IPv4, IPv6) this host has itself.
+        """
         ...
 
     async def connect(

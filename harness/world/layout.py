@@ -44,43 +44,40 @@ def lay_out(scenario: Scenario) -> Layout:
     hosts = [
         HostPlan(
             name=name,
-            attachments=_attach(address, *node_segments),
+            attachments=_attach(site.addresses(name), *node_segments),
             loopback_tap=True,
             port_range=_ports(scenario, name),
         )
-        for name, address in site.nodes.items()
+        for name in site.nodes
     ]
     hosts += [
         HostPlan(
             name=name,
-            attachments=_attach(balancer.address, "dmz", "outside"),
+            attachments=_attach(site.addresses(name), "dmz", "outside"),
             port_range=_ports(scenario, name),
         )
-        for name, balancer in site.balancers.items()
+        for name in site.balancers
     ]
     for table in (scenario.attackers, scenario.bystanders):
         hosts += [
-            HostPlan(name=name, attachments=_attach(host.address, host.segment))
+            HostPlan(name=name, attachments=_attach((host.address,), host.segment))
             for name, host in table.items()
         ]
     hosts += _device_hosts(named, scenario)
     hosts += [
-        HostPlan(name=name, attachments=_attach(address, "dmz"))
+        HostPlan(name=name, attachments=_attach((address,), "dmz"))
         for name, address in CANARY_HOSTS.items()
     ]
     machines = {
-        **site.nodes,
-        **{name: balancer.address for name, balancer in site.balancers.items()},
-        **{name: host.address for name, host in scenario.attackers.items()},
-        **{name: host.address for name, host in scenario.bystanders.items()},
-        **CANARY_HOSTS,
+        **{name: site.addresses(name) for name in (*site.nodes, *site.balancers)},
+        **{name: (host.address,) for name, host in scenario.attackers.items()},
+        **{name: (host.address,) for name, host in scenario.bystanders.items()},
+        **{name: (address,) for name, address in CANARY_HOSTS.items()},
     }
-    names: dict[str, tuple[Address, ...]] = {
-        name: (address,) for name, address in {**machines, **site.names}.items()
-    }
+    names = {**machines, **{name: (address,) for name, address in site.names.items()}}
     names |= scenario.look_ups
-    names[site.fqdn] = (site.entry,)
-    host_names = {address: name for name, address in machines.items()}
+    names[site.fqdn] = site.resolve(site.fqdn)
+    host_names = {address: name for name, owned in machines.items() for address in owned}
     host_names |= {device.address: device.name for device in named}
     return Layout(
         plan=Plan(hosts=tuple(hosts), names=MappingProxyType(names)),
@@ -94,8 +91,8 @@ def _ports(scenario: Scenario, name: str) -> tuple[int, int] | None:
     return None if ports is None else (ports.first, ports.last)
 
 
-def _attach(address: Address, *segments: str) -> tuple[Attachment, ...]:
-    return tuple(Attachment(segment=segment, addresses=(address,)) for segment in segments)
+def _attach(addresses: tuple[Address, ...], *segments: str) -> tuple[Attachment, ...]:
+    return tuple(Attachment(segment=segment, addresses=addresses) for segment in segments)
 
 
 def _device_hosts(named: tuple[NamedDevice, ...], scenario: Scenario) -> list[HostPlan]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -105,3 +106,23 @@ def test_hosts_are_told_by_name() -> None:
     assert machines.tell_address(VIP) == "vip 10.20.0.10"
     named = find_machines(Trace(host_names={PIXEL: ("pixel", "other")}), CLUSTER)
     assert named.tell_address(PIXEL) == "pixel 203.0.113.10"
+
+
+def test_a_machine_is_one_whichever_address_it_uses() -> None:
+    """Its first address stands for it; what settings name is the one that it used."""
+    six, vip_six = ip_address("2001:db8::1"), ip_address("2001:db8::10")
+    first_node = next(iter(CLUSTER.nodes))
+    vip = next(iter(CLUSTER.balancers))
+    site = CLUSTER.model_copy(update={"further_addresses": {first_node: (six,), vip: (vip_six,)}})
+    builder = TraceBuilder()
+    builder.open("dmz", six, vip_six, 443)
+    trace = builder.build()
+
+    machines = find_machines(trace, site)
+    (connection,) = find_legs(trace, machines).opened
+
+    assert (machines.client(connection), machines.server(connection)) == (N1, VIP)
+    assert machines.peer(connection) == six
+    assert machines.stated(connection.server) == connection.server
+    assert machines.tell_server(connection) == f"{vip} [{vip_six}]:443"
+    assert find_legs(trace, machines).fronts == (connection,)

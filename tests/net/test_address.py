@@ -52,12 +52,13 @@ def test_endpoint_is_written_with_its_port(address: str, text: str) -> None:
 
 
 def test_endpoints_sort() -> None:
-    """By address, then port: output is the same in every run."""
-    one, two, three = (
-        Endpoint(ip_address(a), p) for a, p in (("10.0.0.1", 9), ("10.0.0.2", 1), ("10.0.0.2", 2))
+    """By family, address, then port: output is the same in every run."""
+    one, two, three, four = (
+        Endpoint(ip_address(a), p)
+        for a, p in (("10.0.0.1", 9), ("10.0.0.2", 1), ("10.0.0.2", 2), ("::1", 1))
     )
 
-    assert sorted((three, one, two)) == [one, two, three]
+    assert sorted((four, three, one, two)) == [one, two, three, four]
 
 
 def test_a_mapped_address_is_written_mixed() -> None:

@@ -57,8 +57,8 @@ PROBLEMS: dict[str, tuple[dict[str, Any], str]] = {
         {"bystanders": {"files": {"address": "198.51.100.66"}}},
         "$.bystanders.files.address",
     ),
-    "IPv6 stranger": (
-        {"attackers": {"mallory": {"address": "2001:db8::1"}}},
+    "link-local stranger": (
+        {"attackers": {"mallory": {"address": "fe80::1"}}},
         "$.attackers.mallory.address",
     ),
     "no device": ({"steps": [{"device": [], "sign_in": "a"}]}, "$.steps[0].device"),

@@ -82,7 +82,7 @@ def test_every_key_is_described() -> None:
     ("path", "data", "expected"),
     [
         (("seed",), {}, "a whole number of at least 0"),
-        (("site", "nodes", "node1"), {}, "an IPv4 address such as 10.20.1.2"),
+        (("site", "nodes", "node1"), {}, "an IP address such as 10.20.1.2 or 2001:db8::2"),
         (("site", "cert_proxy", "ports", 0, "port"), {}, "a whole number from 1 to 65535"),
         (("site", "cert_proxy", "destination_forced"), {}, "true or false"),
         (("site",), {}, "a mapping or text"),

@@ -44,17 +44,17 @@ MISTAKES = {
     "short address": (
         "10.20.1.1",
         "10.20.1",
-        '5:12: $.site.nodes.node1: got "10.20.1"; expected an IPv4 address such as 10.20.1.2',
+        '5:12: $.site.nodes.node1: got "10.20.1"; expected an IP address such as 10.20.1.2 or 2001:db8::2',
     ),
     "address as a number": (
         "10.20.1.1",
         "1",
-        "5:12: $.site.nodes.node1: got 1; expected an IPv4 address such as 10.20.1.2",
+        "5:12: $.site.nodes.node1: got 1; expected an IP address such as 10.20.1.2 or 2001:db8::2",
     ),
     "leading zeros": (
         "10.20.1.1",
         "10.020.1.1",
-        '5:12: $.site.nodes.node1: got "10.020.1.1"; expected an IPv4 address such as 10.20.1.2',
+        '5:12: $.site.nodes.node1: got "10.020.1.1"; expected an IP address such as 10.20.1.2 or 2001:db8::2',
     ),
     "unknown key, near": (
         "    destination: vip",

@@ -98,10 +98,21 @@ PROBLEMS: dict[str, tuple[dict[str, Any], str, str]] = {
         "$.names.a",
         "outside 198.18.99.0/24",
     ),
-    "IPv6 node": (
-        {"nodes": {"node1": "2001:db8::1"}},
+    "link-local node": (
+        {"nodes": {"node1": "fe80::1"}},
         "$.nodes.node1",
-        "IPv4 addresses only so far",
+        "one machine can have",
+    ),
+    "discarded node": ({"nodes": {"node1": "100::1"}}, "$.nodes.node1", "one machine can have"),
+    "further address of nobody": (
+        {"further_addresses": {"node9": ["2001:db8::9"]}},
+        "$.further_addresses.node9",
+        "a node or a balancer: ",
+    ),
+    "further address of another": (
+        {"further_addresses": {"node1": ["2001:db8::9", "2001:db8::9"]}},
+        "$.further_addresses.node1[1]",
+        "an address of its own: node1 has this one",
     ),
     "loopback node": ({"nodes": {"node1": "127.0.0.1"}}, "$.nodes.node1", "one machine can have"),
     "multicast node": ({"nodes": {"node1": "224.0.0.1"}}, "$.nodes.node1", "one machine can have"),

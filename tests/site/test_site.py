@@ -95,7 +95,7 @@ def test_survives_json() -> None:
 )
 def test_refuses_other_forms_of_addresses(address: object) -> None:
     """Numbers, short forms and names are no addresses."""
-    with pytest.raises(ValidationError, match="an IPv4 address such as"):
+    with pytest.raises(ValidationError, match="an IP address such as"):
         _site(nodes={"node1": address})
 
 
@@ -108,3 +108,21 @@ def test_refuses_unknown_keys() -> None:
     """A mistyped setting is not silently the default."""
     with pytest.raises(ValidationError, match="destination_force"):
         _site(cert_proxy={"destination_force": False})
+
+
+def _dual() -> Site:
+    return _site(
+        balancers={"vip": {"address": "10.20.0.10"}},
+        further_addresses={"node1": ("2001:db8::1",), "vip": ("2001:db8::10",)},
+    )
+
+
+def test_a_machine_has_all_its_addresses() -> None:
+    """The first one first; names give all of them, and each leads back to its node."""
+    site = _dual()
+
+    assert [str(a) for a in site.addresses("node1")] == ["10.20.1.1", "2001:db8::1"]
+    assert [str(a) for a in site.resolve(site.fqdn)] == ["10.20.0.10", "2001:db8::10"]
+    assert [site.node_at(a) for a in site.addresses("node1")] == ["node1", "node1"]
+    assert site.node_at(site.entry) is None
+    assert site.addresses("nobody") == ()

@@ -24,6 +24,12 @@ NODE1, NODE2 = ip_address("10.20.1.1"), ip_address("10.20.1.2")
 VIP = ip_address("10.20.0.10")
 PHONES: tuple[Address, ...] = tuple(IPv4Address("203.0.113.1") + n for n in range(100))
 NOBODY = ip_address("192.88.99.7")
+NODE1_6, NODE2_6 = ip_address("2001:db8:20:1::1"), ip_address("2001:db8:20:1::2")
+SECOND_6 = ip_address("2001:db8:20:2::1")
+"""A second IPv6 address of the first node."""
+SIX = ip_address("2001:db8:20:5::5")
+PHONES_6: tuple[Address, ...] = tuple(ip_address("2001:db8:113::1") + n for n in range(40))
+NOBODY_6 = ip_address("2001:db8:dead::7")
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 
 Live = Callable[..., Any]
@@ -67,6 +73,32 @@ def site_plan() -> Plan:
     )
 
 
+def dual_plan() -> Plan:
+    """Two nodes with both families, a machine with IPv6 alone, one with IPv4 alone, and forty phones with IPv6."""
+    both = (NODE1, NODE1_6, SECOND_6)
+    return Plan(
+        hosts=(
+            HostPlan(
+                name="node1",
+                attachments=tuple(Attachment(segment=s, addresses=both) for s in ("dmz", "inside")),
+                loopback_tap=True,
+            ),
+            HostPlan(
+                name="node2",
+                attachments=tuple(
+                    Attachment(segment=s, addresses=(NODE2, NODE2_6)) for s in ("dmz", "outside")
+                ),
+            ),
+            host("six", ("dmz", SIX)),
+            host("four", ("dmz", ip_address("10.20.5.5"))),
+            HostPlan(
+                name="phones", attachments=(Attachment(segment="outside", addresses=PHONES_6),)
+            ),
+        ),
+        names={"access.example.com": (NODE1_6, NODE1)},
+    )
+
+
 async def echo(stream: Stream) -> None:
     """Serve: send everything back until the peer's FIN."""
     while data := await stream.read():
@@ -99,15 +131,20 @@ class Segment:
 
 
 def parse_segment(data: bytes) -> tuple[Endpoint, Endpoint, int, bytes] | None:
-    """IPv4 and TCP out of an Ethernet frame (RFC 791, RFC 9293); None for anything else."""
-    if data[12:14] != b"\x08\x00" or data[23] != 6:
+    """IP and TCP out of an Ethernet frame (RFC 791, RFC 8200, RFC 9293); None for anything else."""
+    if data[12:14] == b"\x08\x00" and data[23] == 6:
+        tcp = 14 + 4 * (data[14] & 15)
+        end = 14 + int.from_bytes(data[16:18])
+        source, destination = data[26:30], data[30:34]
+    elif data[12:14] == b"\x86\xdd" and data[20] == 6:
+        tcp, end = 54, 54 + int.from_bytes(data[18:20])
+        source, destination = data[22:38], data[38:54]
+    else:
         return None
-    tcp = 14 + 4 * (data[14] & 15)
-    end = 14 + int.from_bytes(data[16:18])
     src_port, dst_port, offset, flags = struct.unpack_from("!HH8xBB", data, tcp)
     return (
-        Endpoint(IPv4Address(data[26:30]), src_port),
-        Endpoint(IPv4Address(data[30:34]), dst_port),
+        Endpoint(ip_address(source), src_port),
+        Endpoint(ip_address(destination), dst_port),
         flags,
         data[tcp + 4 * (offset >> 4) : end],
     )

@@ -86,3 +86,29 @@ def test_only_nodes_have_a_recorded_loopback() -> None:
     layout = lay_out(_scenario(devices={"pixel": {"user": "alice@example.com"}}))
 
     assert [h.name for h in layout.plan.hosts if h.loopback_tap] == ["node1", "node2"]
+
+
+def test_all_addresses_of_a_machine_stand_on_its_segments() -> None:
+    """And lead back to its one name; the FQDN has all of the balancer's."""
+    six, vip_six = ip_address("2001:db8::1"), ip_address("2001:db8::10")
+    scenario = _scenario()
+    site = scenario.site.model_copy(
+        update={"further_addresses": {"node1": (six,), "vip": (vip_six,)}}
+    )
+
+    layout = lay_out(scenario.model_copy(update={"site": site}))
+
+    node = next(host for host in layout.plan.hosts if host.name == "node1")
+    assert all(attachment.addresses[-1] == six for attachment in node.attachments)
+    assert layout.host_names[six] == "node1"
+    assert layout.plan.names["access.example.com"] == (ip_address("10.20.0.10"), vip_six)
+
+
+def test_devices_have_ipv6_where_nothing_else_enters() -> None:
+    """And IPv4 where the FQDN has an IPv4 address at all."""
+    site = {"fqdn": "access.example.com", "nodes": {"node1": "2001:db8::1"}}
+    device = {"pixel": {"user": "alice@example.com"}}
+    scenario = Scenario.model_validate({"scenario": "x", "site": site, "devices": device})
+
+    assert lay_out(scenario).devices[0].address.version == 6
+    assert lay_out(_scenario(devices=device)).devices[0].address.version == 4

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.net.address import Endpoint
+from harness.net.address import Address, Endpoint
 from harness.site import sign_in
 from harness.site.site import SERVICE_PORT
 from harness.world.actors.certificate_request import CertificateRequestError, request_certificate
@@ -91,7 +91,8 @@ class Access:
         if "F62" in self._setting.defects:
             return True
         site = self._setting.site
-        known = {site.fqdn, self._node, str(site.nodes[self._node]), "localhost", "127.0.0.1"}
+        own = (_in_authority(address) for address in site.addresses(self._node))
+        known = {site.fqdn, self._node, *own, "localhost", "127.0.0.1", "[::1]"}
         hosts = {
             value.decode("latin-1").lower().removesuffix(":443") for value in request.values("Host")
         }
@@ -120,6 +121,11 @@ class Access:
         return Location(
             node=names[(names.index(location.node) + 1) % len(names)], port=location.port
         )
+
+
+def _in_authority(address: Address) -> str:
+    """As it stands in a Host header (RFC 3986 section 3.2.2)."""
+    return f"[{address}]" if address.version == 6 else str(address)
 
 
 def _answer(user: str, *headers: tuple[bytes, bytes]) -> Response:

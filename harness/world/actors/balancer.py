@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable
 
-from harness.net.address import Address, Endpoint
+from harness.net.address import Endpoint
 from harness.site.site import SERVICE_PORT, BalancerMode
 from harness.world.actors.connections import Connections
 from harness.world.actors.forwarded import forward_headers, strip_connection
@@ -35,17 +35,17 @@ _IMPATIENCE = 25
 class Rotation:
     """Round robin over the nodes."""
 
-    def __init__(self, nodes: Mapping[str, Address], *, start: int = 0) -> None:
+    def __init__(self, nodes: Iterable[str], *, start: int = 0) -> None:
         """Begin with the node at index `start`."""
-        self._nodes = tuple(nodes.items())
+        self._nodes = tuple(nodes)
         self._next = start
 
-    def order(self, *, avoid: Address | None = None) -> tuple[str, ...]:
-        """Every node in the order of trying; the one with the address `avoid` comes last."""
+    def order(self, *, avoid: str | None = None) -> tuple[str, ...]:
+        """Every node in the order of trying; `avoid` comes last."""
         turn = self._next % len(self._nodes)
         self._next += 1
         turned = self._nodes[turn:] + self._nodes[:turn]
-        return tuple(name for name, address in sorted(turned, key=lambda node: node[1] == avoid))
+        return tuple(sorted(turned, key=lambda node: node == avoid))
 
 
 class Upstream:
@@ -172,13 +172,15 @@ class LoadBalancer:
         await self._pass(stream, self._proxies.order())
 
     async def _pass_service(self, stream: Stream) -> None:
-        await self._pass(stream, self._services.order(avoid=stream.peer.address))
+        await self._pass(
+            stream, self._services.order(avoid=self._setting.node_of(stream.peer.address, own=""))
+        )
 
     async def _pass(self, stream: Stream, order: tuple[str, ...]) -> None:
         _, upstream = await dial(self._host, order, stream.local.port, self._setting)
         if "F42" in self._setting.defects:
             one, other = stream.peer, stream.local
-            preamble = f"PROXY TCP4 {one.address} {other.address} {one.port} {other.port}\r\n"
+            preamble = f"PROXY TCP{one.address.version} {one.address} {other.address} {one.port} {other.port}\r\n"
             await upstream.write(preamble.encode())
         await join(stream, upstream, idle_ns=self._setting.timeout_ns)
 
@@ -187,7 +189,7 @@ class LoadBalancer:
         if {"F22", "F31", "F82"} & self._setting.defects:
             await self._pass_leniently(tls)
             return
-        order = self._services.order(avoid=tls.peer.address)
+        order = self._services.order(avoid=self._setting.node_of(tls.peer.address, own=""))
         upstream = Upstream(self._host, self._setting, order)
 
         client = self._name_client(tls.peer)
@@ -200,7 +202,9 @@ class LoadBalancer:
                 defects=self._setting.defects,
             )
             if "F40" in self._setting.defects:
-                await upstream.move(self._services.order(avoid=tls.peer.address))
+                await upstream.move(
+                    self._services.order(avoid=self._setting.node_of(tls.peer.address, own=""))
+                )
             forwarded = Request(
                 method=request.method, target=request.target, headers=headers, body=request.body
             )

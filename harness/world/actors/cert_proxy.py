@@ -24,6 +24,7 @@ from harness.world.actors.store import NO_LIMIT, CertificateStore, PortTakenErro
 from harness.world.host import Host, Stream
 from harness.world.tls.endpoint import ServerSettings, TlsStream, open_server
 
+_LOCALHOSTS = (ip_address("127.0.0.1"), ip_address("::1"))
 _DIALS = 3
 """Times a destination is dialled when the kernel hands out a port that another live tunnel owns (F02)."""
 
@@ -101,7 +102,8 @@ class CertProxy:
             finally:
                 await tls.close()
 
-        accept_from = (*self._setting.site.nodes.values(), ip_address("127.0.0.1"))
+        site = self._setting.site
+        accept_from = (*(a for node in site.nodes for a in site.addresses(node)), *_LOCALHOSTS)
         await self._connections.listen(
             port.port,
             serve,

@@ -18,7 +18,7 @@ from harness.world.tls.endpoint import ClientSettings, open_client
 
 _NONCE = re.compile(rb"[0-9a-f]{32}", re.ASCII)
 _TIME = re.compile(rb"[1-9][0-9]{0,11}", re.ASCII)
-_LOCATION = re.compile(rb"https://([0-9.]+):([0-9]{1,5})/.*", re.ASCII)
+_LOCATION = re.compile(rb"https://\[?([0-9A-Fa-f.:]+)\]?:([0-9]{1,5})/.*", re.ASCII)
 _PROOF = re.compile(rb"[0-9a-f]{64}", re.ASCII)
 
 

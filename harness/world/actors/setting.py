@@ -44,10 +44,10 @@ class Setting:
 
     def is_node(self, address: Address) -> bool:
         """Whether an address is a cluster node's, or loopback: the node itself."""
-        return address.is_loopback or address in self.site.nodes.values()
+        return address.is_loopback or self.site.node_at(address) is not None
 
     def node_of(self, address: Address, *, own: str) -> str | None:
         """The name of the node with this address; loopback is `own`; None for anybody else."""
         if address.is_loopback:
             return own
-        return next((name for name, node in self.site.nodes.items() if node == address), None)
+        return self.site.node_at(address)

@@ -9,7 +9,6 @@ import asyncio
 import resource
 import time
 from contextlib import ExitStack, suppress
-from ipaddress import IPv4Address
 from typing import Self
 
 from harness.net.address import Address
@@ -45,6 +44,19 @@ _SYSCTLS = (
 )
 
 
+_SYSCTLS_6 = (
+    ("ipv6/conf/all/disable_ipv6", "0"),
+    ("ipv6/conf/default/disable_ipv6", "0"),
+    ("ipv6/conf/lo/disable_ipv6", "0"),
+    # No link-local addresses: without them nobody asks for routers or reports multicast groups.
+    ("ipv6/conf/all/addr_gen_mode", "1"),
+    ("ipv6/conf/default/addr_gen_mode", "1"),
+    ("ipv6/conf/default/accept_ra", "0"),
+    ("ipv6/conf/default/accept_dad", "0"),
+)
+"""For hosts with IPv6 addresses; the others have none of it."""
+
+
 def _configure(host: HostPlan) -> None:
     """The settings of a host's namespace, from inside, before it has an interface."""
     for name, value in _SYSCTLS:
@@ -53,6 +65,9 @@ def _configure(host: HostPlan) -> None:
             with suppress(FileNotFoundError):
                 set_sysctl(name, value)
         else:
+            set_sysctl(name, value)
+    if any(a.version == 6 for at in host.attachments for a in at.addresses):
+        for name, value in _SYSCTLS_6:
             set_sysctl(name, value)
     if host.port_range is not None:
         first, last = host.port_range
@@ -63,16 +78,30 @@ def _host_requests(
     index_of: dict[str, int], interfaces: tuple[InterfacePlan, ...]
 ) -> list[Request]:
     requests = [rtnetlink.link_up(LOOPBACK, mtu=_LOOPBACK_MTU)]
+    added: dict[Address, None] = {}
     for interface in interfaces:
         index = index_of[interface.segment]
-        requests += [rtnetlink.address(index, interface.address), rtnetlink.link_up(index)]
-        requests += [rtnetlink.local_route(network) for network in interface.own]
-        requests += [rtnetlink.neighbour(index, n, mac_of(n)) for n in interface.neighbours]
-        requests += [
-            rtnetlink.route(r.network, index, source=interface.address, via=r.via)
-            for r in interface.routes
-        ]
-    # `lo` has 127.0.0.1/8 from the kernel as soon as it is up.
+        for first in interface.addresses:
+            if first.version == 4:
+                requests.append(rtnetlink.address(index, first))
+            else:
+                added[first] = None
+        requests.append(rtnetlink.link_up(index))
+        for network in interface.own:
+            if network.version == 4:
+                requests.append(rtnetlink.local_route(network))
+            else:
+                added |= dict.fromkeys(network)
+    # One address may stand on two interfaces: on `lo` it stands once, and serves both.
+    requests += [rtnetlink.address(LOOPBACK, value) for value in added]
+    for interface in interfaces:
+        index = index_of[interface.segment]
+        requests += [rtnetlink.neighbour(index, n, mac) for n, mac in interface.neighbours]
+        for route in interface.routes:
+            source = interface.source(route.network.version)
+            assert source is not None
+            requests.append(rtnetlink.route(route.network, index, source=source, via=route.via))
+    # `lo` has 127.0.0.1/8 and ::1 from the kernel as soon as it is up.
     return requests
 
 
@@ -202,15 +231,13 @@ def _veths(plan: Plan, machines: dict[str, Machine], bridges: dict[str, int]) ->
     requests: list[Request] = []
     for host in plan.hosts:
         for attachment in host.attachments:
-            first = attachment.addresses[0]
-            assert isinstance(first, IPv4Address)
             requests.append(
                 rtnetlink.veth(
                     f"port{len(requests)}",
                     master=bridges[attachment.segment],
                     peer=attachment.segment,
                     peer_namespace=machines[host.name].namespace,
-                    peer_mac=mac_of(first),
+                    peer_mac=mac_of(attachment.addresses[0]),
                 )
             )
     return requests

@@ -7,17 +7,16 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, ip_address
 
 from harness.net.address import Address, Endpoint, parse_address
 from harness.world.host import Clock, Serve
 from harness.world.wire import accept_filter
+from harness.world.wire.family import find_localhosts, require_family, usable
 from harness.world.wire.namespace import Namespace
 from harness.world.wire.tcp_stream import TcpStream, endpoint_of
 
-_LOCALHOST: Address = ip_address("127.0.0.1")
 _IP_BIND_ADDRESS_NO_PORT = 24
 _BACKLOG = 16384
 """A fleet connects all at once."""
@@ -47,11 +46,12 @@ class Machine:
     listeners: set[KernelListener] = field(default_factory=set)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    def socket(self, kind: socket.SocketKind, protocol: int) -> socket.socket:
-        """A socket of this machine, not blocking."""
+    def socket(self, version: int, kind: socket.SocketKind, protocol: int) -> socket.socket:
+        """A socket of this machine for IPv4 or IPv6, not blocking."""
+        family = socket.AF_INET if version == 4 else socket.AF_INET6
         with self.namespace.entered():
             # asyncio sets TCP_NODELAY only on sockets whose protocol is given; without it each answer takes 40 ms.
-            made = socket.socket(socket.AF_INET, kind, protocol)
+            made = socket.socket(family, kind, protocol)
         made.settimeout(0)
         return made
 
@@ -68,20 +68,22 @@ class Machine:
 
 
 class KernelListener:
-    """A listening port."""
+    """A listening port: one socket for each family."""
 
-    def __init__(self, machine: Machine, server: asyncio.Server, local: Endpoint) -> None:
-        """Args: `server` accepts on `local`."""
-        self._machine, self._server, self._local = machine, server, local
+    def __init__(self, machine: Machine) -> None:
+        """Nothing listens yet."""
+        self._machine = machine
+        self.servers: list[asyncio.Server] = []
 
     @property
     def local(self) -> Endpoint:
-        """Where it listens."""
-        return self._local
+        """Where it listens, IPv4 first."""
+        return endpoint_of(self.servers[0].sockets[0].getsockname())
 
     async def close(self) -> None:
         """Stop accepting; connections already accepted go on."""
-        self._server.close()
+        for server in self.servers:
+            server.close()
         self._machine.listeners.discard(self)
 
 
@@ -134,10 +136,10 @@ class KernelHost:
         """See Host.resolve; names are compared without case (RFC 4343)."""
         key = name.lower().removesuffix(".")
         if key == "localhost":
-            return (_LOCALHOST,)
+            return find_localhosts(self.addresses)
         for known, addresses in self._names.items():
             if known.lower() == key:
-                return addresses
+                return usable(addresses, self.addresses)
         try:
             return (parse_address(name),)
         except ValueError:
@@ -157,8 +159,9 @@ class KernelHost:
             ConnectionRefusedError, ConnectionResetError, TimeoutError: as in Host.
             OSError: `source` is not an address of this host, or `source_port` is in use.
         """
-        _require_ipv4(server.address)
-        raw = self._machine.socket(socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        require_family(self.name, server.address, self.addresses)
+        version = server.address.version
+        raw = self._machine.socket(version, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         loop = asyncio.get_running_loop()
         try:
             self._bind(raw, server, source, source_port)
@@ -220,7 +223,6 @@ class KernelHost:
         Raises:
             OSError: `address` is not one of this host, or the port is in use.
         """
-        raw = self._machine.socket(socket.SOCK_STREAM, socket.IPPROTO_TCP)
         machine = self._machine
 
         def opened(stream: TcpStream) -> None:
@@ -229,40 +231,63 @@ class KernelHost:
             machine.tasks.add(task)
             task.add_done_callback(machine.tasks.discard)
 
+        versions = {a.version for a in ((address,) if address else machine.addresses)}
+        listener = KernelListener(machine)
+        try:
+            for version in sorted(versions):
+                raw = self._open_port(version, port, address, accept_from)
+                listener.servers.append(await self._accept(raw, opened))
+                port = raw.getsockname()[1]
+        except BaseException:
+            await listener.close()
+            raise
+        machine.listeners.add(listener)
+        return listener
+
+    def _open_port(
+        self,
+        version: int,
+        port: int,
+        address: Address | None,
+        accept_from: tuple[Address, ...] | None,
+    ) -> socket.socket:
+        """A socket bound to a port of one family, with its filter."""
+        raw = self._machine.socket(version, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                raw.bind(("" if address is None else str(address), port))
-            except OSError as error:
-                raise OSError(
-                    error.errno,
-                    f"{self.name}: cannot listen on {address or '*'}:{port}: {error.strerror}",
-                ) from error
+            if version == 6:
+                raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            raw.bind(("" if address is None else str(address), port))
             if accept_from is not None:
                 accept_filter.attach(raw, accept_from)
-            server = await asyncio.get_running_loop().create_server(
-                lambda: TcpStream(opened=opened, lost=machine.streams.discard),
-                sock=raw,
-                backlog=_BACKLOG,
+        except OSError as error:
+            raw.close()
+            raise OSError(
+                error.errno,
+                f"{self.name}: cannot listen on {address or '*'}:{port}: {error.strerror}",
+            ) from error
+        except BaseException:
+            raw.close()
+            raise
+        return raw
+
+    async def _accept(
+        self, raw: socket.socket, opened: Callable[[TcpStream], None]
+    ) -> asyncio.Server:
+        lost = self._machine.streams.discard
+        try:
+            return await asyncio.get_running_loop().create_server(
+                lambda: TcpStream(opened=opened, lost=lost), sock=raw, backlog=_BACKLOG
             )
         except BaseException:
             raw.close()
             raise
-        listener = KernelListener(machine, server, endpoint_of(raw.getsockname()))
-        machine.listeners.add(listener)
-        return listener
 
     async def send_datagram(self, destination: Endpoint, data: bytes) -> None:
         """See Host.send_datagram."""
-        _require_ipv4(destination.address)
-        with self._machine.socket(socket.SOCK_DGRAM, socket.IPPROTO_UDP) as raw:
+        require_family(self.name, destination.address, self.addresses)
+        version = destination.address.version
+        with self._machine.socket(version, socket.SOCK_DGRAM, socket.IPPROTO_UDP) as raw:
             if self._address is not None and not destination.address.is_loopback:
                 raw.bind((str(self._address), 0))
             raw.sendto(data, (str(destination.address), destination.port))
-
-
-def _require_ipv4(address: Address) -> None:
-    if not isinstance(address, IPv4Address):
-        raise ConnectionRefusedError(
-            errno.EAFNOSUPPORT, f"{address} is IPv6; the hosts of the kernel wire have IPv4 only"
-        )

@@ -12,9 +12,10 @@ import socket
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from typing import Self
 
+from harness.net.address import Address
 from harness.world.wire.namespace import Namespace, WireError
 
 _SOL_NETLINK, _NETLINK_EXT_ACK, _NETLINK_CAP_ACK = 270, 11, 10
@@ -32,7 +33,11 @@ _VETH_INFO_PEER, _IFLA_BR_STP_STATE, _IFLA_BR_MCAST_SNOOPING, _IFLA_BRPORT_STATE
 _IFF_UP, _OPERSTATE_UP, _BRPORT_FORWARDING = 1, 6, 3
 _TABLE_MAIN, _TABLE_LOCAL, _PROTOCOL_STATIC = 254, 255, 4
 _SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_HOST = 0, 253, 254
+_NO_DUPLICATES = 2
+"""IFA_F_NODAD: good at once, without duplicate address detection (RFC 4862 section 5.4)."""
 _TYPE_UNICAST, _TYPE_LOCAL, _RTNH_F_ONLINK, _NUD_PERMANENT = 1, 2, 4, 0x80
+
+Network = IPv4Network | IPv6Network
 
 LOOPBACK = 1
 """Interface index of `lo` in every namespace."""
@@ -113,18 +118,35 @@ def link_up(index: int, *, mtu: int | None = None) -> Request:
     return Request(_RTM_NEWLINK, body, f"interface {index} up")
 
 
-def address(index: int, value: IPv4Address, *, prefix: int = 32) -> Request:
-    """An address of an interface; with 32 no route comes with it."""
-    body = struct.pack("=BBBBI", socket.AF_INET, prefix, 0, _SCOPE_UNIVERSE, index)
+def _family(value: Address | Network) -> int:
+    return socket.AF_INET if value.version == 4 else socket.AF_INET6
+
+
+def address(index: int, value: Address) -> Request:
+    """An address of an interface, alone: no route to others comes with it.
+
+    IPv6 addresses belong on `lo`: there the kernel neither looks for duplicates nor joins multicast groups aloud.
+    """
+    head = (_family(value), value.max_prefixlen, _NO_DUPLICATES, _SCOPE_UNIVERSE, index)
+    body = struct.pack("=BBBBI", *head)
     body += _attribute(1, value.packed) + _attribute(2, value.packed)  # IFA_ADDRESS, IFA_LOCAL
     return Request(_RTM_NEWADDR, body, f"address {value}")
 
 
 def _route(
-    network: IPv4Network, kind: int, table: int, scope: int, flags: int, attributes: bytes
+    network: Network, kind: int, table: int, scope: int, flags: int, attributes: bytes
 ) -> Request:
     header = struct.pack(
-        "=8BI", socket.AF_INET, network.prefixlen, 0, 0, table, _PROTOCOL_STATIC, scope, kind, flags
+        "=8BI",
+        _family(network),
+        network.prefixlen,
+        0,
+        0,
+        table,
+        _PROTOCOL_STATIC,
+        scope,
+        kind,
+        flags,
     )
     destination = (
         _attribute(1, network.network_address.packed) if network.prefixlen else b""
@@ -132,13 +154,13 @@ def _route(
     return Request(_RTM_NEWROUTE, header + destination + attributes, f"route {network}")
 
 
-def route(
-    network: IPv4Network, index: int, *, source: IPv4Address, via: IPv4Address | None = None
-) -> Request:
+def route(network: Network, index: int, *, source: Address, via: Address | None = None) -> Request:
     """A route out of an interface, straight to the address or `via` another one that is on the link."""
     attributes = _number(4, index) + _attribute(7, source.packed)  # RTA_OIF, RTA_PREFSRC
     if via is None:
-        return _route(network, _TYPE_UNICAST, _TABLE_MAIN, _SCOPE_LINK, 0, attributes)
+        # IPv6 routes have no scope.
+        scope = _SCOPE_LINK if network.version == 4 else _SCOPE_UNIVERSE
+        return _route(network, _TYPE_UNICAST, _TABLE_MAIN, scope, 0, attributes)
     attributes += _attribute(5, via.packed)  # RTA_GATEWAY
     return _route(network, _TYPE_UNICAST, _TABLE_MAIN, _SCOPE_UNIVERSE, _RTNH_F_ONLINK, attributes)
 
@@ -148,9 +170,9 @@ def local_route(network: IPv4Network) -> Request:
     return _route(network, _TYPE_LOCAL, _TABLE_LOCAL, _SCOPE_HOST, 0, _number(4, LOOPBACK))
 
 
-def neighbour(index: int, value: IPv4Address, mac: bytes) -> Request:
-    """A permanent neighbour: no ARP is ever asked for it."""
-    body = struct.pack("=BxHiHBB", socket.AF_INET, 0, index, _NUD_PERMANENT, 0, 0)
+def neighbour(index: int, value: Address, mac: bytes) -> Request:
+    """A permanent neighbour: nobody ever asks for it by ARP or neighbour discovery."""
+    body = struct.pack("=BxHiHBB", _family(value), 0, index, _NUD_PERMANENT, 0, 0)
     body += _attribute(1, value.packed) + _attribute(2, mac)  # NDA_DST, NDA_LLADDR
     return Request(_RTM_NEWNEIGH, body, f"neighbour {value}")
 

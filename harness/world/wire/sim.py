@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
-from ipaddress import IPv4Address
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -17,6 +16,7 @@ from harness.world.entropy import Entropy
 from harness.world.recorder.recording import Recording
 from harness.world.wire.layout import NOBODY, check_plan, mac_of
 from harness.world.wire.plan import Plan
+from harness.world.wire.sim_address import number_of
 from harness.world.wire.sim_host import SimClock, SimHost
 from harness.world.wire.sim_link import Link, LinkSettings, SimTap, Switch
 from harness.world.wire.sim_loop import Agenda, SimLoop
@@ -87,26 +87,24 @@ class SimWire:
         for host in plan.hosts:
             machine = self._machines[host.name]
             for attachment in host.attachments:
-                first = attachment.addresses[0]
-                assert isinstance(first, IPv4Address)
                 switch = self._switches[attachment.segment]
                 link = Link(
                     self._agenda,
                     switch,
                     entropy.child(f"link {host.name} {attachment.segment}"),
-                    mac=mac_of(first),
+                    mac=mac_of(attachment.addresses[0]),
                     deliver=machine.receive,
                 )
                 self._links[host.name, attachment.segment] = link
-                machine.links.append(link)
+                machine.plug(link, attachment.addresses)
                 for address in attachment.addresses:
-                    switch.plug(int(address), link)
+                    switch.plug(number_of(address), link)
 
     def _lay_routes(self, plan: Plan) -> None:
         """Two machines with several segments in common talk over the first of them."""
         owned = {
             segment: [
-                (host.name, [int(a) for a in at.addresses])
+                (host.name, [number_of(a) for a in at.addresses])
                 for host in plan.hosts
                 for at in host.attachments
                 if at.segment == segment

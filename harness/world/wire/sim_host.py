@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Mapping
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 
 from harness.net.address import Address, Endpoint, parse_address
 from harness.world.host import Clock, Serve
+from harness.world.wire.family import find_localhosts, require_family, usable
+from harness.world.wire.sim_address import is_loopback, number_of
 from harness.world.wire.sim_frame import UDP, Datagram
 from harness.world.wire.sim_loop import Agenda
 from harness.world.wire.sim_machine import Listening, SimMachine
 from harness.world.wire.sim_stream import SimStream
-
-_LOCALHOST: Address = ip_address("127.0.0.1")
 
 
 class SimClock:
@@ -90,9 +90,9 @@ class SimHost:
         """See Host.resolve; names are compared without case (RFC 4343), and may change in the middle of a run."""
         key = name.lower().removesuffix(".")
         if key == "localhost":
-            return (_LOCALHOST,)
+            return find_localhosts(self.addresses)
         if (known := self._names.get(key)) is not None:
-            return known
+            return usable(known, self.addresses)
         try:
             return (parse_address(name),)
         except ValueError:
@@ -112,7 +112,8 @@ class SimHost:
             ConnectionRefusedError, ConnectionResetError, TimeoutError: as in Host.
             OSError: `source` is not an address of this host, or the port is in use.
         """
-        peer = _require_ipv4(server.address)
+        require_family(self.name, server.address, self.addresses)
+        peer = number_of(server.address)
         own = self._source(source, peer)
         machine = self._machine
         port = source_port or machine.choose_port(own, peer, server.port)
@@ -142,15 +143,14 @@ class SimHost:
 
     def _source(self, source: Address | None, peer: int) -> int:
         # What goes to 127.0.0.1 comes from there too, unless the caller says otherwise.
-        is_loopback = IPv4Address(peer).is_loopback
-        chosen = source or (None if is_loopback else self._address)
+        chosen = source or (None if is_loopback(peer) else self._address)
         if chosen is None:
             return self._machine.source_for(peer)
-        if not self._machine.owns(int(chosen)):
+        if not self._machine.owns(number_of(chosen)):
             raise OSError(
                 errno.EADDRNOTAVAIL, f"{self.name}: cannot connect from {chosen}: not its address"
             )
-        return int(chosen)
+        return number_of(chosen)
 
     async def listen(
         self,
@@ -167,26 +167,24 @@ class SimHost:
         Raises:
             OSError: `address` is not one of this host, or the port is in use.
         """
-        allowed = None if accept_from is None else frozenset(int(a) for a in accept_from)
-        chosen = None if address is None else int(address)
+        allowed = None if accept_from is None else frozenset(map(number_of, accept_from))
+        chosen = None if address is None else number_of(address)
         listening = Listening(port, chosen, allowed, serve)
         self._machine.open_port(listening)
-        local = Endpoint(address or IPv4Address("0.0.0.0"), listening.port)
+        local = Endpoint(address or self._any(), listening.port)
         return SimListener(self._machine, listening, local)
+
+    def _any(self) -> Address:
+        """The unspecified address, of IPv4 where the machine has that."""
+        has_ipv4 = any(address.version == 4 for address in self.addresses)
+        return IPv4Address("0.0.0.0") if has_ipv4 else IPv6Address("::")
 
     async def send_datagram(self, destination: Endpoint, data: bytes) -> None:
         """See Host.send_datagram."""
-        peer = _require_ipv4(destination.address)
+        require_family(self.name, destination.address, self.addresses)
+        peer = number_of(destination.address)
         own = self._source(None, peer)
         port = self._machine.choose_port(own, peer, destination.port)
         self._machine.send(
             Datagram(own, peer, UDP, data, source_port=port, destination_port=destination.port)
         )
-
-
-def _require_ipv4(address: Address) -> int:
-    if not isinstance(address, IPv4Address):
-        raise ConnectionRefusedError(
-            errno.EAFNOSUPPORT, f"{address} is IPv6; the hosts of the simulated wire have IPv4 only"
-        )
-    return int(address)

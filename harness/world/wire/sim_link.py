@@ -180,7 +180,8 @@ class Link:
 
     def _corrupt(self, frame: bytes) -> bytes:
         """Turn one bit over, behind the addresses, so that it is still the same conversation's."""
-        first = min(ETHERNET_BYTES + 24, len(frame) - 1)
+        head = 24 if frame[ETHERNET_BYTES] >> 4 == 4 else 44
+        first = min(ETHERNET_BYTES + head, len(frame) - 1)
         bit = self._chance.below((len(frame) - first) * 8)
         damaged = bytearray(frame)
         damaged[first + bit // 8] ^= 1 << bit % 8

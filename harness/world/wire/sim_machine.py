@@ -7,15 +7,19 @@ import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
 from harness.net.address import Address, Endpoint
 from harness.world.entropy import Entropy
 from harness.world.host import Serve
+from harness.world.wire.sim_address import (
+    address_of,
+    is_loopback,
+    number_of,
+    version_of,
+)
 from harness.world.wire.sim_frame import (
     ACK,
     ICMP,
-    IP_BYTES,
     RST,
     SYN,
     TCP_BYTES,
@@ -27,6 +31,7 @@ from harness.world.wire.sim_frame import (
     build_packet,
     build_refusal,
     build_unreachable,
+    ip_bytes,
 )
 from harness.world.wire.sim_link import Link, SimTap
 from harness.world.wire.sim_loop import Agenda
@@ -43,8 +48,7 @@ _BACKLOG = 4096
 _LOOPBACK_NS = 5_000
 _LOOPBACK_MTU = 1500
 _LOOPBACK_MAC = bytes(6)
-_PORT_UNREACHABLE = 3
-LOOPBACK_FIRST, LOOPBACK_LAST = int(IPv4Address("127.0.0.0")), int(IPv4Address("127.255.255.255"))
+_PORT_UNREACHABLE = {4: 3, 6: 4}
 
 
 @dataclass(slots=True, eq=False)
@@ -86,14 +90,16 @@ class SimMachine:
         self.name, self.addresses = name, addresses
         self.entropy = entropy.child("host")
         self.links: list[Link] = []
-        """The first one takes what nobody owns."""
+        """The first one of each family takes what nobody owns."""
+        self._sources: dict[tuple[Link, int], int] = {}
+        """The address from which packets of a family leave over a link."""
         self.routes: dict[int, Link] = {}
         self.streams: dict[SimStream, None] = {}
         self.tasks: dict[asyncio.Task[None], None] = {}
         self._agenda = agenda
         self._stack = entropy.child("stack")
         self._loopback, self._start_ns = loopback, start_ns
-        self._own = {int(a): a for a in addresses}
+        self._own = frozenset(number_of(a) for a in addresses)
         self._connections: dict[Key, TcpEnd] = {}
         self._leftovers: dict[Key, _Leftover] = {}
         self._listening: dict[int, list[Listening]] = {}
@@ -102,18 +108,33 @@ class SimMachine:
         self._next_port = self._first_port + self._stack.below(min(size, _PORTS_SKIPPED))
         self._count = 0
 
+    def plug(self, link: Link, addresses: tuple[Address, ...]) -> None:
+        """Get an interface; the first address of each family is the source of what leaves there."""
+        self.links.append(link)
+        for address in addresses:
+            self._sources.setdefault((link, address.version), number_of(address))
+
+    def _link_to(self, destination: int) -> Link | None:
+        """The interface by which packets to this address leave."""
+        link = self.routes.get(destination)
+        if link is not None:
+            return link
+        version = version_of(destination)
+        return next((one for one in self.links if (one, version) in self._sources), None)
+
     # ports
 
     def owns(self, address: int) -> bool:
         """It is one of this machine's, or loopback."""
-        return address in self._own or LOOPBACK_FIRST <= address <= LOOPBACK_LAST
+        return address in self._own or is_loopback(address)
 
     def source_for(self, destination: int) -> int:
         """The address that a packet to this destination comes from, unless somebody chooses another one."""
         if self.owns(destination):
             return destination
-        link = self.routes.get(destination) or self.links[0]
-        return int.from_bytes(link.mac[2:], "big")
+        link = self._link_to(destination)
+        assert link is not None
+        return self._sources[link, version_of(destination)]
 
     def _is_used(self, key: Key) -> bool:
         if key in self._connections:
@@ -146,7 +167,7 @@ class SimMachine:
             OSError: not an address of this machine, or the port is in use.
         """
         address = listening.address
-        place = f"{self.name}: cannot listen on {IPv4Address(address) if address else '*'}"
+        place = f"{self.name}: cannot listen on {address_of(address) if address else '*'}"
         if address is not None and not self.owns(address):
             raise _refusal(errno.EADDRNOTAVAIL, f"{place}:{listening.port}")
         if listening.port == 0:
@@ -173,15 +194,15 @@ class SimMachine:
             OSError: the same two ends are connected already.
         """
         if self._is_used(key):
-            local = f"{IPv4Address(key[0])}:{key[1]}"
+            local = Endpoint(address_of(key[0]), key[1])
             raise _refusal(errno.EADDRNOTAVAIL, f"{self.name}: cannot connect from {local}")
-        link = self.routes.get(key[2]) or (self.links[0] if self.links else None)
+        link = self._link_to(key[2])
         mtu = _LOOPBACK_MTU if self.owns(key[2]) or link is None else link.settings.mtu
         end = TcpEnd(
             key,
             self._agenda,
             first=int.from_bytes(self._stack.take(4), "big"),
-            mss=mtu - IP_BYTES - TCP_BYTES,
+            mss=mtu - ip_bytes(key[2]) - TCP_BYTES,
             send=self.send,
             changed=changed,
             ended=self._forget,
@@ -204,8 +225,8 @@ class SimMachine:
         own, port, peer, peer_port = end.key
         stream = SimStream(
             end,
-            local=Endpoint(IPv4Address(own), port),
-            peer=Endpoint(IPv4Address(peer), peer_port),
+            local=Endpoint(address_of(own), port),
+            peer=Endpoint(address_of(peer), peer_port),
             lost=self._lose,
         )
         self.streams[stream] = None
@@ -219,7 +240,9 @@ class SimMachine:
     def send(self, packet: Packet) -> None:
         """Put a packet on the way: over `lo`, the link of its destination, or the first one."""
         if not self.owns(packet.destination):
-            (self.routes.get(packet.destination) or self.links[0]).send(packet)
+            link = self._link_to(packet.destination)
+            if link is not None:
+                link.send(packet)
             return
         self._count = (self._count + 1) & 0xFFFF
         if self._loopback is not None:
@@ -234,7 +257,8 @@ class SimMachine:
             self._receive_segment(packet)
         elif packet.protocol == UDP:
             quoted = build_unreachable(
-                build_packet(packet, identification=0), code=_PORT_UNREACHABLE
+                build_packet(packet, identification=0),
+                code=_PORT_UNREACHABLE[version_of(packet.source)],
             )
             self.send(Datagram(packet.destination, packet.source, ICMP, quoted))
 

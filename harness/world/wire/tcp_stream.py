@@ -23,7 +23,7 @@ _CLOSE_SECONDS = 1.0
 """How long `close` reads for the peer's FIN (the contract of Stream.close)."""
 
 
-def endpoint_of(name: tuple[str, int]) -> Endpoint:
+def endpoint_of(name: tuple[str, int] | tuple[str, int, int, int]) -> Endpoint:
     """What getsockname and getpeername give, as an Endpoint."""
     return Endpoint(ip_address(name[0]), name[1])
 

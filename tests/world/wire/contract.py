@@ -11,12 +11,28 @@ from ipaddress import ip_address
 
 import pytest
 
-from harness.net.address import Endpoint
+from harness.net.address import Address, Endpoint
 from harness.world.host import Stream, Wire
 from harness.world.wire.plan import Plan
-from tests.world.private_world import NOBODY, NODE1, NODE2, PHONES, SECOND, VIP, echo, site_plan
+from tests.world.private_world import (
+    NOBODY,
+    NOBODY_6,
+    NODE1,
+    NODE1_6,
+    NODE2,
+    NODE2_6,
+    PHONES,
+    PHONES_6,
+    SECOND,
+    SECOND_6,
+    SIX,
+    VIP,
+    echo,
+    site_plan,
+)
 
 LOCALHOST = ip_address("127.0.0.1")
+LOCALHOST_6 = ip_address("::1")
 INTRUDER = ip_address("10.20.5.5")
 SERVER = Endpoint(VIP, 443)
 BIG = bytes(range(256)) * 8192
@@ -58,7 +74,7 @@ async def refuse(wire: Wire) -> None:
         await host.connect(Endpoint(VIP, 444), timeout_ns=SECOND)
     with pytest.raises(TimeoutError):
         await host.connect(Endpoint(NOBODY, 443), timeout_ns=SECOND // 20)
-    with pytest.raises(ConnectionRefusedError, match="IPv6"):
+    with pytest.raises(ConnectionRefusedError, match="node1 has no IPv6 address"):
         await host.connect(Endpoint(ip_address("2001:db8::1"), 443), timeout_ns=SECOND)
 
 
@@ -332,6 +348,117 @@ CASES: dict[str, Case] = {
 }
 
 
+# Both families: on `dual_plan`.
+
+
+async def _ask(
+    wire: Wire, client: str, server: Endpoint, source: Address | None = None
+) -> Endpoint:
+    """One small echo; the client's end as the server saw it and as the client has it."""
+    stream = await wire.host(client, source).connect(server, timeout_ns=SECOND)
+    await stream.write(b"hello")
+    assert await stream.read() == b"hello"
+    await stream.close()
+    return stream.local
+
+
+async def ipv6_connect(wire: Wire) -> None:
+    """A port without an address listens on every address of both families, and each peer is named as it is."""
+    await wire.host("node2").listen(443, echo)
+    await wire.host("node1").listen(443, echo)
+    assert (await _ask(wire, "six", Endpoint(NODE1_6, 443))).address == SIX
+    assert (await _ask(wire, "six", Endpoint(SECOND_6, 443))).address == SIX
+    assert (await _ask(wire, "node1", Endpoint(NODE2_6, 443))).address == NODE1_6
+    assert (await _ask(wire, "node1", Endpoint(NODE2, 443))).address == NODE1
+    assert (await _ask(wire, "node1", Endpoint(NODE2_6, 443), SECOND_6)).address == SECOND_6
+    phone = PHONES_6[17]
+    assert (await _ask(wire, "phones", Endpoint(NODE2_6, 443), phone)).address == phone
+
+
+async def ipv6_ports(wire: Wire) -> None:
+    """One port may be in use from several addresses of a host at the same time, IPv4 and IPv6."""
+    await wire.host("node2").listen(443, echo)
+    streams = [
+        await wire.host("node1").connect(
+            server, source=source, source_port=40000, timeout_ns=SECOND
+        )
+        for source, server in (
+            (NODE1, Endpoint(NODE2, 443)),
+            (NODE1_6, Endpoint(NODE2_6, 443)),
+            (SECOND_6, Endpoint(NODE2_6, 443)),
+        )
+    ]
+    assert [s.local for s in streams] == [Endpoint(a, 40000) for a in (NODE1, NODE1_6, SECOND_6)]
+    for stream in streams:
+        await stream.close()
+
+
+async def ipv6_refuse(wire: Wire) -> None:
+    """A closed port answers with a reset, nobody not at all, and who has no IPv6 (or no IPv4) says so."""
+    with pytest.raises(ConnectionRefusedError):
+        await wire.host("six").connect(Endpoint(NODE1_6, 444), timeout_ns=SECOND)
+    with pytest.raises(TimeoutError):
+        await wire.host("six").connect(Endpoint(NOBODY_6, 443), timeout_ns=SECOND // 20)
+    with pytest.raises(ConnectionRefusedError, match="four has no IPv6 address"):
+        await wire.host("four").connect(Endpoint(NODE1_6, 443), timeout_ns=SECOND)
+    with pytest.raises(ConnectionRefusedError, match="six has no IPv4 address"):
+        await wire.host("six").connect(Endpoint(NODE1, 443), timeout_ns=SECOND)
+    await wire.host("six").send_datagram(Endpoint(NODE1_6, 53), b"question")
+
+
+async def ipv6_names(wire: Wire) -> None:
+    """Of a name's addresses a host learns those of its own families; so it is with localhost."""
+    name = "access.example.com"
+    assert wire.host("node2").resolve(name) == (NODE1_6, NODE1)
+    assert wire.host("six").resolve(name) == (NODE1_6,)
+    assert wire.host("four").resolve(name) == (NODE1,)
+    assert wire.host("node2").resolve("localhost") == (LOCALHOST, LOCALHOST_6)
+    assert wire.host("six").resolve("localhost") == (LOCALHOST_6,)
+    assert wire.host("phones", PHONES_6[0]).resolve("localhost") == (LOCALHOST_6,)
+
+
+async def ipv6_accept_filter(wire: Wire) -> None:
+    """The filter of a port holds for both families."""
+    await wire.host("node1").listen(5263, echo, accept_from=(NODE2, NODE2_6, LOCALHOST_6))
+    with pytest.raises(TimeoutError):
+        await wire.host("six").connect(Endpoint(NODE1_6, 5263), timeout_ns=SECOND // 20)
+    with pytest.raises(TimeoutError):
+        await wire.host("four").connect(Endpoint(NODE1, 5263), timeout_ns=SECOND // 20)
+    for name, address in (("node2", NODE1), ("node2", NODE1_6), ("node1", LOCALHOST_6)):
+        await _ask(wire, name, Endpoint(address, 5263))
+
+
+async def ipv6_big_transfer(wire: Wire) -> None:
+    """Two megabytes, unharmed."""
+    received = bytearray()
+
+    async def serve(stream: Stream) -> None:
+        while data := await stream.read():
+            received.extend(data)
+
+    await wire.host("node1").listen(443, serve)
+    stream = await wire.host("six").connect(Endpoint(NODE1_6, 443), timeout_ns=SECOND)
+    async with asyncio.timeout(20):
+        await stream.write(BIG)
+        await stream.write_eof()
+        assert await stream.read() == b""
+    await stream.close()
+    assert bytes(received) == BIG
+
+
+DUAL_CASES: dict[str, Case] = {
+    case.__name__: case
+    for case in (
+        ipv6_connect,
+        ipv6_ports,
+        ipv6_refuse,
+        ipv6_names,
+        ipv6_accept_filter,
+        ipv6_big_transfer,
+    )
+}
+
+
 # Conversations: the same on every wire, segment by segment.
 
 
@@ -429,6 +556,26 @@ async def talk_gone(wire: Wire) -> None:
     await stream.write(b"anybody there?")
     await asyncio.sleep(0.01)
     stream.abort()
+
+
+async def talk_ipv6(wire: Wire) -> None:
+    """A question, an answer, a closed port."""
+
+    async def serve(stream: Stream) -> None:
+        await stream.read()
+        await stream.write(bytes(1000))
+        await stream.read()
+
+    await wire.host("node1").listen(443, serve)
+    stream = await wire.host("six").connect(Endpoint(NODE1_6, 443), timeout_ns=SECOND)
+    await stream.write(b"question")
+    answer = 0
+    while answer < 1000:
+        answer += len(await stream.read())
+    await asyncio.sleep(0.05)
+    await stream.close()
+    with pytest.raises(ConnectionRefusedError):
+        await wire.host("six").connect(Endpoint(NODE1_6, 444), timeout_ns=SECOND)
 
 
 CONVERSATIONS: dict[str, Case] = {

@@ -311,4 +311,4 @@ async def _connect_to_ipv6(_: Mode) -> str:
 
 def test_ipv6_is_refused_in_words(live: Live) -> None:
     """The hosts have no IPv6, and connecting to it says so."""
-    assert "2001:db8::1 is IPv6" in live(_connect_to_ipv6)
+    assert "node1 has no IPv6 address to reach 2001:db8::1" in live(_connect_to_ipv6)

@@ -8,7 +8,9 @@ import pytest
 
 from harness.world.wire.layout import (
     EVERYTHING,
+    EVERYTHING_6,
     NOBODY,
+    NOBODY_6,
     InterfacePlan,
     RoutePlan,
     check_plan,
@@ -16,7 +18,18 @@ from harness.world.wire.layout import (
     mac_of,
 )
 from harness.world.wire.plan import Attachment, HostPlan, Plan
-from tests.world.private_world import NODE1, NODE2, PHONES, VIP, host, site_plan
+from tests.world.private_world import (
+    NODE1,
+    NODE1_6,
+    NODE2,
+    PHONES,
+    SECOND_6,
+    SIX,
+    VIP,
+    dual_plan,
+    host,
+    site_plan,
+)
 
 TO_NOBODY = RoutePlan(network=EVERYTHING, via=NOBODY)
 
@@ -40,7 +53,8 @@ def test_hosts_talk_over_the_first_segment_they_share() -> None:
 
     assert inside.routes == (_on_link(NODE2),)
     assert dmz.routes == (_on_link(VIP), _on_link("10.20.5.5"), TO_NOBODY)
-    assert dmz.neighbours == (VIP, IPv4Address("10.20.5.5"), NOBODY)
+    assert [n for n, _ in dmz.neighbours] == [VIP, IPv4Address("10.20.5.5"), NOBODY]
+    assert all(mac == mac_of(neighbour) for neighbour, mac in dmz.neighbours)
 
 
 def test_what_nobody_owns_leaves_on_the_first_segment() -> None:
@@ -64,7 +78,7 @@ def test_a_fleet_is_a_few_networks() -> None:
     fleet = _interface("phones", "outside")
     ways = [r for r in _interface("vip", "outside").routes if r != TO_NOBODY]
 
-    assert fleet.address == PHONES[0]
+    assert fleet.addresses == (PHONES[0],)
     assert {a for network in fleet.own for a in network} == set(PHONES[1:])
     assert len(fleet.own) < 10
     assert ways == [
@@ -134,9 +148,9 @@ def test_hosts_that_share_no_segment_have_no_way() -> None:
             id="twice on a segment",
         ),
         pytest.param(
-            (host("a", ("dmz", ip_address("2001:db8::1"))),),
-            "host 'a', segment 'dmz': 2001:db8::1 is IPv6; the kernel wire carries IPv4 hosts for now",
-            id="IPv6",
+            (host("a", ("dmz", ip_address("fe80::1"))),),
+            "host 'a', segment 'dmz': fe80::1 cannot be a host's address; use a unicast one",
+            id="link-local",
         ),
         pytest.param(
             (host("a", ("dmz", ip_address("127.0.0.5"))),),
@@ -166,3 +180,18 @@ def test_every_problem_is_told_at_once() -> None:
 def test_a_good_plan_passes() -> None:
     """One address on two segments of one host is no conflict."""
     check_plan(site_plan())
+
+
+def test_both_families_are_laid_out_side_by_side() -> None:
+    """Each host gets the ways of the families that it has, over the first segment shared, and a default for each."""
+    layout = lay_out(dual_plan())
+    (six,) = layout["six"]
+    node = {i.segment: i for i in layout["node1"]}
+
+    assert six.addresses == (SIX,)
+    assert {r.network.version for r in six.routes} == {6}
+    assert RoutePlan(network=EVERYTHING_6, via=NOBODY_6) in six.routes
+    assert node["dmz"].addresses == (NODE1, NODE1_6)
+    assert node["dmz"].source(6) == NODE1_6
+    assert [str(n) for n in node["dmz"].own] == [f"{SECOND_6}/128"]
+    assert dict(six.neighbours)[NODE1_6] == mac_of(NODE1)

@@ -12,15 +12,24 @@ from harness.world.recorder.recorder import Recorder
 from harness.world.recorder.recording import Recording
 from harness.world.wire.kernel import KernelWire
 from harness.world.wire.namespace import Mode
+from harness.world.wire.plan import Plan
 from harness.world.wire.sim import SimWire, run_simulated
 from harness.world.wire.sim_loop import Agenda
 from tests.world.private_world import (
     Live,
+    dual_plan,
     finish,
     segments,
     site_plan,
 )
-from tests.world.wire.contract import CASES, CONVERSATIONS, contract_plan
+from tests.world.wire.contract import (
+    CASES,
+    CONVERSATIONS,
+    DUAL_CASES,
+    Case,
+    contract_plan,
+    talk_ipv6,
+)
 
 
 def simulate(case: Any, *, plan: Any = None) -> Recording:
@@ -45,15 +54,34 @@ async def _case_on_kernel(_: Mode, name: str) -> None:
         await wire.close()
 
 
+async def _dual_case_on_kernel(_: Mode, name: str) -> None:
+    wire = await KernelWire.build(dual_plan())
+    try:
+        await DUAL_CASES[name](wire)
+    finally:
+        await wire.close()
+
+
 async def _talk_on_kernel(_: Mode, name: str) -> tuple[tuple[bool, int, int], ...]:
-    wire = await KernelWire.build(site_plan())
+    return shape(await _record(site_plan(), CONVERSATIONS[name]))
+
+
+async def _talk_ipv6_on_kernel(_: Mode) -> tuple[tuple[bool, int, int], ...]:
+    recording = await _record(dual_plan(), talk_ipv6)
+    # Nothing but what was said: no neighbour discovery, no multicast reports.
+    assert len(segments(recording)) == len(recording.frames)
+    return shape(recording)
+
+
+async def _record(plan: Plan, talk: Case) -> Recording:
+    wire = await KernelWire.build(plan)
     recorder = Recorder(wire.taps)
     recorder.start()
-    await CONVERSATIONS[name](wire)
+    await talk(wire)
     await asyncio.sleep(0.1)
     recording = await finish(recorder)
     await wire.close()
-    return shape(recording)
+    return recording
 
 
 def shape(recording: Recording) -> tuple[tuple[bool, int, int], ...]:
@@ -77,3 +105,20 @@ def test_the_contract_holds_in_the_kernel(live: Live, name: str) -> None:
 def test_segments_are_those_of_the_kernel(live: Live, name: str) -> None:
     """Flags, sizes and order of a conversation's segments are what Linux sends."""
     assert shape(simulate(CONVERSATIONS[name], plan=site_plan())) == live(_talk_on_kernel, name)
+
+
+@pytest.mark.parametrize("name", DUAL_CASES)
+def test_the_contract_holds_simulated_with_ipv6(name: str) -> None:
+    """What any wire must do for machines with IPv6, with and without IPv4."""
+    simulate(DUAL_CASES[name], plan=dual_plan())
+
+
+@pytest.mark.parametrize("name", DUAL_CASES)
+def test_the_contract_holds_in_the_kernel_with_ipv6(live: Live, name: str) -> None:
+    """The same on the kernel wire."""
+    live(_dual_case_on_kernel, name)
+
+
+def test_ipv6_segments_are_those_of_the_kernel(live: Live) -> None:
+    """Flags, sizes and order."""
+    assert shape(simulate(talk_ipv6, plan=dual_plan())) == live(_talk_ipv6_on_kernel)
