@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from heapq import heappop, heappush
 
 from harness.checks.headers import find_claimed_ports, find_pick, find_remote_port
 from harness.checks.legs import Machines
@@ -21,6 +22,8 @@ from harness.trace.journey import (
     ServiceRequest,
     UnclearCallBack,
 )
+
+_Asked = tuple[Address | None, int]
 
 UNNOTICED_NS = 30_000_000_000
 """So long may a node go on with a request whose client broke off."""
@@ -57,22 +60,17 @@ def attribute(
     perhaps: dict[int, tuple[CallBack, ...]] = defaultdict(tuple)
     unclear: list[tuple[CallBack, tuple[int, ...]]] = []
     uncaused: list[CallBack] = []
-    running: dict[Address, list[int]] = defaultdict(list)
+    running: dict[Address, _Running] = defaultdict(_Running)
     following = 0
     for call_back in call_backs:
         now = start(call_back)
         while following < len(requests) and start(requests[following]) <= now + slack_ns:
-            running[requests[following].node].append(following)
+            request = requests[following]
+            running[request.node].add(following, request, machines)
             following += 1
-        running[call_back.caller] = [
-            i for i in running[call_back.caller] if end(requests[i]) >= now - slack_ns
-        ]
-        possible = running[call_back.caller]
-        matching = [i for i in possible if _matches(requests[i], call_back, machines)]
-        chosen = matching or [i for i in possible if names_port(requests[i], call_back, machines)]
-        chosen = chosen or possible
+        chosen, matching = running[call_back.caller].find(call_back, now - slack_ns)
         if len(chosen) == 1:
-            caused[chosen[0]] += (Caused(call_back=call_back, matches=bool(matching)),)
+            caused[chosen[0]] += (Caused(call_back=call_back, matches=matching),)
         elif chosen:
             unclear.append((call_back, tuple(chosen)))
             for index in chosen:
@@ -94,28 +92,74 @@ def attribute(
     )
 
 
-def _matches(request: ServiceRequest, call_back: CallBack, machines: Machines) -> bool:
-    """Whether the call-back asks the node and port that the request's headers or its peer name."""
+class _Running:
+    """The requests that are open at one node, by what a call-back of theirs would ask for."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, tuple[tuple[_Asked, ...], tuple[int, ...]]] = {}
+        """By index, in order of time."""
+        self._ends: list[tuple[int, int]] = []
+        """A heap: when each ends."""
+        self._by_asked: dict[_Asked, dict[int, None]] = defaultdict(dict)
+        self._by_port: dict[int, dict[int, None]] = defaultdict(dict)
+
+    def add(self, index: int, request: ServiceRequest, machines: Machines) -> None:
+        """Take in the next request."""
+        asked, ports = _find_asked(request, machines), _find_ports(request, machines)
+        self._open[index] = (asked, ports)
+        heappush(self._ends, (end(request), index))
+        for key in asked:
+            self._by_asked[key][index] = None
+        for port in ports:
+            self._by_port[port][index] = None
+
+    def find(self, call_back: CallBack, now: int) -> tuple[list[int], bool]:
+        """The requests that can have caused a call-back, by index, and whether they name its node and port."""
+        while self._ends and self._ends[0][0] < now:
+            self._remove(heappop(self._ends)[1])
+        matching = {
+            **self._by_asked.get((call_back.target, call_back.key), {}),
+            **self._by_asked.get((None, call_back.key), {}),
+        }
+        if matching:
+            return sorted(matching), True
+        return list(self._by_port.get(call_back.key) or self._open), False
+
+    def _remove(self, index: int) -> None:
+        asked, ports = self._open.pop(index)
+        for key in asked:
+            self._by_asked[key].pop(index)
+            if not self._by_asked[key]:
+                del self._by_asked[key]
+        for port in ports:
+            self._by_port[port].pop(index)
+            if not self._by_port[port]:
+                del self._by_port[port]
+
+
+def _find_asked(request: ServiceRequest, machines: Machines) -> tuple[_Asked, ...]:
+    """The nodes and ports that the request's headers or its peer name; a node None: any."""
     assert request.exchange.request is not None
-    asked = (call_back.target, call_back.key)
-    if asked == (machines.client(request.connection), request.connection.client.port):
-        return True
+    named: list[_Asked] = [(machines.client(request.connection), request.connection.client.port)]
     site = machines.site
-    remote_port = find_remote_port(request.exchange.request, site)
-    if not site.headers.forwarded_for:
-        return call_back.key == remote_port
-    pick = find_pick(request.exchange.request, site)
-    return pick is not None and asked == (machines.first(pick), remote_port)
+    port = find_remote_port(request.exchange.request, site)
+    if port is not None:
+        pick = find_pick(request.exchange.request, site)
+        if pick is not None or not site.headers.forwarded_for:
+            named.append((machines.first(pick) if pick is not None else None, port))
+    return tuple(dict.fromkeys(named))
+
+
+def _find_ports(request: ServiceRequest, machines: Machines) -> tuple[int, ...]:
+    """The ports that can come from this request: a header's, its peer's, and the true one."""
+    assert request.exchange.request is not None
+    named = [request.connection.client.port]
+    named += find_claimed_ports(request.exchange.request, machines.site)
+    if isinstance(request.front, Front):
+        named.append(request.front.connection.client.port)
+    return tuple(dict.fromkeys(named))
 
 
 def names_port(request: ServiceRequest, call_back: CallBack, machines: Machines) -> bool:
-    """Whether the call-back's port can come from this request: a header's, its peer's, or the true one."""
-    assert request.exchange.request is not None
-    return (
-        call_back.key == request.connection.client.port
-        or call_back.key in find_claimed_ports(request.exchange.request, machines.site)
-        or (
-            isinstance(request.front, Front)
-            and call_back.key == request.front.connection.client.port
-        )
-    )
+    """Whether the call-back's port can come from this request."""
+    return call_back.key in _find_ports(request, machines)

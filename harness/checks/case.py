@@ -1,15 +1,27 @@
-"""The case: one trace, one site, and everything derived from both that checks look at."""
+"""The case: one trace, one site, and everything derived from both that checks look at. Indexes are built here, once."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.checks.joining import join
 from harness.checks.ledger import Ledger, read_ledger
 from harness.checks.legs import Legs, Machines, find_legs, find_machines
 from harness.checks.policy import Policy, read_policy
+from harness.checks.proof import Proofs
 from harness.checks.run_note import RunNote
+from harness.checks.tunnel import (
+    CallBackOf,
+    Key,
+    Owner,
+    find_owners,
+    find_unowned,
+    list_call_backs,
+)
+from harness.checks.unreadable import find_all_unreadable
 from harness.site.site import Site
+from harness.trace.connection import Connection
 from harness.trace.journey import Journeys
 from harness.trace.trace import Trace
 
@@ -27,6 +39,15 @@ class Case:
     journeys: Journeys
     policy: Policy
     ledger: Ledger
+    proofs: Proofs
+    call_backs: tuple[CallBackOf, ...]
+    """Every call-back with the request that caused it, in order of time."""
+    owners: Mapping[Key, tuple[Owner, ...]]
+    """Tunnels by node and the port that names their certificate, in order of time."""
+    unowned: Mapping[Key, tuple[Connection, ...]]
+    """Connections of a node that no tunnel is known to own, call-backs left aside."""
+    unreadable: Mapping[int, str]
+    """By number of a connection of the legs: why not all that it carried is known."""
 
 
 def build_case(
@@ -39,13 +60,21 @@ def build_case(
     """
     machines = find_machines(trace, site)
     legs = find_legs(trace, machines)
+    journeys = join(legs, machines, slack_ns=trace.slack_ns)
+    proofs = Proofs(legs)
+    call_backs = list_call_backs(journeys)
     return Case(
         trace=trace,
         site=site,
         note=note,
         machines=machines,
         legs=legs,
-        journeys=join(legs, machines, slack_ns=trace.slack_ns),
+        journeys=journeys,
         policy=read_policy(site),
         ledger=ledger or read_ledger(trace, site=site, note=note),
+        proofs=proofs,
+        call_backs=call_backs,
+        owners=find_owners(trace, legs, machines, proofs),
+        unowned=find_unowned(legs, machines, call_backs),
+        unreadable=find_all_unreadable(legs, machines),
     )

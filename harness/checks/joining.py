@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from harness.checks.attribution import attribute, start
 from harness.checks.call_back_form import find_key
 from harness.checks.legs import Legs, Machines
+from harness.checks.passed import Passed
 from harness.net.address import Address
 from harness.site.site import SERVICE_PORT, BalancerMode
 from harness.trace.connection import Connection
@@ -28,9 +29,6 @@ from harness.trace.journey import (
     ServiceRequest,
 )
 from harness.trace.packet import PacketNumber
-
-BAD_GATEWAY = 500
-"""A balancer answers with a status from here on when the node gave no answer."""
 
 
 def join(legs: Legs, machines: Machines, *, slack_ns: int = 0) -> Journeys:
@@ -66,12 +64,12 @@ def join(legs: Legs, machines: Machines, *, slack_ns: int = 0) -> Journeys:
 def _by_random(
     connections: Iterable[Connection], random: Callable[[Connection], bytes | None]
 ) -> Mapping[bytes, tuple[Connection, ...]]:
-    index: dict[bytes, tuple[Connection, ...]] = defaultdict(tuple)
+    index: dict[bytes, list[Connection]] = defaultdict(list)
     for connection in connections:
         value = random(connection)
         if value is not None:
-            index[value] += (connection,)
-    return index
+            index[value].append(connection)
+    return {value: tuple(found) for value, found in index.items()}
 
 
 def outer_random(connection: Connection) -> bytes | None:
@@ -146,20 +144,17 @@ class _FrontIndex:
     machines: Machines
     slack_ns: int
     by_random: Mapping[bytes, tuple[Connection, ...]]
-    by_request: Mapping[tuple[Address, _Key], tuple[tuple[Connection, Exchange], ...]]
+    by_request: Mapping[tuple[Address, _Key], Passed]
 
     @classmethod
     def build(cls, legs: Legs, machines: Machines, slack_ns: int) -> _FrontIndex:
-        by_request: dict[tuple[Address, _Key], tuple[tuple[Connection, Exchange], ...]] = (
-            defaultdict(tuple)
-        )
         at_balancers = [c for c in legs.fronts if machines.server(c) in machines.balancers]
+        by_request: dict[tuple[Address, _Key], Passed] = defaultdict(Passed)
         for connection in at_balancers:
             for exchange in connection.exchanges:
                 if exchange.request is not None:
-                    by_request[machines.server(connection), _key(exchange.request)] += (
-                        (connection, exchange),
-                    )
+                    key = machines.server(connection), _key(exchange.request)
+                    by_request[key].add(connection, exchange)
         return cls(
             machines=machines,
             slack_ns=slack_ns,
@@ -183,13 +178,10 @@ class _FrontIndex:
                 reason = f"{len(same)} connections to the balancer have the same ClientHello.random"
                 return Ambiguous(reason=reason, packets=_hellos((connection, *same)))
             return self._front(same[0], None) if same else None
-        listed = self.by_request.get((sender, _key(request)), ())
-        fitting = [
-            (c, e)
-            for c, e in listed
-            if _is_within(exchange, e, self.slack_ns)
-            or _is_given_up(connection, exchange, e, self.slack_ns)
-        ]
+        passed = self.by_request.get((sender, _key(request)))
+        fitting = (
+            passed.find(connection, exchange, slack_ns=self.slack_ns) if passed is not None else []
+        )
         if len(fitting) > 1:
             packets = sorted({n for _, e in fitting for n in e.packets} | set(request.packets))
             target = request.target[:80].decode("latin-1")
@@ -213,40 +205,6 @@ class _FrontIndex:
             exchange=exchange,
             node=client if client in self.machines.nodes else None,
         )
-
-
-def _is_within(upstream: Exchange, downstream: Exchange, slack_ns: int) -> bool:
-    """Whether a balancer can have made `upstream` from `downstream`: contained in time, and the same answer."""
-    assert upstream.request is not None
-    assert downstream.request is not None
-    if downstream.request.first_ns > upstream.request.first_ns + slack_ns:
-        return False
-    got, given = upstream.response, downstream.response
-    if got is None:
-        return given is None or given.status >= BAD_GATEWAY
-    if given is None:
-        return False
-    return (given.status, given.body_size, given.body_sha256) == (
-        got.status,
-        got.body_size,
-        got.body_sha256,
-    ) and (given.last_ns >= got.last_ns - slack_ns)
-
-
-def _is_given_up(
-    connection: Connection, upstream: Exchange, downstream: Exchange, slack_ns: int
-) -> bool:
-    """Whether a balancer asked one node, broke off, and got its answer elsewhere (F41)."""
-    assert upstream.request is not None
-    assert downstream.request is not None
-    given = downstream.response
-    return (
-        upstream.response is None
-        and given is not None
-        and connection.closed == "rst"
-        and downstream.request.first_ns <= upstream.request.first_ns + slack_ns
-        and connection.closed_ns <= given.last_ns + slack_ns
-    )
 
 
 def _find_call_backs(legs: Legs, machines: Machines, proxies: _ProxyIndex) -> tuple[CallBack, ...]:

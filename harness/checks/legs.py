@@ -57,18 +57,18 @@ class Machines:
 
     def first(self, address: Address) -> Address:
         """The first address of the machine that has this one."""
-        return self.firsts.get(address, address)
+        return self.firsts.get(address, address) if self.firsts else address
 
     def client(self, connection: Connection) -> Address:
         """Who opened the connection."""
-        listener = self.seen.get(connection.server)
+        listener = self._find_listener(connection.server)
         if listener is not None and listener.client is not None:
             return self._address(listener.client)
         return self.owner(connection.tap, connection.client.address)
 
     def peer(self, connection: Connection) -> Address:
         """The address from which it was opened, as settings name it: which one of its machine's matters there."""
-        is_named = self.seen.get(connection.server) is not None
+        is_named = self._find_listener(connection.server) is not None
         is_loopback = connection.client.address.is_loopback
         return self.client(connection) if is_named or is_loopback else connection.client.address
 
@@ -87,10 +87,14 @@ class Machines:
 
     def stated(self, endpoint: Endpoint) -> Endpoint:
         """The endpoint as settings name it: loopback and further addresses are what they are."""
-        listener = self.seen.get(endpoint)
+        listener = self._find_listener(endpoint)
         if listener is not None:
             return Endpoint(self._address(listener.machine), listener.port)
         return endpoint
+
+    def _find_listener(self, endpoint: Endpoint) -> Listener | None:
+        # Most sites have none, and this is asked for every packet.
+        return self.seen.get(endpoint) if self.seen else None
 
     def _address(self, machine: str) -> Address:
         balancer = self.site.balancers.get(machine)
@@ -101,7 +105,7 @@ class Machines:
         flow = packet.flow
         if flow is None:
             return False
-        listener = self.seen.get(flow.destination)
+        listener = self._find_listener(flow.destination)
         if listener is not None and listener.client is not None:
             return self._address(listener.client) in self.nodes
         return self.role(flow.source, tap=packet.tap).address in self.nodes
@@ -119,13 +123,13 @@ class Machines:
 
     def tell(self, endpoint: Endpoint, *, tap: str = "") -> str:
         """`node1 10.20.1.1:443`; the bare endpoint where nobody knows its name."""
-        listener = self.seen.get(endpoint)
+        listener = self._find_listener(endpoint)
         name = listener.machine if listener else self.name(self.owner(tap, endpoint.address))
         return f"{name} {endpoint}" if name else str(endpoint)
 
     def tell_client(self, connection: Connection) -> str:
         """Who opened the connection, and from which port."""
-        listener = self.seen.get(connection.server)
+        listener = self._find_listener(connection.server)
         if listener is not None and listener.client is not None:
             return f"{listener.client} {connection.client}"
         return self.tell(connection.client, tap=connection.tap)

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from harness.checks.case import Case
 from harness.checks.joining import inner_random, outer_random
-from harness.checks.proof import find_shown
+from harness.checks.legs import Legs, Machines
+from harness.checks.proof import Proofs
 from harness.net.address import Address
 from harness.trace.certificate import Certificate
 from harness.trace.connection import Connection
-from harness.trace.journey import CallBack, ServiceRequest
+from harness.trace.journey import CallBack, Journeys, ServiceRequest
 from harness.trace.packet import Packet, PacketNumber
 from harness.trace.trace import Trace
 
@@ -77,19 +77,21 @@ class CallBackOf:
         return self.call_back.status == OK
 
 
-def find_owners(case: Case) -> dict[Key, tuple[Owner, ...]]:
+def find_owners(
+    trace: Trace, legs: Legs, machines: Machines, proofs: Proofs
+) -> dict[Key, tuple[Owner, ...]]:
     """All owners by node and port, in order of time."""
     tunnels: dict[bytes, list[Connection]] = defaultdict(list)
-    for proxy in case.legs.proxy:
+    for proxy in legs.proxy:
         random = inner_random(proxy)
         if random is not None:
             tunnels[random].append(proxy)
     found: dict[Key, list[Owner]] = defaultdict(list)
-    for upstream in case.legs.opened:
+    for upstream in legs.opened:
         random = outer_random(upstream)
-        node = case.machines.client(upstream)
+        node = machines.client(upstream)
         for proxy in tunnels.get(random, ()) if random is not None else ():
-            if proxy.tunnel is None or case.machines.server(proxy) != node:
+            if proxy.tunnel is None or machines.server(proxy) != node:
                 continue
             port = upstream.client.port
             found[node, port].append(
@@ -99,26 +101,28 @@ def find_owners(case: Case) -> dict[Key, tuple[Owner, ...]]:
                     proxy=proxy,
                     upstream=upstream,
                     begun_ns=proxy.tunnel.opened.time_ns,
-                    ended_ns=find_end(case.trace, upstream),
-                    certificate=find_shown(case, proxy),
+                    ended_ns=find_end(trace, upstream),
+                    certificate=proofs.find_shown(proxy),
                 )
             )
     return {key: tuple(sorted(list_, key=_begun)) for key, list_ in found.items()}
 
 
-def find_unowned(case: Case) -> dict[Key, tuple[Connection, ...]]:
+def find_unowned(
+    legs: Legs, machines: Machines, call_backs: Iterable[CallBackOf]
+) -> dict[Key, tuple[Connection, ...]]:
     """Connections of a node that no tunnel is known to own, call-backs left aside: a tunnel may be behind them."""
-    tunnels = {inner_random(proxy) for proxy in case.legs.proxy} - {None}
-    call_backs = {c.connection.number for c in find_call_backs(case)}
+    tunnels = {inner_random(proxy) for proxy in legs.proxy} - {None}
+    asking = {c.connection.number for c in call_backs}
     found: dict[Key, list[Connection]] = defaultdict(list)
-    for connection in case.legs.opened:
-        is_known = outer_random(connection) in tunnels or connection.number in call_backs
+    for connection in legs.opened:
+        is_known = outer_random(connection) in tunnels or connection.number in asking
         if not is_known and connection.established:
-            found[case.machines.client(connection), connection.client.port].append(connection)
+            found[machines.client(connection), connection.client.port].append(connection)
     return {key: tuple(connections) for key, connections in found.items()}
 
 
-def find_call_backs(case: Case) -> tuple[CallBackOf, ...]:
+def list_call_backs(journeys: Journeys) -> tuple[CallBackOf, ...]:
     """Every call-back with the request that caused it, in order of time."""
     found = [
         CallBackOf(
@@ -126,10 +130,10 @@ def find_call_backs(case: Case) -> tuple[CallBackOf, ...]:
             call_back=caused.call_back,
             request=request,
         )
-        for request in case.journeys.requests
+        for request in journeys.requests
         for caused in request.call_backs
     ]
-    others = (*case.journeys.ambiguous, *case.journeys.uncaused)
+    others = (*journeys.ambiguous, *journeys.uncaused)
     found += [CallBackOf(connection=c.connection, call_back=c, request=None) for c in others]
     return tuple(sorted(found, key=lambda c: (c.asked_ns, c.connection.number)))
 
@@ -160,11 +164,13 @@ def find_packet(trace: Trace, number: PacketNumber) -> Packet | None:
 
 
 def overlapping(owners: tuple[Owner, ...]) -> Iterator[tuple[Owner, Owner]]:
-    """Pairs that lived at the same time, the earlier first."""
-    for index, later in enumerate(owners):
-        for earlier in owners[:index]:
-            if earlier.ended_ns is None or later.begun_ns <= earlier.ended_ns:
-                yield earlier, later
+    """Pairs that lived at the same time, the earlier first; `owners` are in order of time."""
+    living: list[Owner] = []
+    for later in owners:
+        living = [o for o in living if o.ended_ns is None or later.begun_ns <= o.ended_ns]
+        for earlier in living:
+            yield earlier, later
+        living.append(later)
 
 
 def _begun(owner: Owner) -> tuple[int, int]:

@@ -13,7 +13,6 @@ from harness.checks.check import Absent, Check, Judgement, Unjudged
 from harness.checks.evidence import answering, asking, count, gather, opening, seen
 from harness.checks.joining import outer_random
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, PROXY_CONTENT, SERVICE_CONTENT
-from harness.checks.proof import find_shown
 from harness.net.address import Endpoint
 from harness.site.sign_in import SESSION_COOKIE, find_user
 from harness.trace.certificate import Certificate
@@ -102,7 +101,7 @@ def _judge_binding(case: Case, success: _Success, call_back: CallBack) -> Iterat
     if not isinstance(request.front, Front) or not isinstance(proxied, Proxied):
         yield _unjoined(success, request)
         return
-    shown = find_shown(case, proxied.proxy)
+    shown = case.proofs.find_shown(proxied.proxy)
     if shown is None:
         reason = f"{success.told}, but which certificate {case.machines.tell(proxied.device)} proved is not known"
         yield Unjudged(reason=reason, packets=opening(proxied.proxy))

@@ -8,12 +8,12 @@ from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement
 from harness.checks.evidence import gather, opening
 from harness.checks.need import COMPLETE, HELLOS, PROXY_CONTENT
-from harness.checks.tunnel import find_owners, overlapping
+from harness.checks.tunnel import overlapping
 from harness.verdict.finding import Finding
 
 
 def _judge(case: Case) -> Iterator[Judgement]:
-    for owners in find_owners(case).values():
+    for owners in case.owners.values():
         for earlier, later in overlapping(owners):
             if earlier.upstream is later.upstream:
                 continue  # One connection for two tunnels is V20's.

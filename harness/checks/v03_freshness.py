@@ -9,7 +9,7 @@ from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement, Unjudged
 from harness.checks.evidence import answering, asking, gather, opening
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, HELLOS, PROXY_CONTENT
-from harness.checks.tunnel import CallBackOf, Owner, find_call_backs, find_owners, find_unowned
+from harness.checks.tunnel import CallBackOf, Owner
 from harness.trace.connection import Connection
 from harness.trace.packet import PacketNumber
 from harness.verdict.finding import Finding
@@ -18,9 +18,9 @@ NOT_FOUND = 404
 
 
 def _judge(case: Case) -> Iterator[Judgement]:
-    owners, unowned = find_owners(case), find_unowned(case)
+    owners, unowned = case.owners, case.unowned
     read: set[int] = set()
-    for asked in find_call_backs(case):
+    for asked in case.call_backs:
         listed = owners.get(asked.key, ())
         living = [o for o in listed if o.lives(asked.asked_ns)]
         if asked.is_answered:

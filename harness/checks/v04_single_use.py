@@ -15,7 +15,7 @@ from harness.checks.need import (
     NODE_SERVICE_CONTENT,
     PROXY_CONTENT,
 )
-from harness.checks.tunnel import CallBackOf, Key, Owner, find_call_backs, find_owners
+from harness.checks.tunnel import CallBackOf, Key, Owner
 from harness.checks.v03_freshness import tell_handed
 from harness.site.sign_in import find_app
 from harness.trace.journey import Front, ServiceRequest
@@ -23,9 +23,9 @@ from harness.verdict.finding import Finding
 
 
 def _judge(case: Case) -> Iterator[Judgement]:
-    owners = find_owners(case)
+    owners = case.owners
     asked_by_key: dict[Key, list[CallBackOf]] = defaultdict(list)
-    for asked in find_call_backs(case):
+    for asked in case.call_backs:
         asked_by_key[asked.key].append(asked)
     yield from _judge_retries(case)
     for key, calls in asked_by_key.items():

@@ -13,7 +13,6 @@ from harness.checks.need import (
     CALL_BACK_CONTENT,
     COMPLETE,
     SERVICE_CONTENT,
-    find_unreadable,
 )
 from harness.site.site import BalancerMode
 from harness.trace.connection import Connection
@@ -94,10 +93,10 @@ def _find_hidden(case: Case, front: Connection) -> str | None:
     """Why the same request could have come another way: content joins it, and not all content was read."""
     for other in case.legs.fronts:
         if (
-            case.machines.server(other) == case.machines.server(front)
+            (reason := case.unreadable.get(other.number)) is not None
+            and case.machines.server(other) == case.machines.server(front)
             and other.opened_ns <= front.closed_ns
             and front.opened_ns <= other.closed_ns
-            and (reason := find_unreadable(other, case.machines)) is not None
         ):
             return reason
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from harness.checks.call_back_form import find_key
@@ -11,7 +12,8 @@ from harness.checks.evidence import answering, asking, count, gather, opening, s
 from harness.checks.joining import inner_random, outer_random
 from harness.checks.need import COMPLETE, PROXY_CONTENT
 from harness.checks.policy import TCP
-from harness.checks.proof import Proof, find_proof
+from harness.checks.proof import Proof
+from harness.net.address import Address
 from harness.trace.connection import Connection
 from harness.trace.http import Exchange
 from harness.trace.packet import PacketNumber
@@ -36,7 +38,7 @@ def _judge_session(case: Case, connection: Connection) -> Iterator[Judgement]:
         if e.response is not None and 200 <= e.response.status < 300
     ]
     if opened:
-        proof = find_proof(case, connection)
+        proof = case.proofs.find_proof(connection)
         told = f"{case.machines.tell_server(connection)} opened a tunnel for {case.machines.tell_client(connection)}"
         packets = gather(_handshake(connection), asking(opened[0]), answering(opened[0]))
         if proof is Proof.NONE:
@@ -72,18 +74,19 @@ def _is_open_to_all(case: Case, connection: Connection) -> bool:
 
 def _judge_upstream(case: Case) -> Iterator[Judgement]:
     """F74: the node acted on a CONNECT before it refused the client; no tunnel joins such a connection."""
-    tunnels = {inner_random(c) for c in case.legs.proxy}
-    for upstream in case.legs.opened:
-        random = outer_random(upstream)
-        is_joined = random is not None and random in tunnels
-        is_own = (
-            case.machines.server(upstream) in case.machines.nodes
-            and case.machines.port(upstream) in case.machines.certificate_ports
-        ) or (TCP, upstream.server) in case.policy.other_services
-        if is_joined or is_own:
-            continue
-        waiting = [c for c in case.legs.proxy if _is_waiting(case, c, upstream)]
-        proofs = [find_proof(case, c) for c in waiting]
+    tunnels = {inner_random(c) for c in case.legs.proxy} - {None}
+    loose = [
+        c
+        for c in case.legs.opened
+        if outer_random(c) not in tunnels
+        and not (
+            case.machines.server(c) in case.machines.nodes
+            and case.machines.port(c) in case.machines.certificate_ports
+        )
+        and (TCP, c.server) not in case.policy.other_services
+    ]
+    for upstream, waiting in _find_waiting(case, loose):
+        proofs = [case.proofs.find_proof(c) for c in waiting]
         if Proof.NONE not in proofs:
             continue
         unproven = waiting[proofs.index(Proof.NONE)]
@@ -98,16 +101,30 @@ def _judge_upstream(case: Case) -> Iterator[Judgement]:
             yield Absent(finding=_finding(told, unproven, packets))
 
 
-def _is_waiting(case: Case, proxy: Connection, upstream: Connection) -> bool:
-    """Whether a CONNECT of this connection was unanswered when its node opened the other one."""
-    if case.machines.server(proxy) != case.machines.client(upstream):
-        return False
-    for exchange in _connects(proxy):
-        assert exchange.request is not None
-        end = exchange.response.first_ns if exchange.response is not None else proxy.closed_ns
-        if exchange.request.first_ns <= upstream.opened_ns <= end:
-            return True
-    return False
+def _find_waiting(
+    case: Case, loose: list[Connection]
+) -> Iterator[tuple[Connection, list[Connection]]]:
+    """To each connection of a node those whose CONNECT was unanswered there when it was opened."""
+    asked: dict[Address, list[tuple[int, int, Connection]]] = defaultdict(list)
+    for proxy in case.legs.proxy if loose else ():
+        for exchange in _connects(proxy):
+            assert exchange.request is not None
+            answer = exchange.response
+            end_ns = answer.first_ns if answer is not None else proxy.closed_ns
+            asked[case.machines.server(proxy)].append((exchange.request.first_ns, end_ns, proxy))
+    found: dict[int, list[Connection]] = {}
+    for node, steps in asked.items():
+        steps.sort(key=lambda step: step[0])
+        at, waiting = 0, list[tuple[int, int, Connection]]()
+        mine = (c for c in loose if case.machines.client(c) == node)
+        for upstream in sorted(mine, key=lambda c: c.opened_ns):
+            while at < len(steps) and steps[at][0] <= upstream.opened_ns:
+                waiting.append(steps[at])
+                at += 1
+            waiting = [step for step in waiting if step[1] >= upstream.opened_ns]
+            listed = {proxy.number: proxy for _, _, proxy in waiting}
+            found[upstream.number] = [listed[number] for number in sorted(listed)]
+    return ((upstream, found.get(upstream.number, [])) for upstream in loose)
 
 
 def _connects(connection: Connection) -> Iterator[Exchange]:

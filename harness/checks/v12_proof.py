@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from harness.checks.call_back_form import find_fingerprint
@@ -9,15 +10,43 @@ from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement, Unjudged
 from harness.checks.evidence import answering, asking, gather, opening, seen
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, PROXY_CONTENT
-from harness.checks.proof import Proof, find_proof, find_shown
-from harness.checks.tunnel import find_call_backs
+from harness.checks.proof import Proof
 from harness.checks.v03_freshness import tell_handed
+from harness.net.address import Address
 from harness.trace.connection import Connection
 from harness.trace.packet import PacketNumber
 from harness.verdict.finding import Finding
 
 
+class _Origins:
+    """Where sessions began, at any listener of the site: whoever gave out the ticket; else the session id says."""
+
+    def __init__(self, case: Case) -> None:
+        legs = case.legs
+        self._by_ticket: dict[str, list[Connection]] = defaultdict(list)
+        self._by_id: dict[bytes, list[Connection]] = defaultdict(list)
+        listed = {c.number: c for c in (*legs.proxy, *legs.admin, *legs.service)}
+        for connection in listed.values():
+            tls = connection.tls
+            if tls is None:
+                continue
+            for ticket in dict.fromkeys(tls.tickets):
+                self._by_ticket[ticket].append(connection)
+            if tls.session_id and not tls.resumed and tls.established:
+                self._by_id[tls.session_id].append(connection)
+
+    def find(self, connection: Connection) -> list[Connection]:
+        """All that it can be."""
+        assert connection.tls is not None
+        ticket = connection.tls.resumed_ticket
+        if ticket is not None:
+            return self._by_ticket.get(ticket, [])
+        same = self._by_id.get(connection.tls.session_id, [])
+        return [c for c in same if c.opened_ns < connection.opened_ns]
+
+
 def _judge(case: Case) -> Iterator[Judgement]:
+    origins = _Origins(case)
     for connection in case.legs.proxy:
         tls = connection.tls
         if tls is None or connection.tunnel is None:
@@ -29,14 +58,18 @@ def _judge(case: Case) -> Iterator[Judgement]:
                 f"{told} out of early data, which anybody can replay", connection, packets
             )
         if tls.resumed:
-            yield from _judge_resumption(case, connection, told, packets)
+            yield from _judge_resumption(case, connection, told, packets, origins)
     yield from _judge_handed(case)
 
 
 def _judge_resumption(
-    case: Case, connection: Connection, told: str, packets: tuple[PacketNumber, ...]
+    case: Case,
+    connection: Connection,
+    told: str,
+    packets: tuple[PacketNumber, ...],
+    origins: _Origins,
 ) -> Iterator[Judgement]:
-    ancestors = _find_ancestors(case, connection)
+    ancestors = origins.find(connection)
     if len(ancestors) != 1:
         reason = f"{told} on a resumed session, and which handshake began it was not seen"
         yield Unjudged(reason=reason, packets=packets)
@@ -45,8 +78,8 @@ def _judge_resumption(
     where = case.machines.tell_server(ancestor)
     packets = gather(opening(ancestor), packets)
     role, own = (case.machines.role(c.server, tap=c.tap) for c in (ancestor, connection))
-    proof = find_proof(case, ancestor)
-    shown = find_shown(case, ancestor)
+    proof = case.proofs.find_proof(ancestor)
+    shown = case.proofs.find_shown(ancestor)
     if role != own:
         yield _finding(f"{told} on a session that began at {where}", connection, packets)
     elif proof is Proof.NONE:
@@ -59,46 +92,30 @@ def _judge_resumption(
         yield _finding(f"{told} {why}", connection, packets)
 
 
-def _find_ancestors(case: Case, connection: Connection) -> list[Connection]:
-    """Where the session began, at any listener of the site: whoever gave out its ticket; else its session id says."""
-    assert connection.tls is not None
-    listed = {c.number: c for c in (*case.legs.proxy, *case.legs.admin, *case.legs.service)}
-    ticket = connection.tls.resumed_ticket
-    if ticket is not None:
-        return [c for c in listed.values() if c.tls is not None and ticket in c.tls.tickets]
-    wanted = connection.tls.session_id
-    if not wanted:
-        return []
-    return [
-        c
-        for c in listed.values()
-        if c.tls is not None
-        and not c.tls.resumed
-        and c.tls.established
-        and c.tls.session_id == wanted
-        and c.opened_ns < connection.opened_ns
-    ]
-
-
 def _judge_handed(case: Case) -> Iterator[Judgement]:
     """F54: a certificate that nobody has proved at this node."""
-    for asked in find_call_backs(case):
+    proved: dict[tuple[Address, str], int] = {}
+    unread: dict[Address, int] = {}
+    for connection in case.legs.proxy:
+        server, opened_ns = case.machines.server(connection), connection.opened_ns
+        shown = case.proofs.find_shown(connection)
+        if shown is not None:
+            since_ns = proved.get((server, shown.sha256), opened_ns)
+            proved[server, shown.sha256] = min(since_ns, opened_ns)
+        if connection.tls is not None and connection.tls.decrypted != "yes":
+            unread[server] = min(unread.get(server, opened_ns), opened_ns)
+    for asked in case.call_backs:
         given = find_fingerprint(asked.call_back.exchange, case.site) if asked.is_answered else None
         if given is None:
             continue
-        at_node = [
-            c
-            for c in case.legs.proxy
-            if case.machines.server(c) == asked.call_back.target and c.opened_ns < asked.asked_ns
-        ]
-        shown = [find_shown(case, c) for c in at_node]
-        if any(certificate is not None and certificate.sha256 == given for certificate in shown):
+        node = asked.call_back.target
+        if proved.get((node, given), asked.asked_ns) < asked.asked_ns:
             continue
         packets = gather(asking(asked.call_back.exchange), answering(asked.call_back.exchange))
         told = (
             f"{tell_handed(case, asked)}: sha256 {given[:16]}, which nobody had proved at that node"
         )
-        if any(c.tls is not None and c.tls.decrypted != "yes" for c in at_node):
+        if unread.get(node, asked.asked_ns) < asked.asked_ns:
             yield Unjudged(reason=f"{told} that could be read", packets=packets)
         else:
             yield Absent(finding=_finding(told, asked.connection, packets))

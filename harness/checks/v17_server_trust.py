@@ -19,9 +19,10 @@ from harness.verdict.finding import Finding
 
 def _judge(case: Case) -> Iterator[Judgement]:
     own = find_service_certificates(case)
+    admin = {connection.number for connection in case.legs.admin}
     for connection in case.legs.opened:
         asked = [e for e in connection.exchanges if find_key(e.request, case.site) is not None]
-        is_admin = connection in case.legs.admin
+        is_admin = connection.number in admin
         is_certificate_port = case.machines.port(connection) in case.machines.certificate_ports
         if not is_admin and not (asked and is_certificate_port):
             continue

@@ -10,7 +10,7 @@ from harness.checks.check import Check, Judgement
 from harness.checks.evidence import answering, asking, gather, seen
 from harness.checks.listeners import find_leaf, find_port, find_service_certificates
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, PROXY_CONTENT
-from harness.checks.proof import Proof, find_proof
+from harness.checks.proof import Proof
 from harness.checks.v10_admin_authentication import find_flaw, find_requests
 from harness.checks.v16_name_agreement import find_host
 from harness.net.address import Address, parse_address
@@ -82,7 +82,9 @@ def _judge_refusal(
     """F88, F89: a node that forbids what the settings page allows goes by other settings."""
     if exchange.response is None or exchange.response.status != FORBIDDEN:
         return
-    if find_proof(case, connection) is not Proof.GIVEN or not _is_allowed(case, request.target):
+    if case.proofs.find_proof(connection) is not Proof.GIVEN or not _is_allowed(
+        case, request.target
+    ):
         return
     target = request.target[:80].decode("latin-1").encode("unicode_escape").decode("ascii")
     message = (

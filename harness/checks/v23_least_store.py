@@ -9,7 +9,7 @@ from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement, Unjudged
 from harness.checks.evidence import answering, asking, gather, opening
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, HELLOS, PROXY_CONTENT
-from harness.checks.tunnel import find_call_backs, find_end, find_owners, find_unowned
+from harness.checks.tunnel import find_end
 from harness.checks.v03_freshness import is_dead_read, tell_handed
 from harness.net.address import Address
 from harness.trace.connection import Connection
@@ -17,8 +17,8 @@ from harness.verdict.finding import Finding
 
 
 def _judge(case: Case) -> Iterator[Judgement]:
-    owners, unowned = find_owners(case), find_unowned(case)
-    for asked in find_call_backs(case):
+    owners, unowned = case.owners, case.unowned
+    for asked in case.call_backs:
         if not asked.is_answered:
             continue
         living = [o for o in owners.get(asked.key, ()) if o.lives(asked.asked_ns)]

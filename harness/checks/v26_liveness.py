@@ -8,10 +8,10 @@ from harness.checks import cookies
 from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement
 from harness.checks.evidence import answering, asking, gather, opening
-from harness.checks.joining import outer_random
+from harness.checks.joining import inner_random, outer_random
 from harness.checks.need import COMPLETE, NODE_SERVICE_CONTENT, PROXY_CONTENT
 from harness.checks.tunnel import find_end
-from harness.trace.connection import Connection, Tunnel
+from harness.trace.connection import Connection
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import TlsSession
 from harness.verdict.finding import Finding
@@ -24,6 +24,7 @@ CERTIFICATE_ALERTS = frozenset(range(41, 50))
 
 
 def _judge(case: Case) -> Iterator[Judgement]:
+    at_service = {random for c in case.legs.fronts if (random := outer_random(c)) is not None}
     for connection in find_device_connections(case):
         if not connection.syn_ack and not _is_answered(connection):
             message = f"{_told(case, connection)} got no answer to its SYN"
@@ -31,7 +32,7 @@ def _judge(case: Case) -> Iterator[Judgement]:
             continue
         yield from _judge_answers(case, connection)
         yield from _judge_end(case, connection)
-        yield from _judge_alerts(case, connection)
+        yield from _judge_alerts(case, connection, at_service)
     yield from _judge_loops(case)
 
 
@@ -72,10 +73,12 @@ def _judge_end(case: Case, connection: Connection) -> Iterator[Judgement]:
         yield Absent(finding=_finding(message, connection.packets[-1:], connection))
 
 
-def _judge_alerts(case: Case, connection: Connection) -> Iterator[Judgement]:
+def _judge_alerts(
+    case: Case, connection: Connection, at_service: set[bytes]
+) -> Iterator[Judgement]:
     """F65: a device that asked for the service by its name, and cannot trust what it got."""
     tunnel = connection.tunnel
-    if tunnel is not None and not _leads_to_service(case, tunnel):
+    if tunnel is not None and inner_random(connection) not in at_service:
         return
     for tls in (connection.tls, tunnel.tls if tunnel is not None else None):
         if tls is None or (tls.sni or "").lower() != case.site.fqdn.lower():
@@ -85,11 +88,6 @@ def _judge_alerts(case: Case, connection: Connection) -> Iterator[Judgement]:
             name, packets = alert
             message = f"{_told(case, connection)} ended with its alert {name}"
             yield _finding(message, packets, connection)
-
-
-def _leads_to_service(case: Case, tunnel: Tunnel) -> bool:
-    random = tunnel.tls.client_random if tunnel.tls is not None else None
-    return any(outer_random(c) == random for c in case.legs.fronts if random is not None)
 
 
 def _find_alert(tls: TlsSession) -> tuple[str, tuple[PacketNumber, ...]] | None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.checks.case import Case
-from harness.checks.proof import Proof, find_proof, find_shown
+from harness.checks.proof import Proof
 from harness.net.address import Address
 from tests.checks.examining import make_case
 from tests.trace_builder import GALAXY, N2, PIXEL, TraceBuilder, make_certificate, make_random
@@ -38,7 +38,7 @@ def test_find_proof(facts: dict[str, Any], expected: Proof) -> None:
         builder.open("dmz", PIXEL, N2, 5262).handshake(make_random("x"), asks=True, **own)
     case = make_case(builder)
 
-    assert find_proof(case, case.trace.connections[1]) is expected
+    assert case.proofs.find_proof(case.trace.connections[1]) is expected
 
 
 def _resumed_by_ticket(*, tickets: tuple[str, ...], device: Address = PIXEL) -> Case:
@@ -59,7 +59,7 @@ def test_a_ticket_names_its_session() -> None:
     case = _resumed_by_ticket(tickets=("zero", "one"))
     last = case.trace.connections[2]
 
-    assert (find_proof(case, last), find_shown(case, last)) == (Proof.GIVEN, ALICE)
+    assert (case.proofs.find_proof(last), case.proofs.find_shown(last)) == (Proof.GIVEN, ALICE)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_ticket_of_nobody_proves_nothing(tickets: tuple[str, ...], device: Add
     case = _resumed_by_ticket(tickets=tickets, device=device)
     last = case.trace.connections[2]
 
-    assert (find_proof(case, last), find_shown(case, last)) == (Proof.UNKNOWN, None)
+    assert (case.proofs.find_proof(last), case.proofs.find_shown(last)) == (Proof.UNKNOWN, None)
 
 
 def test_a_session_of_another_listener_proves_nothing() -> None:
@@ -84,7 +84,7 @@ def test_a_session_of_another_listener_proves_nothing() -> None:
     )
     case = make_case(builder)
 
-    assert find_proof(case, case.trace.connections[1]) is Proof.UNKNOWN
+    assert case.proofs.find_proof(case.trace.connections[1]) is Proof.UNKNOWN
 
 
 def test_the_certificate_that_was_shown() -> None:
@@ -99,7 +99,7 @@ def test_the_certificate_that_was_shown() -> None:
         builder.open("dmz", PIXEL, N2, 5262).handshake(make_random("x"), asks=True, **own)  # type: ignore[arg-type]
     case = make_case(builder)
 
-    assert [find_shown(case, c) for c in case.trace.connections] == [ALICE, ALICE, None, None]
+    assert [case.proofs.find_shown(c) for c in case.trace.connections] == [ALICE, ALICE, None, None]
 
 
 def test_without_tls_nothing_is_proved() -> None:
@@ -109,5 +109,8 @@ def test_without_tls_nothing_is_proved() -> None:
     builder.open("dmz", PIXEL, N2, 5262).send(from_client=True)
     case = make_case(builder)
 
-    assert [find_proof(case, c) for c in case.trace.connections] == [Proof.NONE, Proof.UNKNOWN]
-    assert find_shown(case, case.trace.connections[0]) is None
+    assert [case.proofs.find_proof(c) for c in case.trace.connections] == [
+        Proof.NONE,
+        Proof.UNKNOWN,
+    ]
+    assert case.proofs.find_shown(case.trace.connections[0]) is None

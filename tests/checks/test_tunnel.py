@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.checks.tunnel import find_call_backs, find_end, find_owners, find_packet, find_unowned
+from harness.checks.tunnel import find_end, find_packet
 from tests.checks.examining import make_case
 from tests.defect_traces import ALICE
 from tests.lost_evidence import without_packet
@@ -14,7 +14,7 @@ def test_a_tunnel_owns_the_port_of_its_connection() -> None:
     builder = TraceBuilder()
     legs = builder.sign_in(certificate=ALICE)
 
-    (owner,) = find_owners(make_case(builder))[N2, legs.l3.client.port]
+    (owner,) = make_case(builder).owners[N2, legs.l3.client.port]
     assert owner.certificate == ALICE
     assert legs.l2.opened is not None
     assert owner.begun_ns == legs.l2.opened.time_ns
@@ -61,7 +61,7 @@ def test_a_connection_without_a_known_tunnel_is_listed() -> None:
     builder.sign_in()
     lone = builder.open("dmz", N2, VIP, 443).handshake(make_random("lone"))
 
-    assert list(find_unowned(make_case(builder))) == [(N2, lone.client.port)]
+    assert list(make_case(builder).unowned) == [(N2, lone.client.port)]
 
 
 def test_call_backs_come_with_their_requests() -> None:
@@ -70,7 +70,7 @@ def test_call_backs_come_with_their_requests() -> None:
     builder.sign_in()
     builder.call_back(N1, N2, key=1, answer=(404, b""))
 
-    first, second = find_call_backs(make_case(builder))
+    first, second = make_case(builder).call_backs
     assert first.is_answered
     assert first.request is not None
     assert (second.key, second.request) == ((N2, 1), None)

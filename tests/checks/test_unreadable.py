@@ -1,0 +1,42 @@
+"""Unreadable: which connections hold something that is not known."""
+
+from __future__ import annotations
+
+from harness.checks.unreadable import find_all_unreadable, find_unreadable
+from tests.checks.examining import make_case
+from tests.lost_evidence import without_keys
+from tests.trace_builder import BYSTANDER, CLUSTER, N2, TraceBuilder
+
+
+def test_what_is_read_has_no_reason() -> None:
+    """Nothing is listed for a whole sign-in."""
+    builder = TraceBuilder()
+    builder.sign_in()
+    case = make_case(builder)
+
+    assert find_all_unreadable(case.legs, case.machines) == {}
+
+
+def test_each_leg_without_keys_is_listed() -> None:
+    """With the same reason as for it alone; every check looks it up there."""
+    builder = TraceBuilder()
+    builder.sign_in()
+    case = make_case(without_keys(builder.build(), 3), CLUSTER)
+    connection = case.trace.connections[2]
+
+    reason = find_unreadable(connection, case.machines)
+    assert reason is not None
+    assert dict(case.unreadable) == {3: reason}
+
+
+def test_what_is_no_leg_is_not_looked_at() -> None:
+    """Traffic of others may carry what it likes."""
+    builder = TraceBuilder()
+    builder.open("dmz", BYSTANDER, BYSTANDER, 22).send(from_client=True)
+    builder.wires[0].send(from_client=False)
+    case = make_case(builder)
+    (connection,) = case.trace.connections
+
+    assert find_unreadable(connection, case.machines) is not None
+    assert dict(case.unreadable) == {}
+    assert N2 in case.machines.nodes
