@@ -9,6 +9,7 @@ from io import BytesIO
 from types import MappingProxyType
 from typing import BinaryIO
 
+from harness.checks.case import Case
 from harness.checks.judge import abstain, judge
 from harness.checks.ledger import Ledger, read_ledger
 from harness.checks.run_note import TAG as RUN_TAG
@@ -51,14 +52,28 @@ def replay(stream: BinaryIO, *, site: Site | None = None, key_log: bytes = b"") 
     """
     if not stream.seekable():
         stream = BytesIO(stream.read())
+    return examine(stream, site=site, key_log=key_log)[0]
+
+
+def examine(
+    stream: BinaryIO, *, site: Site | None = None, key_log: bytes = b""
+) -> tuple[Verdict, Case | None]:
+    """The verdict, and what the checks looked at; None: there was nothing to look at.
+
+    Args:
+        stream: the capture, pcapng or pcap, open for reading from where it can be read again.
+        site: as for `replay`.
+        key_log: as for `replay`.
+    """
     start = stream.tell()
     trace = decode(stream, key_log=key_log)
     if RUN_TAG in trace.annotations or not has_twins(trace):
-        return judge_trace(trace, site=site)
+        return examine_trace(trace, site=site)
     # Somebody recorded several interfaces of one machine: what passed through was seen on two.
     stream.seek(start)
     merged = merge((Source(name="capture", stream=stream),), key_log=key_log)
-    return replace(judge_trace(merged.trace, site=site), notes=merged.notes)
+    verdict, case = examine_trace(merged.trace, site=site)
+    return replace(verdict, notes=merged.notes), case
 
 
 def replay_event(
@@ -87,28 +102,33 @@ def _find_sources(
 
 def judge_trace(trace: Trace, *, site: Site | None = None) -> Verdict:
     """The verdict on a decoded capture; never raises."""
+    return examine_trace(trace, site=site)[0]
+
+
+def examine_trace(trace: Trace, *, site: Site | None = None) -> tuple[Verdict, Case | None]:
+    """The same, and what the checks looked at; never raises."""
     said = _read_annotations(trace, site)
     ledger = read_ledger(trace, site=said.site, note=said.note)
     ledger = replace(ledger, problems=(*said.problems, *ledger.problems))
-    results, signed_in = _judge(trace, said, ledger)
-    return Verdict(
+    results, case = _judge(trace, said, ledger)
+    verdict = Verdict(
         results=results,
         mode=said.note.mode if said.note is not None else FOREIGN,
         completeness=ledger.to_json(),
-        signed_in=signed_in,
+        signed_in=find_signed_in(case) if case is not None else {},
         expectation=said.expectation,
     )
+    return verdict, case
 
 
 def _judge(
     trace: Trace, said: _Annotations, ledger: Ledger
-) -> tuple[tuple[CheckResult, ...], Mapping[str, str]]:
+) -> tuple[tuple[CheckResult, ...], Case | None]:
     if not trace.taps and trace.damage:
-        return abstain(trace.damage[0].message), {}
+        return abstain(trace.damage[0].message), None
     if said.site is None:
-        return abstain(said.site_problem), {}
-    results, case = judge(trace, said.site, note=said.note, ledger=ledger)
-    return results, find_signed_in(case) if case is not None else {}
+        return abstain(said.site_problem), None
+    return judge(trace, said.site, note=said.note, ledger=ledger)
 
 
 def _read_annotations(trace: Trace, given: Site | None) -> _Annotations:

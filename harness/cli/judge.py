@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from harness.cli.complaint import Complaint, read_file, unreadable
 from harness.cli.exit_code import ExitCode, code_of, worst
+from harness.cli.explain import explain_captures
 from harness.cli.file_list import CAPTURE_ENDINGS, SCENARIO_ENDINGS, expand, name_apart, stem
 from harness.cli.scenario_file import load_scenario_files, load_site_file
 from harness.report.terminal import Row, build_table, tell, tell_briefly
@@ -56,6 +57,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         choices=("tshark",),
         metavar="PROGRAM",
         help="compare what we read with what tshark reads; a disagreement is UNKNOWN",
+    )
+    replay.add_argument(
+        "--explain",
+        metavar="DEVICE",
+        help="tell how each call-back of a device came about: its name or address, or a user",
     )
     replay.add_argument("--json", action="store_true", help="print one JSON verdict a line")
     replay.set_defaults(command=replay_captures)
@@ -170,7 +176,13 @@ def replay_captures(options: argparse.Namespace) -> ExitCode:
     if options.merge:
         if options.second_opinion:
             raise Complaint("--second-opinion compares one file at a time: leave --merge out")
+        if options.explain:
+            raise Complaint("--explain looks at one file at a time: leave --merge out")
         return _replay_event(files, site, key_log, as_json=options.json)
+    if options.explain:
+        if options.second_opinion:
+            raise Complaint("--explain tells of our own reading: leave --second-opinion out")
+        return explain_captures(files, options.explain, site, key_log, as_json=options.json)
     names = name_apart(files)
     rows: list[Row] = []
     told = _Teller(as_json=options.json, total=len(files))

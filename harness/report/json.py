@@ -1,4 +1,4 @@
-"""The verdict as one line of JSON: the same bytes live and offline, without times and paths."""
+"""The verdict as one line of JSON: the same bytes live and offline, without times and paths (unless a check crashed)."""
 
 from __future__ import annotations
 
@@ -27,9 +27,13 @@ def verdict_json(verdict: Verdict) -> str:
 
 
 def _result(result: CheckResult) -> dict[str, object]:
-    return {
+    told: dict[str, object] = {
         "check": result.check,
         "findings": [{"message": f.message, "packets": list(f.packets)} for f in result.findings],
         "outcome": result.outcome.value,
         "reason": result.reason,
     }
+    if result.traceback is not None:
+        # Only of a check that crashed: our own bug, to be reported.
+        told["traceback"] = result.traceback
+    return told

@@ -377,7 +377,7 @@ def _expect(scenario: Scenario) -> Iterator[Problem]:
             yield Problem(
                 path=("expect", "findings", index),
                 found=show(name),
-                expected=f"a check that can fail: {', '.join(CHECKS)}",
+                expected=f"a check that can fail: {choose(CHECKS, name)}",
             )
     if expect.verdict == "fail" and not expect.findings:
         yield Problem(path=("expect", "findings"), found="[]", expected="the checks that must fail")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +54,30 @@ def test_every_check_kills_a_defect_that_no_other_kills_or_stands_here() -> None
     # V12 V13 V18 V19 V20: their own tests make them fail; V19 beside V01 or V05 in every seeded defect.
     explained = {"completeness", "V12", "V13", "V18", "V19", "V20"}
     assert {check.id for check in CHECKS} - alone <= explained
+
+
+def _kinds_of_tests(check: str) -> set[str]:
+    """Which outcomes the tests of a check assert."""
+    (file,) = Path(__file__).parent.glob(f"test_{check.lower()}*.py")
+    tree = ast.parse(file.read_text("utf-8"))
+    tests = [ast.unparse(n) for n in tree.body if getattr(n, "name", "").startswith("test_")]
+    return (
+        {"pass" for test in tests if "Outcome.PASS" in test}
+        | {"unknown" for test in tests if "Outcome.UNKNOWN" in test}
+        | {"fail" for test in tests if ".findings" in test or "Outcome.FAIL" in test}
+        | {"packets" for test in tests if "finding.packets" in test or "s[0].packets" in test}
+    )
+
+
+@pytest.mark.parametrize("check", [c.id for c in CHECKS])
+def test_each_check_has_its_three_tests(check: str) -> None:
+    """One that passes, one that fails and looks at the packets, one that is unknown."""
+    wanted = {"pass", "fail", "packets", "unknown"}
+
+    # What is missing in a capture shows in no finding.
+    assert _kinds_of_tests(check) >= (
+        wanted - {"fail", "packets"} if check == "completeness" else wanted
+    )
 
 
 def _outcomes(trace: Trace, site: Site) -> Outcomes:

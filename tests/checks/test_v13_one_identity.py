@@ -37,6 +37,7 @@ def test_another_certificate_fails_once() -> None:
     (finding,) = result_of(V13, builder).findings
     assert f"{ALICE.sha256[:16]} first, and {BOB.sha256[:16]} later" in finding.message
     assert finding.endpoints == (builder.wires[1].client, builder.wires[1].server)
+    assert set(finding.packets) & set(builder.wires[1].packets)
 
 
 def test_a_connection_that_cannot_be_read_is_unknown() -> None:

@@ -39,9 +39,11 @@ def test_a_certificate_in_time_passes() -> None:
 
 def test_a_success_after_a_refusal_fails() -> None:
     """Somebody's certificate was still in a cache."""
-    (finding,) = result_of(V19, _sign_in((0, (404, b"")))).findings
+    builder = _sign_in((0, (404, b"")))
+    (finding,) = result_of(V19, builder).findings
 
     assert "was answered 404" in finding.message
+    assert set(finding.packets) & set(builder.wires[-1].packets)
 
 
 def test_a_success_before_the_answer_fails() -> None:

@@ -94,7 +94,7 @@ def test_a_tunnel_has_the_same_shape() -> None:
     got = told(talk)
 
     assert got["tunnel"]["target"] == "a:80"
-    shape = {"tls", "exchanges", "malformed", "tunnel"}
+    shape = {"proxy_header", "tls", "exchanges", "malformed", "tunnel"}
     assert shape <= set(got)
     assert shape == set(got["tunnel"]) - {"target"}
     assert [e["response"]["status"] for e in got["tunnel"]["exchanges"]] == [200]

@@ -36,12 +36,12 @@ VERDICT = Verdict(
 
 
 def test_the_whole_text() -> None:
-    """One line, keys sorted, nothing else: no times, no paths, no traceback."""
+    """One line, keys sorted, nothing else: no times, no paths, but the traceback of a check that crashed."""
     assert verdict_json(VERDICT) == (
         '{"as_expected": true, "checks": ['
         '{"check": "V15", "findings": [{"message": "it broke", "packets": [4, 9]}], '
         '"outcome": "fail", "reason": null}, '
-        '{"check": "V05", "findings": [], "outcome": "unknown", "reason": "no keys"}], '
+        '{"check": "V05", "findings": [], "outcome": "unknown", "reason": "no keys", "traceback": "File /x.py"}], '
         '"completeness": {"complete": true, "taps": []}, "mode": "namespaces", '
         '"signed_in": {"pixel": "alice@example.com"}, "verdict": "fail"}'
     )
