@@ -8,11 +8,13 @@ HARNESS := $(BIN)/harness
 STAMP := $(VENV)/.installed
 OUTPUT ?= runs
 SECONDS ?= 60
+COUNT ?= 500
+SEED ?= 1
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run kill-matrix test replay check format bench bench-replay bench-sim fuzz corpus system clean
+.PHONY: help run kill-matrix false-alarms test replay check format bench bench-replay bench-sim fuzz corpus system clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r n t; do printf '%-14s %s\n' "$$n" "$$t"; done
@@ -30,6 +32,9 @@ corpus: $(STAMP) ## compare reference captures with what other tools saw: CORPUS
 
 kill-matrix: $(STAMP) ## run every scenario, judge its capture again, write docs/kill-matrix.md
 	@$(HARNESS) run scenarios --output $(OUTPUT) && $(BIN)/python -m tests.end_to_end.kill_matrix $(OUTPUT) docs/kill-matrix.md
+
+false-alarms: $(STAMP) ## run COUNT (500) good deployments drawn by SEED, on both wires: nothing may FAIL or be UNKNOWN
+	@$(BIN)/python -m tests.end_to_end.false_alarms --count $(COUNT) --seed $(SEED)
 
 replay: $(STAMP) ## judge every checked-in capture again
 	@$(HARNESS) replay captures

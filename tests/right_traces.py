@@ -104,6 +104,13 @@ def _left_elements() -> TraceBuilder:
     return builder
 
 
+def _two_balancers() -> TraceBuilder:
+    site = make_site(number_of_load_balancers=2)
+    builder = TraceBuilder(site)
+    builder.sign_in(forwarded_for=f"{N2}, 10.20.0.12".encode())
+    return builder
+
+
 def _new_thumbprint() -> TraceBuilder:
     builder = TraceBuilder()
     for serial in (1, 2):
@@ -174,6 +181,7 @@ RIGHT: Mapping[str, Callable[[], TraceBuilder]] = {
     "5262 as the only port of a single node": _one_port,
     "a resumed session whose ancestor proved the certificate": _resumed,
     "X-Forwarded-For with elements of the client on the left": _left_elements,
+    "two balancers in a row": _two_balancers,
     "a new thumbprint of the same user": _new_thumbprint,
     "TLS 1.3 client data that nothing came of": _early_data,
     "health probes without certificate": _probes,

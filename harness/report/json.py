@@ -1,4 +1,4 @@
-"""The verdict as one line of JSON: the same bytes live and offline, without times and paths (unless a check crashed)."""
+"""The verdict as one line of JSON: the same bytes live and offline; no times, and no paths unless a check crashed."""
 
 from __future__ import annotations
 
