@@ -7,8 +7,6 @@ that was not found says so, and a port with two owners while it was asked for is
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 from harness.checks.call_back_form import find_fingerprint
 from harness.checks.case import Case
@@ -21,32 +19,7 @@ from harness.site.sign_in import find_user
 from harness.trace.certificate import Certificate
 from harness.trace.connection import Connection
 from harness.trace.journey import Ambiguous, Front, Proxied, ServiceRequest
-from harness.trace.packet import PacketNumber
-
-Part = Literal["device", "tunnel", "port", "header", "call-back", "certificate", "user"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """One step of the way, and where it was seen."""
-
-    part: Part
-    text: str
-    packets: tuple[PacketNumber, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chain:
-    """The way of one call-back."""
-
-    links: tuple[Link, ...]
-    """From the device to the user; device, tunnel and port once for each owner of the port."""
-    is_ambiguous: bool
-    """The port had several owners, or several requests may have caused the call-back."""
-    devices: frozenset[Address]
-    """The clients of the tunnels and of the request."""
-    users: frozenset[str]
-    """Whom the certificates and the answer name."""
+from harness.verdict.provenance import Chain, Link
 
 
 class Directory:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from harness.checks.provenance import Chain
 from harness.report.text import fold_numbers, printable
+from harness.verdict.provenance import Chain
 
 WIDTH = 11
 """Of the longest name of a part."""

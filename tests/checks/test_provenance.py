@@ -6,7 +6,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from harness.checks.provenance import Chain, Directory, find_chains
+from harness.checks.provenance import Directory, find_chains
+from harness.verdict.provenance import Chain
 from tests.checks.examining import make_case
 from tests.defect_traces import DEFECTIVE
 from tests.trace_builder import (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from harness.checks.provenance import Chain, Link
 from harness.report.provenance import chains_json, tell_chains
 from harness.trace.packet import PacketNumber
+from harness.verdict.provenance import Chain, Link
 from tests.trace_builder import PIXEL
 
 LINKS = (
