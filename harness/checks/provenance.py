@@ -6,13 +6,13 @@ that was not found says so, and a port with two owners while it was asked for is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from harness.checks.call_back_form import find_fingerprint
 from harness.checks.case import Case
 from harness.checks.evidence import answering, asking, gather, opening, seen
 from harness.checks.headers import find_remote_port, port_header, port_values, show
-from harness.checks.tunnel import CallBackOf, Key, Owner, find_call_backs, find_owners
+from harness.checks.tunnel import CallBackOf, Key, Owner
 from harness.checks.v01_binding import find_identity
 from harness.net.address import Address
 from harness.site.sign_in import find_user
@@ -55,20 +55,20 @@ class Directory:
 
 def find_chains(case: Case) -> tuple[Chain, ...]:
     """One for each call-back, in order of time."""
-    owners = find_owners(case)
+    owners = case.owners
     perhaps = {
         unclear.call_back.connection.number: unclear.requests for unclear in case.journeys.unclear
     }
     return tuple(
         _build_chain(case, asked, owners, perhaps.get(asked.connection.number, ()))
-        for asked in find_call_backs(case)
+        for asked in case.call_backs
     )
 
 
 def _build_chain(
     case: Case,
     asked: CallBackOf,
-    owners: dict[Key, tuple[Owner, ...]],
+    owners: Mapping[Key, tuple[Owner, ...]],
     perhaps: tuple[ServiceRequest, ...],
 ) -> Chain:
     requests = (asked.request,) if asked.request is not None else perhaps
@@ -173,7 +173,7 @@ def _tell_nobody(
     case: Case,
     asked: CallBackOf,
     requests: tuple[ServiceRequest, ...],
-    owners: dict[Key, tuple[Owner, ...]],
+    owners: Mapping[Key, tuple[Owner, ...]],
 ) -> Iterator[Link]:
     """Where no tunnel had the port: what is known of the connection behind the request."""
     by_upstream = {o.upstream.number: o for listed in owners.values() for o in listed}
