@@ -93,7 +93,8 @@ def _resumed() -> TraceBuilder:
     ):
         for wire in wires:
             random = make_random(f"session {id(wires)}")
-            wire.handshake(random, asks=True, version=0x0303, session_id=b"session", **facts)
+            names = {"session_id": b"session", "issued_session_id": b"session"}
+            wire.handshake(random, asks=True, version=0x0303, **names, **facts)
     return builder
 
 

@@ -28,7 +28,7 @@ class Proofs:
         self._givers: dict[tuple[Endpoint, str], list[Connection]] = defaultdict(list)
         """By listener and ticket: whose session gave it out."""
         self._full: dict[tuple[Endpoint, bytes], list[Connection]] = defaultdict(list)
-        """By listener and session id: whose full handshake has it."""
+        """By listener and session id: whose full handshake the server gave it to."""
         self._proofs: dict[int, Proof] = {}
         self._shown: dict[int, Certificate | None] = {}
         for connection in (*legs.proxy, *legs.outer):
@@ -37,8 +37,8 @@ class Proofs:
                 continue
             for ticket in dict.fromkeys(tls.tickets):
                 self._givers[connection.server, ticket].append(connection)
-            if tls.session_id and not tls.resumed and tls.established:
-                self._full[connection.server, tls.session_id].append(connection)
+            if tls.issued_session_id and not tls.resumed and tls.established:
+                self._full[connection.server, tls.issued_session_id].append(connection)
 
     def find_proof(self, connection: Connection) -> Proof:
         """Whether the client of a proxy connection proved a certificate."""
@@ -48,7 +48,7 @@ class Proofs:
         while at is not None and found is None:
             passed.append(at.number)
             found = self._proofs.get(at.number) or _find_own_proof(at)
-            at = self._find_ancestor(at) if found is None else None
+            at = self.find_ancestor(at) if found is None else None
         answer = found or Proof.UNKNOWN
         self._proofs.update(dict.fromkeys(passed, answer))
         return answer
@@ -69,15 +69,24 @@ class Proofs:
             if tls.client_certificates:
                 shown = tls.client_certificates[0]
                 break
-            at = self._find_ancestor(at)
+            at = self.find_ancestor(at)
         self._shown.update(dict.fromkeys(passed, shown))
         return shown
 
-    def _find_ancestor(self, connection: Connection) -> Connection | None:
+    def find_all_shown(self, connection: Connection) -> tuple[Certificate, ...]:
+        """Every leaf certificate for which a connection stands: also those that the client showed later (V13)."""
+        tls = connection.tls
+        later = tls.later_client_certificates if tls is not None else ()
+        if tls is None or not later:
+            shown = self.find_shown(connection)
+            return (shown,) if shown is not None else ()
+        return tuple(chain[0] for chain in (tls.client_certificates, *later) if chain)
+
+    def find_ancestor(self, connection: Connection) -> Connection | None:
         """The handshake whose session is resumed, at the same listener.
 
         A ticket names the session that gave it out, to a client of the same address; that one may be a resumed session
-        itself. Without a ticket, TLS 1.2 names the full handshake by its session id.
+        itself. Without a ticket, TLS 1.2 names the full handshake by the session id that the server gave it.
         """
         tls = connection.tls
         if tls is None or not tls.resumed:

@@ -32,8 +32,8 @@ class _Origins:
                 continue
             for ticket in dict.fromkeys(tls.tickets):
                 self._by_ticket[ticket].append(connection)
-            if tls.session_id and not tls.resumed and tls.established:
-                self._by_id[tls.session_id].append(connection)
+            if tls.issued_session_id and not tls.resumed and tls.established:
+                self._by_id[tls.issued_session_id].append(connection)
 
     def find(self, connection: Connection) -> list[Connection]:
         """All that it can be."""
@@ -98,8 +98,7 @@ def _judge_handed(case: Case) -> Iterator[Judgement]:
     unread: dict[Address, int] = {}
     for connection in case.legs.proxy:
         server, opened_ns = case.machines.server(connection), connection.opened_ns
-        shown = case.proofs.find_shown(connection)
-        if shown is not None:
+        for shown in case.proofs.find_all_shown(connection):
             since_ns = proved.get((server, shown.sha256), opened_ns)
             proved[server, shown.sha256] = min(since_ns, opened_ns)
         if connection.tls is not None and connection.tls.decrypted != "yes":

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.checks.case import Case
-from harness.checks.check import Check, Judgement
+from harness.checks.check import Check, Judgement, Unjudged
 from harness.checks.evidence import gather, opening, seen
 from harness.checks.joining import outer_random
 from harness.checks.need import COMPLETE, PROXY_CONTENT
+from harness.trace.connection import Connection
+from harness.trace.tls import TlsSession
 from harness.verdict.finding import Finding
 
 
@@ -17,22 +19,42 @@ def _judge(case: Case) -> Iterator[Judgement]:
     # A session passed through is judged once, at the node that ends it.
     own = (c for c in case.legs.outer if outer_random(c) not in at_nodes or outer_random(c) is None)
     for connection in (*case.legs.proxy, *own):
-        tls = connection.tls
-        if tls is None:
+        yield from _judge_session(case, connection)
+
+
+def _judge_session(case: Case, connection: Connection) -> Iterator[Judgement]:
+    tls = connection.tls
+    if tls is None:
+        return
+    chains = (tls.client_certificates, *tls.later_client_certificates)
+    if _is_late(tls):
+        # The handshake itself showed none: it resumed a session, or did not ask.
+        ancestor = case.proofs.find_ancestor(connection)
+        first = case.proofs.find_shown(ancestor) if ancestor is not None else None
+        chains = (() if first is None else (first,), *chains)
+    names = [chain[0].sha256 if chain else "none" for chain in chains]
+    ends = f"{case.machines.tell_client(connection)} showed {case.machines.tell_server(connection)}"
+    packets = gather(seen(tls.client_certificate) or opening(connection))
+    for later in names[1:]:
+        if later == names[0]:
             continue
-        first = tls.client_certificates[0].sha256 if tls.client_certificates else "none"
-        for later in tls.later_client_certificates:
-            shown = later[0].sha256 if later else "none"
-            if shown == first:
-                continue
-            yield Finding(
-                message=(
-                    f"{case.machines.tell_client(connection)} showed {case.machines.tell_server(connection)} "
-                    f"certificate sha256 {first[:16]} first, and {shown[:16]} later on the same connection"
-                ),
-                packets=gather(seen(tls.client_certificate) or opening(connection)),
-                endpoints=(connection.client, connection.server),
-            )
+        if names[0] == "none" and tls.resumed:
+            reason = f"{ends} certificate sha256 {later[:16]} on a resumed session of it is not known whom"
+            yield Unjudged(reason=reason, packets=packets)
+            continue
+        told = f"{ends} certificate sha256 {names[0][:16]} first, and {later[:16]} later on the same connection"
+        yield Finding(
+            message=told, packets=packets, endpoints=(connection.client, connection.server)
+        )
+
+
+def _is_late(tls: TlsSession) -> bool:
+    """Whether even the first Certificate message of the client came after its first Finished."""
+    certificate, finished = tls.client_certificate, tls.client_finished
+    if certificate is None or finished is None:
+        return False
+    # Between the two lies at least one flight of the server: they never share a packet.
+    return min(certificate.packets) > max(finished.packets)
 
 
 V13 = Check(

@@ -312,6 +312,7 @@ class SwiftTls:
             client_hello=seen["client_hello"],
             client_random=client.random,
             session_id=client.session_id,
+            issued_session_id=server.session_id,
             sni=client.sni,
             alpn_offered=client.alpn,
             server_hello=seen["server_hello"],

@@ -147,6 +147,7 @@ class SessionFacts:
             client_hello=self.client_hello_seen,
             client_random=client.random if client else None,
             session_id=client.session_id if client else b"",
+            issued_session_id=server.session_id if server and is_answered else b"",
             sni=client.sni if client else None,
             alpn_offered=client.alpn if client else (),
             server_hello=self.server_hello_seen,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from harness.net.address import Address, parse_address
 from harness.scenario import fleet
 from harness.scenario.defect import DEFECTS
+from harness.scenario.device_consistency import find_device_problems
 from harness.scenario.event import ClockChange, LinkChange, NameChange, Until, Wait
 from harness.scenario.event_consistency import find_event_problems
 from harness.scenario.scenario import (
@@ -38,7 +39,6 @@ _APP = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _TARGET = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
-_USER = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 def find_problems(scenario: Scenario) -> tuple[Problem, ...]:
@@ -46,7 +46,12 @@ def find_problems(scenario: Scenario) -> tuple[Problem, ...]:
     return (
         *_words(scenario),
         *_machines(scenario),
-        *_devices(scenario),
+        *(
+            problem
+            for name, device in scenario.devices.items()
+            for problem in find_device_problems(("devices", name), device)
+        ),
+        *_rules(scenario),
         *_habits(scenario),
         *_steps(scenario),
         *_defects(scenario),
@@ -123,36 +128,12 @@ def _address(path: Path, address: Address, owners: dict[Address, str]) -> Iterat
         )
 
 
-def _devices(scenario: Scenario) -> Iterator[Problem]:
+def _rules(scenario: Scenario) -> Iterator[Problem]:
+    """The traffic rules of devices."""
     hosts = _hosts(scenario)
     for name, device in scenario.devices.items():
-        path: Path = ("devices", name)
-        if not _USER.fullmatch(device.user):
-            yield Problem(
-                path=(*path, "user"),
-                found=show(device.user),
-                expected="a user such as alice@example.com",
-            )
-        if device.email is not None and not _USER.fullmatch(device.email):
-            yield Problem(
-                path=(*path, "email"),
-                found=show(device.email),
-                expected="an email address such as alice@example.com",
-            )
-        if device.count is None and fleet.NUMBER in device.user:
-            yield Problem(
-                path=(*path, "user"),
-                found=show(device.user),
-                expected=f"no {fleet.NUMBER} without count, which numbers the devices",
-            )
-        if device.count is not None and device.address is not None:
-            yield Problem(
-                path=(*path, "address"),
-                found=show(str(device.address)),
-                expected="no address beside count: each device gets one of its own",
-            )
         for index, rule in enumerate(device.tunnel or ()):
-            at = (*path, "tunnel", index)
+            at: Path = ("devices", name, "tunnel", index)
             is_name = rule.host == "*" or is_host_name(rule.host.removeprefix("*."))
             if not is_name and not _is_address(rule.host):
                 yield Problem(

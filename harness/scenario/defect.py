@@ -134,6 +134,21 @@ DEFECTS: tuple[Defect, ...] = (
     _defect("F66", "cert_proxy", "V15", "link-local addresses need not be in the allow-list"),
     _defect("F67", "cert_proxy", "V11", "the client certificate is optional"),
     _defect(
+        "F68",
+        "cert_proxy",
+        "V11 V12",
+        "a resumed session is trusted, although nobody proved a certificate in it",
+    ),
+    _defect(
+        "F69",
+        "cert_proxy, access",
+        "V12 V18",
+        "a session is resumed although its certificate has expired",
+    ),
+    _defect("F70", "cert_proxy", "V12", "a session of another node is resumed"),
+    _defect("F72", "cert_proxy", "V13", "a renegotiation changes the certificate"),
+    _defect("F73", "cert_proxy", "V13", "the certificate is asked for again, and changes"),
+    _defect(
         "F74", "cert_proxy", "V11", "the proxy connects before it knows of the client's certificate"
     ),
     _defect("F75", "cert_proxy, access", "V18", "expired certificates of users are good"),

@@ -38,6 +38,11 @@ class Device(Model):
     certificate: Literal["own", "none", "expired", "other_ca", "server_only"] = "own"
     """`own`: its user's; `none`: it shows none to the cert proxy; else out of date, of a CA that only has the right
     name, or for servers only."""
+    valid_for: str | None = None
+    """How long its own certificate is good from the start of the run, as in `wait`. Not given: longer than any run."""
+    later_user: str | None = None
+    """User of a second certificate that it shows on the same connection to the cert proxy: by renegotiation (TLS 1.2),
+    or when it is asked again (TLS 1.3)."""
     address: WrittenAddress | None = None
     """Not given: the next free one of 203.0.113.0/24 (or 100.64.0.0/10 for more than 200; or IPv6 where the
     FQDN has no IPv4 address)."""

@@ -117,6 +117,8 @@ class Site(Model):
     """The newest version that balancers and nodes speak."""
     domain: str = ""
     """Domain of the nodes: `corp.example` makes node1 node1.corp.example, which its certificates name. "" for none."""
+    resumption: Literal["none", "tickets", "session_ids"] = "none"
+    """By what devices may resume TLS sessions at the proxy ports; TLS 1.3 knows tickets alone."""
     names: dict[str, WrittenAddress] = {}
     """Further host names and their addresses."""
     other_services: dict[str, str] = {}

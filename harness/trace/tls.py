@@ -41,6 +41,9 @@ class TlsSession:
     client_hello: Seen | None = None
     client_random: bytes | None = None
     session_id: bytes = b""
+    """Of the ClientHello: before TLS 1.3 the session that the client wants to resume."""
+    issued_session_id: bytes = b""
+    """Of the ServerHello: before TLS 1.3 the name of this session."""
     sni: str | None = None
     alpn_offered: tuple[str, ...] = ()
     server_hello: Seen | None = None

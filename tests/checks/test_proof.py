@@ -34,7 +34,7 @@ ALICE = make_certificate("alice@example.com")
 def test_find_proof(facts: dict[str, Any], expected: Proof) -> None:
     """After a full TLS 1.2 handshake of session `session` at the same port."""
     builder = TraceBuilder()
-    for own in ({"certificate": ALICE, "session_id": b"session", "version": 0x0303}, facts):
+    for own in ({"certificate": ALICE, "issued_session_id": b"session", "version": 0x0303}, facts):
         builder.open("dmz", PIXEL, N2, 5262).handshake(make_random("x"), asks=True, **own)
     case = make_case(builder)
 
@@ -77,7 +77,7 @@ def test_a_session_of_another_listener_proves_nothing() -> None:
     """F70: a session of another node is no ancestor."""
     builder = TraceBuilder()
     builder.open("dmz", PIXEL, builder.site.nodes["node1"], 5262).handshake(
-        make_random("a"), certificate=ALICE, asks=True, session_id=b"session", version=0x0303
+        make_random("a"), certificate=ALICE, asks=True, issued_session_id=b"session", version=0x0303
     )
     builder.open("dmz", PIXEL, N2, 5262).handshake(
         make_random("b"), resumed=True, session_id=b"session"
@@ -91,7 +91,7 @@ def test_the_certificate_that_was_shown() -> None:
     """Its own or its ancestor's; none where the client showed several, one after the other."""
     builder = TraceBuilder()
     for own in (
-        {"certificate": ALICE, "session_id": b"session", "version": 0x0303},
+        {"certificate": ALICE, "issued_session_id": b"session", "version": 0x0303},
         {"resumed": True, "session_id": b"session"},
         {"certificate": ALICE, "later_client_certificates": ((make_certificate("bob"),),)},
         {},
@@ -114,3 +114,20 @@ def test_without_tls_nothing_is_proved() -> None:
         Proof.UNKNOWN,
     ]
     assert case.proofs.find_shown(case.trace.connections[0]) is None
+
+
+def test_every_certificate_that_was_shown() -> None:
+    """Also those of a renegotiation; the ancestor's for a resumed session."""
+    builder = TraceBuilder()
+    bob = make_certificate("bob")
+    for own in (
+        {"certificate": ALICE, "issued_session_id": b"session", "version": 0x0303},
+        {"resumed": True, "session_id": b"session"},
+        {"certificate": ALICE, "later_client_certificates": ((bob,), ())},
+        {},
+    ):
+        builder.open("dmz", PIXEL, N2, 5262).handshake(make_random("x"), asks=True, **own)  # type: ignore[arg-type]
+    case = make_case(builder)
+
+    shown = [case.proofs.find_all_shown(c) for c in case.trace.connections]
+    assert shown == [(ALICE,), (ALICE,), (ALICE, bob), ()]

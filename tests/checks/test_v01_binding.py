@@ -162,6 +162,7 @@ def test_a_resumed_session_counts_for_its_ancestor() -> None:
             certificate=None if resumed else certificate,
             version=0x0303,
             session_id=b"session",
+            issued_session_id=b"session",
             resumed=resumed,
         )
 

@@ -87,3 +87,16 @@ def test_a_sign_in_passes() -> None:
     builder.sign_in(access=N1)
 
     assert result_of(V12, builder).outcome is Outcome.PASS
+
+
+def test_a_certificate_that_was_proved_later_passes() -> None:
+    """Shown by renegotiation: that the device has two is V13's."""
+    builder = TraceBuilder()
+    bob = make_certificate("bob@example.com")
+    journey = builder.sign_in(handed=bob)
+    for wire in (journey.l1, journey.l2):
+        wire.handshake(
+            make_random("again"), certificate=ALICE, asks=True, later_client_certificates=((bob,),)
+        )
+
+    assert result_of(V12, builder).findings == ()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from urllib.parse import quote
 
+from harness.scenario.event import parse_duration
 from harness.scenario.scenario import Device, KeptTunnel, RawProxyRequest, SignIn, TunnelRule
 from harness.site import sign_in
 from harness.site.site import SERVICE_PORT
@@ -22,6 +24,7 @@ from harness.world.actors.setting import Setting
 from harness.world.host import Host, Stream
 from harness.world.tls.endpoint import ClientSettings, TlsStream, open_client
 from harness.world.tls.identity import Identity
+from harness.world.tls.resumption import SavedSession
 
 _PATIENCE = 8
 """Time-outs that a device spends on one text: longer than any cert proxy should."""
@@ -38,9 +41,16 @@ class Android:
         self._setting = setting
         self._identity: Identity | None = None
         if device.certificate == "own":
-            self._identity = setting.pki.device_identity(device.user, email=device.email or "")
+            self._identity = setting.pki.device_identity(
+                device.user,
+                email=device.email or "",
+                lifetime_ns=None if device.valid_for is None else parse_duration(device.valid_for),
+            )
         elif device.certificate != "none":
             self._identity = setting.pki.wrong_identity(device.certificate, device.user)
+        self._later = setting.pki.device_identity(device.later_user) if device.later_user else None
+        self._session: SavedSession | None = None
+        """The last one with a cert proxy."""
         self._kept: dict[tuple[str, int], TlsStream] = {}
 
     async def sign_in(self, step: SignIn) -> None:
@@ -75,11 +85,7 @@ class Android:
         """Send text to the cert proxy and read until it ends."""
         with contextlib.suppress(ConnectionError, TimeoutError):
             site = self._setting.site
-            outer = await self._open_tls(
-                await self._connect(site.fqdn, site.proxy_ports[0]),
-                site.fqdn,
-                identity=self._identity,
-            )
+            outer = await self._open_proxy(site.fqdn, site.proxy_ports[0])
             try:
                 await send_and_read(
                     outer,
@@ -110,7 +116,9 @@ class Android:
     ) -> TlsStream | None:
         """The TLS with a host; None when the proxy refuses the way to it."""
         carrier = await self._open(host, port, written or build_authority(host, port))
-        return None if carrier is None else await self._open_tls(carrier, host, identity=None)
+        if carrier is None:
+            return None
+        return await self._open_tls(carrier, ClientSettings(server_name=host))
 
     async def _talk(self, tls: TlsStream, host: str, step: SignIn, answers: list[Response]) -> None:
         patience_s = None if step.give_up_after_ms is None else step.give_up_after_ms / 1e3
@@ -165,9 +173,7 @@ class Android:
         proxy, proxy_port = split_authority(
             rule.proxy or self._setting.site.fqdn, default_port=proxy_port
         )
-        outer = await self._open_tls(
-            await self._connect(proxy, proxy_port), proxy, identity=self._identity
-        )
+        outer = await self._open_proxy(proxy, proxy_port)
         try:
             return await self._open_tunnel(outer, target.encode())
         except (ConnectionError, TimeoutError):
@@ -182,6 +188,7 @@ class Android:
         answer = await http.exchange(
             Request(method=b"CONNECT", target=target, headers=((b"Host", target),))
         )
+        self._session = outer.session or self._session
         if 200 <= answer.status < 300:
             return http.tunnel()
         await outer.close()
@@ -197,13 +204,22 @@ class Android:
         server = find_server(self._host, name, port)
         return await self._host.connect(server, timeout_ns=self._setting.timeout_ns)
 
-    async def _open_tls(
-        self, carrier: Stream, name: str, *, identity: Identity | None
-    ) -> TlsStream:
+    async def _open_proxy(self, name: str, port: int) -> TlsStream:
+        """The TLS with a cert proxy: with the user's certificate, or by the session that one gave the device."""
+        carrier = await self._connect(name, port)
         settings = ClientSettings(
             server_name=name,
+            identity=self._identity,
+            session=self._session,
+            later_identity=self._later,
+        )
+        return await self._open_tls(carrier, settings)
+
+    async def _open_tls(self, carrier: Stream, settings: ClientSettings) -> TlsStream:
+        name = settings.server_name
+        settings = replace(
+            settings,
             version=self._device.tls,
-            identity=identity,
             verify=self._setting.pki.server_verifier(as_verified(name), roots="public"),
             android=self._device.android,
         )

@@ -22,7 +22,9 @@ from harness.world.actors.server_identity import callback_port, port_identity, u
 from harness.world.actors.setting import Setting
 from harness.world.actors.store import NO_LIMIT, CertificateStore, PortTakenError
 from harness.world.host import Host, Stream
-from harness.world.tls.endpoint import ServerSettings, TlsStream, open_server
+from harness.world.tls.endpoint import ServerSettings, TlsStream, Version, open_server
+from harness.world.tls.identity import VerificationError
+from harness.world.tls.resumption import SessionStore
 
 _LOCALHOSTS = (ip_address("127.0.0.1"), ip_address("::1"))
 _DIALS = 3
@@ -35,6 +37,8 @@ _FOR_EVER = 4
 """Time-outs that F87 waits for the end of a head: more than a judge allows, and a run still ends."""
 _OLD_DESTINATION = "192.0.2.0/24"
 """What F88 and F89 allow: addresses of nobody (RFC 5737)."""
+_LATE_PROOFS: tuple[tuple[str, Version], ...] = (("F72", "1.2"), ("F73", "1.3"))
+"""Defect, and the TLS version in which it takes a second certificate."""
 _NOBODY = "carol@example.com"
 """Whose certificate F54 puts into the store."""
 
@@ -49,6 +53,7 @@ class CertProxy:
         self._setting = setting
         self._store = self._open_store()
         self._desk = self._open_desk()
+        self._sessions = self._open_sessions()
         self._late: list[asyncio.Task[None]] = []
         self._by_user: dict[str, tuple[bytes, ...]] = {}
         self._connections = Connections(host, timeout_ns=setting.timeout_ns)
@@ -78,12 +83,35 @@ class CertProxy:
             self._store, key=setting.proxy_key, clock=self._host.clock, defects=setting.defects
         )
 
+    def _open_sessions(self) -> SessionStore | None:
+        """The TLS sessions that devices may resume: what they stand for is judged each time anew (V12)."""
+        setting = self._setting
+        if setting.site.resumption == "none":
+            return None
+        verify = user_verify(setting, is_resumed=True)
+
+        def admit(chain: tuple[bytes, ...]) -> bool:
+            if not chain:
+                return "F68" in setting.defects
+            try:
+                verify(chain)
+            except VerificationError:
+                return False
+            return True
+
+        # With one key for the cluster each node takes the others' sessions (F70).
+        key = setting.proxy_key if "F70" in setting.defects else self._host.entropy(32)
+        return SessionStore(
+            setting.site.resumption, key=key, admit=admit, now_ns=self._host.clock.now_ns
+        )
+
     async def restart(self) -> None:
         """Be killed and start again: every connection is reset, and nothing is remembered (F12)."""
         files = self._store.copy() if "F12" in self._setting.defects else None
         await self._connections.kill()
         self._store = files or self._open_store()
         self._desk = self._open_desk()
+        self._sessions = self._open_sessions()
         await self.start()
 
     async def _listen_admin(self, port: Port) -> None:
@@ -117,13 +145,15 @@ class CertProxy:
         async def serve(stream: Stream) -> None:
             timeout_ns = self._setting.timeout_ns
             is_optional = self._takes_callback(stream.peer) or bool(
-                {"F67", "F74"} & self._setting.defects
+                {"F67", "F68", "F74"} & self._setting.defects
             )
             settings = ServerSettings(
                 identity=identity,
                 version=self._setting.site.tls,
                 client_certificate="optional" if is_optional else "required",
                 verify=verify,
+                store=self._sessions,
+                asks_again=tuple(v for f, v in _LATE_PROOFS if f in self._setting.defects),
             )
             tls = await open_server(
                 stream, settings, keys=self._setting.keys, timeout_ns=timeout_ns
@@ -171,12 +201,17 @@ class CertProxy:
                 await http.answer(
                     Response(status=405, headers=((b"Allow", b"CONNECT"),)), last=True
                 )
-        elif not tls.peer_chain and "F67" not in self._setting.defects:
+        elif not tls.peer_chain and not self._trusts(tls):
             if "F74" in self._setting.defects:
                 await self._dial_early(request)
             await http.answer(Response(status=403), last=True)
         else:
             await self._tunnel(http, request, tls.peer_chain)
+
+    def _trusts(self, tls: TlsStream) -> bool:
+        """Whether a client without a certificate gets a tunnel (F67), as one of an earlier connection (F68)."""
+        defects = self._setting.defects
+        return "F67" in defects or ("F68" in defects and tls.resumed)
 
     async def _dial_early(self, request: Request) -> None:
         """Connect before the client's certificate was judged (F74)."""

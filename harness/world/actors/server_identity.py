@@ -11,7 +11,8 @@ from harness.world.tls.identity import Identity, VerificationError, Verify
 IMPOSTOR = "impostor.invalid"
 NAMELESS = "nobody.invalid"
 """Names in certificates that no node should show (RFC 6761)."""
-_TOLERATED = (("F75", 45), ("F77", 46), ("F77", 48))
+_EXPIRED = 45
+_TOLERATED = (("F75", _EXPIRED), ("F77", 46), ("F77", 48))
 """Defect and TLS alert: certificate_expired, certificate_unknown, unknown_ca."""
 
 
@@ -55,10 +56,15 @@ def port_identity(setting: Setting, node: str, port: Port) -> Identity:
     return _node_identity(setting, node)
 
 
-def user_verify(setting: Setting) -> Verify:
-    """What is demanded of a user's certificate, by cert proxies and Access services (V18)."""
+def user_verify(setting: Setting, *, is_resumed: bool = False) -> Verify:
+    """What is demanded of a user's certificate, by cert proxies and Access services (V18).
+
+    `is_resumed`: the proof may be that of an earlier connection, which F69 takes for good whatever time it is.
+    """
     verify = setting.pki.user_verifier()
     tolerated = {alert for name, alert in _TOLERATED if name in setting.defects}
+    if is_resumed and "F69" in setting.defects:
+        tolerated.add(_EXPIRED)
 
     def tolerant(chain: tuple[bytes, ...]) -> None:
         try:

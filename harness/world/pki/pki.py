@@ -136,6 +136,7 @@ class Pki:
         ca: Ca = "trusted",
         not_before: datetime | None = None,
         not_after: datetime | None = None,
+        lifetime_ns: int | None = None,
         purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.CLIENT_AUTH,
     ) -> Identity:
         """Issue a device certificate with a new key.
@@ -147,6 +148,7 @@ class Pki:
             ca: "other" signs with an authority of the same name that nobody trusts.
             not_before: start of its life.
             not_after: end of its life.
+            lifetime_ns: the same, counted from now.
             purpose: its extended key usage.
         """
         names: list[x509.GeneralName] = []
@@ -156,6 +158,8 @@ class Pki:
             names.append(x509.RFC822Name(email or user))
         issuer, signer = self._users.signer(ca)
         key = ec.generate_private_key(ec.SECP256R1())
+        if lifetime_ns is not None:
+            not_after = self._now + timedelta(microseconds=lifetime_ns // 1000)
         builder = (
             x509.CertificateBuilder()
             .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, user)]))

@@ -28,7 +28,7 @@ _P256_P384_P521 = (23, 24, 25)
 _PSS_SCHEMES = (0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601, 0x0201)
 
 _SERVER_NAME, _STATUS_REQUEST, _GROUPS, _POINT_FORMATS, _SIGNATURES = 0, 5, 10, 11, 13
-_ALPN, _PADDING, _MASTER_SECRET, _TICKET = 16, 21, 23, 35
+_ALPN, _PADDING, _MASTER_SECRET, _TICKET, _PSK = 16, 21, 23, 35, 41
 _VERSIONS, _PSK_MODES, _KEY_SHARE, _RENEGOTIATION = 43, 45, 51, 65281
 _ONLY_TLS13 = (_VERSIONS, _PSK_MODES, _KEY_SHARE)
 
@@ -152,6 +152,7 @@ def shape(hello: Any, profile: HelloProfile) -> None:
 
     Random, session id, SNI, ALPN, versions and key shares stay as they are. A hello that does
     not offer TLS 1.3 (the client was limited to 1.2) loses what belongs to 1.3 in the profile too.
+    A ticket that is offered stays; its binder must be made again.
     """
     offered = {extension.extType: extension for extension in hello.extensions}
     has_tls13 = _VERSIONS in offered
@@ -161,7 +162,6 @@ def shape(hello: Any, profile: HelloProfile) -> None:
         _POINT_FORMATS: _UNCOMPRESSED,
         _SIGNATURES: _vector(profile.signature_schemes),
         _MASTER_SECRET: b"",
-        _TICKET: b"",
         _PSK_MODES: _PSK_DHE_KE,
         _RENEGOTIATION: b"\x00",
     }
@@ -178,6 +178,9 @@ def shape(hello: Any, profile: HelloProfile) -> None:
         suite for suite in profile.suites if has_tls13 or suite not in _TLS13_SUITES
     ]
     _pad(hello)
+    if _PSK in offered:
+        # RFC 8446 section 4.2.11: it must be the last.
+        hello.extensions.append(offered[_PSK])
 
 
 def _pad(hello: Any) -> None:

@@ -10,7 +10,9 @@ import errno
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tlslite import tlsrecordlayer
 from tlslite.constants import AlertLevel, ContentType, ExtensionType, HandshakeType
+from tlslite.handshakehelpers import HandshakeHelpers
 from tlslite.messages import (
     Alert,
     ApplicationData,
@@ -18,12 +20,14 @@ from tlslite.messages import (
     CertificateRequest,
     ClientHello,
     KeyUpdate,
+    NewSessionTicket,
 )
 from tlslite.tlsconnection import TLSConnection
 
 from harness.world.tls import key_tap
 from harness.world.tls.alert import AlertDescription
 from harness.world.tls.identity import VerificationError, Verify
+from harness.world.tls.resumption import SavedSession, SessionStore, read_chain, save_session
 
 TLS10 = (3, 1)
 TLS12 = (3, 3)
@@ -76,6 +80,9 @@ class _CloseNotifyError(Exception):
 class Connection(TLSConnection):  # type: ignore[misc]
     """A TLSConnection that judges certificates on arrival and still writes after a close_notify."""
 
+    _LATER: tuple[int, ...] = (HandshakeType.new_session_ticket, HandshakeType.key_update)
+    """Handshake messages that TLS 1.3 allows after the handshake."""
+
     def __init__(
         self,
         *,
@@ -83,6 +90,8 @@ class Connection(TLSConnection):  # type: ignore[misc]
         is_certificate_required: bool,
         shape_hello: ShapeHello | None,
         sink: key_tap.Sink,
+        store: SessionStore | None = None,
+        saved: SavedSession | None = None,
     ) -> None:
         """Set up one end.
 
@@ -91,6 +100,8 @@ class Connection(TLSConnection):  # type: ignore[misc]
             is_certificate_required: refuse a client that sends no certificate (servers).
             shape_hello: rewrites the ClientHello (clients).
             sink: receives the secrets.
+            store: the sessions that may be resumed (servers).
+            saved: the session to resume (clients).
         """
         self.memory = MemorySocket()
         super().__init__(self.memory)
@@ -101,7 +112,15 @@ class Connection(TLSConnection):  # type: ignore[misc]
         self._verify = verify
         self._is_certificate_required = is_certificate_required
         self._shape_hello = shape_hello
+        self._store = store
+        self.offered: Any = None if saved is None else saved.offer()
+        self._has_shown_certificate = False
         key_tap.attach(self._recordLayer, client_random=lambda: self.client_random, sink=sink)
+
+    @property
+    def saved(self) -> SavedSession | None:
+        """What a client can resume later; TLS 1.3 gives it out after the handshake, with the first data."""
+        return save_session(self.session)
 
     def receive(self) -> Iterator[int | bytes]:
         """Yield 0 while bytes are missing, then the data of one record, or b"" at the peer's close_notify."""
@@ -109,7 +128,7 @@ class Connection(TLSConnection):  # type: ignore[misc]
         handshakes = None
         if self.version > TLS12:
             allowed += (ContentType.handshake,)
-            handshakes = (HandshakeType.new_session_ticket, HandshakeType.key_update)
+            handshakes = self._LATER
         while True:
             message = None
             try:
@@ -122,9 +141,17 @@ class Connection(TLSConnection):  # type: ignore[misc]
             if isinstance(message, ApplicationData):
                 yield bytes(message.write())
                 return
-            if isinstance(message, KeyUpdate):
-                for _ in self._handle_keyupdate_request(message):
-                    yield 0
+            for _ in self._handle_later(message):
+                yield 0
+
+    def _handle_later(self, message: Any) -> Iterator[int]:
+        """Act on a message of TLS 1.3 that comes after the handshake."""
+        if isinstance(message, NewSessionTicket):
+            # tlslite-ng's clock, which stands still in a simulation.
+            message.time = tlsrecordlayer.time.time()
+            self.tickets.append(message)
+        elif isinstance(message, KeyUpdate):
+            yield from self._handle_keyupdate_request(message)
 
     def send_close_notify(self) -> Iterator[int]:
         """Tell the peer that no more data comes; receiving goes on (RFC 8446 section 6.1)."""
@@ -177,24 +204,78 @@ class Connection(TLSConnection):  # type: ignore[misc]
             self.callback_failure = error
             raise
 
+    def _tryDecrypt(self, settings: Any, identity: Any = None, ticket: Any = None) -> Any:
+        match, payload = super()._tryDecrypt(settings, identity, ticket)
+        if payload is None or self._store is None or not self._store.admits_ticket(payload):
+            return None, None
+        return match, payload
+
+    def _serverSendTickets(self, settings: Any) -> Iterator[int]:
+        if self._store is not None:
+            is_old = self.version < TLS13
+            session = self.session
+            self._store.note_ticket(
+                session.masterSecret if is_old else session.resumptionMasterSecret
+            )
+        yield from super()._serverSendTickets(settings)
+
+    def _clientResume(self, session: Any, serverHello: Any, *details: Any) -> Iterator[Any]:
+        # RFC 5077 section 3.4: only the echoed id says that a ticket was taken; tlslite-ng 0.8.2 takes it for granted.
+        if session is not None and serverHello.session_id != session.sessionID:
+            session = None
+        yield from super()._clientResume(session, serverHello, *details)
+
+    def _handshakeDone(self, resumed: Any) -> None:
+        if not self._client:
+            # tlslite-ng does not say so in TLS 1.3; and the client's chain is that of the resumed session.
+            resumed = resumed or not self._has_shown_certificate
+            if resumed:
+                self.peer_chain = read_chain(self.session.clientCertChain)
+        super()._handshakeDone(resumed)
+
     def _sendMsg(self, msg: Any, *details: Any, **named: Any) -> Iterator[int]:
-        if isinstance(msg, ClientHello) and not self.client_random:
-            self.client_random = bytes(msg.random)
-            # `receive` answers no later request for a certificate, so none is invited.
-            msg.extensions = [
-                each for each in msg.extensions if each.extType != ExtensionType.post_handshake_auth
-            ]
-            if self._shape_hello is not None:
-                self._shape_hello(msg)
-                # RFC 8446 section 5.1, and what BoringSSL does for 1.2 too: the first record names TLS 1.0.
-                self.version, newest = TLS10, self.version
-                yield from super()._sendMsg(msg, *details, **named)
-                self.version = newest
-                return
+        self._note_certificates(msg)
+        if not isinstance(msg, ClientHello) or self.client_random:
+            yield from super()._sendMsg(msg, *details, **named)
+            return
+        self.client_random = bytes(msg.random)
+        self._prepare(msg)
+        self._bind(msg)
+        if self._shape_hello is None:
+            yield from super()._sendMsg(msg, *details, **named)
+            return
+        # RFC 8446 section 5.1, and what BoringSSL does for 1.2 too: the first record names TLS 1.0.
+        self.version, newest = TLS10, self.version
         yield from super()._sendMsg(msg, *details, **named)
+        self.version = newest
+
+    def _prepare(self, hello: Any) -> None:
+        """Rewrite the ClientHello before it is sent."""
+        # `receive` answers no later request for a certificate, so none is invited.
+        hello.extensions = [
+            each for each in hello.extensions if each.extType != ExtensionType.post_handshake_auth
+        ]
+        if self._shape_hello is not None:
+            self._shape_hello(hello)
+
+    def _bind(self, hello: Any) -> None:
+        """Say again that the client knows the secret of the session that it offers: the hello was rewritten."""
+        if hello.getExtension(ExtensionType.pre_shared_key) is not None:
+            HandshakeHelpers.update_binders(
+                hello,
+                self._handshake_hash,
+                (),
+                self.offered.tickets,
+                self.offered.resumptionMasterSecret,
+            )
 
     def _queue_message(self, msg: Any) -> None:
-        if isinstance(msg, CertificateRequest):
+        self._note_certificates(msg)
+        super()._queue_message(msg)
+
+    def _note_certificates(self, msg: Any) -> None:
+        self._has_shown_certificate |= isinstance(msg, Certificate)
+        if isinstance(msg, CertificateRequest) and self.version > TLS12:
             # With compression off, tlslite-ng 0.8.2 still names it, with an empty list, which
             # RFC 8879 section 3 forbids.
             msg.extensions = [
@@ -202,7 +283,6 @@ class Connection(TLSConnection):  # type: ignore[misc]
                 for each in msg.extensions
                 if each.extType != ExtensionType.compress_certificate
             ]
-        super()._queue_message(msg)
 
 
 def _is_close_notify(result: Any) -> bool:

@@ -30,7 +30,9 @@ from harness.world.tls.alert import TlsError, name_alert
 from harness.world.tls.android import profile_of, shape
 from harness.world.tls.connection import TLS12, Connection
 from harness.world.tls.identity import Identity, KeyTap, Verify
-from harness.world.tls.offer import GROUPS, Group, Version, make_settings
+from harness.world.tls.offer import GROUPS, Group, Version, make_settings, with_tickets
+from harness.world.tls.reauthentication import ReauthenticatingConnection
+from harness.world.tls.resumption import SavedSession, SessionStore
 
 __all__ = [
     "ClientSettings",
@@ -63,6 +65,10 @@ class ClientSettings:
     alpn: tuple[str, ...] = ("http/1.1",)
     android: int | None = None
     """Release whose ClientHello is imitated (7 to 13); None keeps tlslite-ng's."""
+    session: SavedSession | None = None
+    """Offered to be resumed; the server may want a full handshake all the same."""
+    later_identity: Identity | None = None
+    """Shown on the same connection after `identity`: by renegotiation (TLS 1.2), or when asked again (TLS 1.3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +84,10 @@ class ServerSettings:
     alpn: tuple[str, ...] = ("http/1.1",)
     groups: tuple[Group, ...] = GROUPS
     """Accepted for the key agreement; a TLS 1.3 client that guessed another one is asked again."""
+    store: SessionStore | None = None
+    """The sessions that may be resumed; None: none are."""
+    asks_again: tuple[Version, ...] = ()
+    """Versions in which it takes another certificate later (1.2) or asks for one (1.3); no server should."""
 
 
 class TlsStream:
@@ -124,6 +134,11 @@ class TlsStream:
     def resumed(self) -> bool:
         """Whether an earlier session was resumed."""
         return bool(self._connection.resumed)
+
+    @property
+    def session(self) -> SavedSession | None:
+        """What a client can resume later; TLS 1.3 gives it out after the handshake, with the first data."""
+        return self._connection.saved
 
     async def read(self, limit: int = _READ_BYTES) -> bytes:
         """At least one byte and at most `limit`; b"" at the peer's close_notify. May be cancelled without losing bytes.
@@ -275,23 +290,35 @@ async def open_client(
     profile = profile_of(settings.android) if settings.android is not None else None
     version: Version = settings.version if profile is None or profile.has_tls13 else "1.2"
     acceleration.install()
-    connection = Connection(
+    kind = Connection if settings.later_identity is None else ReauthenticatingConnection
+    connection = kind(
         verify=settings.verify,
         is_certificate_required=False,
         shape_hello=None if profile is None else partial(shape, profile=profile),
         sink=_sink(stream, keys),
+        saved=settings.session,
     )
-    chain, key = _load(settings.identity) if settings.identity else (None, None)
     tls = TlsStream(stream, connection)
-    handshake = connection.handshakeClientCert(
-        chain,
-        key,
-        settings=make_settings(version, pads_hello=profile is None),
-        serverName=_host_name(settings.server_name),
-        alpn=_protocols(settings.alpn),
-        async_=True,
-    )
-    await tls._handshake(handshake, timeout_ns)
+
+    def handshake(identity: Identity | None, version: Version, session: Any) -> Iterator[Any]:
+        chain, key = _load(identity) if identity else (None, None)
+        steps: Iterator[Any] = connection.handshakeClientCert(
+            chain,
+            key,
+            session=session,
+            settings=make_settings(version, pads_hello=profile is None),
+            serverName=_host_name(settings.server_name),
+            alpn=_protocols(settings.alpn),
+            async_=True,
+        )
+        return steps
+
+    if isinstance(connection, ReauthenticatingConnection) and settings.later_identity:
+        connection.later_pair = _load(settings.later_identity)
+        connection.again = partial(handshake, settings.later_identity, "1.2", None)
+    await tls._handshake(handshake(settings.identity, version, connection.offered), timeout_ns)
+    if isinstance(connection, ReauthenticatingConnection) and tls.version == "1.2":
+        await tls._handshake(connection.renegotiate(), timeout_ns)
     return tls
 
 
@@ -300,22 +327,32 @@ async def open_server(
 ) -> TlsStream:
     """Do the server's handshake over a stream; errors and closing as in `open_client`."""
     acceleration.install()
-    connection = Connection(
+    kind = ReauthenticatingConnection if settings.asks_again else Connection
+    connection = kind(
         verify=settings.verify,
         is_certificate_required=settings.client_certificate == "required",
         shape_hello=None,
         sink=_sink(stream, keys),
+        store=settings.store,
     )
     chain, key = _load(settings.identity)
+    store = settings.store
+    offer = make_settings(settings.version, settings.groups)
     tls = TlsStream(stream, connection)
-    handshake = connection.handshakeServerAsync(
+    handshake = partial(
+        connection.handshakeServerAsync,
         certChain=chain,
         privateKey=key,
         reqCert=settings.client_certificate != "none",
-        settings=make_settings(settings.version, settings.groups),
+        sessionCache=store if store is not None and store.kind == "session_ids" else None,
+        settings=with_tickets(offer, store.key) if store and store.kind == "tickets" else offer,
         alpn=_protocols(settings.alpn),
     )
-    await tls._handshake(handshake, timeout_ns)
+    await tls._handshake(handshake(), timeout_ns)
+    if isinstance(connection, ReauthenticatingConnection) and tls.version in settings.asks_again:
+        connection.again = handshake
+        if connection.can_ask_again:
+            await tls._handshake(connection.ask_again(offer), timeout_ns)
     return tls
 
 

@@ -21,7 +21,7 @@ _TLS13_LABELS = (
 
 
 def attach(record_layer: Any, *, client_random: Callable[[], bytes], sink: Sink) -> None:
-    """Report each secret of this record layer to the sink, once.
+    """Report each secret of this record layer to the sink, once; a renegotiation has a client random of its own.
 
     Args:
         record_layer: tlslite-ng's `RecordLayer` of one connection; two of its methods are wrapped, on this object only.
@@ -30,7 +30,7 @@ def attach(record_layer: Any, *, client_random: Callable[[], bytes], sink: Sink)
     """
     tls12, tls13 = record_layer.calcPendingStates, record_layer.calcTLS1_3PendingState
     remaining = iter(_TLS13_LABELS)
-    reported: list[str] = []
+    reported: set[bytes] = set()
 
     def pending_states(
         cipher_suite: int,
@@ -39,8 +39,8 @@ def attach(record_layer: Any, *, client_random: Callable[[], bytes], sink: Sink)
         server: bytes,
         implementations: list[str],
     ) -> None:
-        if "CLIENT_RANDOM" not in reported:
-            reported.append("CLIENT_RANDOM")
+        if bytes(client) not in reported:
+            reported.add(bytes(client))
             sink(bytes(client), "CLIENT_RANDOM", bytes(master_secret))
         tls12(cipher_suite, master_secret, client, server, implementations)
 

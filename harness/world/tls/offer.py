@@ -9,6 +9,7 @@ from tlslite.constants import ECPointFormat
 from tlslite.handshakesettings import HandshakeSettings
 
 from harness.world.tls.connection import TLS12, TLS13
+from harness.world.tls.resumption import LIFETIME_S
 
 Version = Literal["1.2", "1.3"]
 Group = Literal["x25519", "secp256r1", "secp384r1", "secp521r1"]
@@ -54,6 +55,14 @@ def make_settings(
     # tlslite-ng 0.8.2 reads the peer's wish for compression out of its own hello; off, it cannot be wrong.
     settings.certificate_compression_send = settings.certificate_compression_receive = []
     settings.ticketKeys, settings.ticket_count = [], 0
+    settings.ticketLifetime = LIFETIME_S
     valid = _Settings()
     valid.__dict__.update(settings.validate().__dict__)
     return valid
+
+
+def with_tickets(settings: Any, key: bytes) -> Any:
+    """The same settings of a server that gives out one ticket for each session, encrypted with this key."""
+    copy = settings.validate()
+    copy.ticketKeys, copy.ticket_count = [bytearray(key)], 1
+    return copy
