@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from harness.site.callback import build_target
+from harness.site.page import Port
 from harness.site.sign_in import build_apps_target
-from harness.site.site import Port
 from tests.defect_traces import ALICE
 from tests.trace_builder import (
     ATTACKER,

@@ -24,8 +24,10 @@ from harness.site.callback import (
     build_proof,
     build_target,
 )
+from harness.site.console import InForce
+from harness.site.page import CertProxy
 from harness.site.sign_in import build_answer, build_login_target
-from harness.site.site import Balancer, CertProxy, Site
+from harness.site.site import Balancer, Site
 from harness.trace.certificate import Certificate
 from harness.trace.connection import ByteStream, Connection, Preamble, Tunnel
 from harness.trace.http import Exchange, Header, Malformed, Request, Response
@@ -352,6 +354,7 @@ class TraceBuilder:
         self.site = site
         self.packets: list[Packet] = []
         self.wires: list[Wire] = []
+        self.settings: list[InForce] = []
         self.now_ns = START_NS
         self.taps = ("outside", "dmz", "inside", *(f"{node}.lo" for node in site.nodes))
         self._port = 41000
@@ -623,6 +626,10 @@ class TraceBuilder:
             "devices": {str(PIXEL): "pixel"},
             "proxy_key": PROXY_KEY.hex(),
             "user_authorities": [USER_AUTHORITY],
+            "settings": [
+                {"at_ns": c.at_ns, "node": c.node, "page": c.page.model_dump(mode="json")}
+                for c in self.settings
+            ],
         }
         return {
             "site/1": self.site.model_dump_json(by_alias=True),

@@ -145,7 +145,7 @@ def _find_asked(request: ServiceRequest, machines: Machines) -> tuple[_Asked, ..
     port = find_remote_port(request.exchange.request, site)
     if port is not None:
         pick = find_pick(request.exchange.request, site)
-        if pick is not None or not site.headers.forwarded_for:
+        if pick is not None or not site.header_names.forwarded_for:
             named.append((machines.first(pick) if pick is not None else None, port))
     return tuple(dict.fromkeys(named))
 

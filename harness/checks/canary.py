@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from harness.checks.case import Case, build_case
 from harness.checks.check import Check, Judgement, Unjudged, examine
 from harness.site import canary
-from harness.site.site import Balancer, CertProxy, Site
+from harness.site.page import CertProxy
+from harness.site.site import Balancer, Site
 from harness.verdict.finding import Finding
 from harness.verdict.outcome import Outcome
 

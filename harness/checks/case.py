@@ -10,6 +10,7 @@ from harness.checks.ledger import Ledger, read_ledger
 from harness.checks.legs import Legs, Machines, find_legs, find_machines
 from harness.checks.policy import Policy, read_policy
 from harness.checks.proof import Proofs
+from harness.checks.rules import Rules, read_rules
 from harness.checks.run_note import RunNote
 from harness.checks.tunnel import (
     CallBackOf,
@@ -38,6 +39,9 @@ class Case:
     legs: Legs
     journeys: Journeys
     policy: Policy
+    """What the site's own settings page says."""
+    rules: Rules
+    """What the page of each node says, and when."""
     ledger: Ledger
     proofs: Proofs
     call_backs: tuple[CallBackOf, ...]
@@ -71,6 +75,7 @@ def build_case(
         legs=legs,
         journeys=journeys,
         policy=read_policy(site),
+        rules=read_rules(site, note),
         ledger=ledger or read_ledger(trace, site=site, note=note),
         proofs=proofs,
         call_backs=call_backs,

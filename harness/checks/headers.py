@@ -25,7 +25,7 @@ _LAST_PORT = re.compile(rb"[\].0-9]:([0-9]{1,9})\s*\Z", re.ASCII)
 
 def port_header(site: Site) -> str:
     """The name of the header that holds the port."""
-    return site.headers.remote_port or site.headers.forwarded_for
+    return site.header_names.remote_port or site.header_names.forwarded_for
 
 
 def port_values(request: Request, site: Site) -> tuple[bytes, ...]:
@@ -39,12 +39,12 @@ def read_remote_port(request: Request, site: Site) -> int:
     Raises:
         ForwardingError: there is none, or more than one.
     """
-    names = site.headers
+    names = site.header_names
     if names.remote_port:
         return parse_remote_port(request.values(names.remote_port), name=names.remote_port)
     return pick_forwarded_port(
         request.values(names.forwarded_for),
-        from_right=site.cert_proxy.number_of_load_balancers,
+        from_right=site.cert_proxy.hops,
         name=names.forwarded_for,
     )
 
@@ -61,7 +61,7 @@ def find_claimed_ports(request: Request, site: Site) -> tuple[int, ...]:
     """Every number that a careless reader could take for the port, in order."""
     found: dict[int, None] = {}
     for value in port_values(request, site):
-        if site.headers.remote_port:
+        if site.header_names.remote_port:
             found |= dict.fromkeys(int(digits) for digits in _DIGITS.findall(value))
             continue
         matches = (_LAST_PORT.search(element) for element in value.split(b","))
@@ -71,10 +71,10 @@ def find_claimed_ports(request: Request, site: Site) -> tuple[int, ...]:
 
 def find_pick(request: Request, site: Site) -> Address | None:
     """The element of X-Forwarded-For that the site's rule names; None where there is none or it is malformed."""
-    name = site.headers.forwarded_for
+    name = site.header_names.forwarded_for
     if not name:
         return None
-    balancers = site.cert_proxy.number_of_load_balancers
+    balancers = site.cert_proxy.hops
     try:
         return pick_forwarded_for(request.values(name), from_right=balancers)
     except ForwardingError:
@@ -84,7 +84,7 @@ def find_pick(request: Request, site: Site) -> Address | None:
 def find_listed(request: Request, site: Site) -> tuple[Address, ...]:
     """All well-formed elements of X-Forwarded-For, left to right."""
     found: list[Address] = []
-    name = site.headers.forwarded_for
+    name = site.header_names.forwarded_for
     for value in request.values(name) if name else ():
         for element in value.split(b","):
             try:

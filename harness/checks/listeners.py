@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from harness.checks.case import Case
 from harness.net.address import Address
-from harness.site.site import Port
+from harness.site.page import Port
 from harness.trace.certificate import Certificate
 from harness.trace.connection import Connection
 
@@ -26,6 +26,9 @@ def find_leaf(connection: Connection) -> Iterable[Certificate]:
     return connection.tls.server_certificates[:1] if connection.tls is not None else ()
 
 
-def find_port(case: Case, number: int) -> Port | None:
-    """The row of the settings page's port table."""
-    return next((p for p in case.site.cert_proxy.ports if p.port == number), None)
+def find_port(case: Case, connection: Connection) -> Port | None:
+    """The row of the port table that is in force where a connection leads; None: there is none, or it changes."""
+    number, at_ns = case.machines.port(connection), connection.opened_ns
+    pages = case.rules.pages(case.machines.server(connection), at_ns, at_ns)
+    rows = {row for page in pages for row in page.ports if row.port == number}
+    return rows.pop() if len(rows) == 1 else None

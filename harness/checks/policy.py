@@ -8,6 +8,7 @@ from ipaddress import ip_address
 
 from harness.net.address import Address, Endpoint, parse_address
 from harness.net.allow_list import AllowList
+from harness.site.page import CertProxy
 from harness.site.site import SERVICE_PORT, Site
 
 LOCALHOST: tuple[Address, ...] = (ip_address("127.0.0.1"), ip_address("::1"))
@@ -24,6 +25,11 @@ class Policy:
     accepts: AllowList
     """Accept RemotePort From."""
     is_remote_port_allowed: bool
+    """A RemotePort can have an effect at all."""
+    is_header_source: bool
+    """Remote IP Source is a header."""
+    instances: AllowList | None
+    """Cert Proxy instances; None: the page has no such row."""
     is_terminating: bool
     """Some balancer ends TLS on the service port."""
     forced: tuple[Address, ...] | None
@@ -36,6 +42,8 @@ class Policy:
 
     def refusal(self, peer: Address) -> str | None:
         """Why a RemotePort from this TCP peer must have no effect (V06); None: it may have."""
+        if not self.is_header_source:
+            return "Remote IP Source is the remote address"
         if not self.is_remote_port_allowed:
             return "Allow RemotePort Header is off"
         if not self.is_terminating:
@@ -65,27 +73,29 @@ class Policy:
         return f'the destinations allowed are "{self.destination}", port 443'
 
 
-def read_policy(site: Site) -> Policy:
-    """The rules of a site.
+def read_policy(site: Site, page: CertProxy | None = None) -> Policy:
+    """The rules of a site's settings page, or of another page of one of its nodes.
 
     Raises:
         ValueError: a setting that cannot be read (AllowListError for a list).
     """
-    page = site.cert_proxy
+    page = page or site.cert_proxy
     return Policy(
         accepts=AllowList.parse(page.accept_remote_port_from),
-        is_remote_port_allowed=page.allow_remote_port_header,
+        is_remote_port_allowed=page.is_remote_port_used,
+        is_header_source=page.remote_ip_source != "remote_address",
+        instances=AllowList.parse(page.cert_proxy_instances) if page.generation == "B" else None,
         is_terminating=bool(site.terminating),
-        forced=_forced(site) if page.destination_forced else None,
+        forced=_forced(site, page) if page.destination_forced else None,
         listed=None if page.destination_forced else AllowList.parse(page.destination),
         destination=page.destination,
         other_services=frozenset(_service(text) for text in site.other_services.values()),
     )
 
 
-def _forced(site: Site) -> tuple[Address, ...]:
+def _forced(site: Site, page: CertProxy) -> tuple[Address, ...]:
     """The addresses of exactly that name; () where the site does not say which."""
-    name = site.cert_proxy.destination.strip()
+    name = page.destination.strip()
     if name.lower() == "localhost":
         return LOCALHOST
     try:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from harness.net.address import Address, parse_address
+from harness.site.console import InForce
+from harness.site.page import CertProxy
 
 TAG = "run/1"
 
@@ -26,6 +28,12 @@ class RunNote:
     """Device names by address."""
     proxy_key: bytes | None = field(default=None, repr=False)
     """The certificate-proxy key of the run, which is worth nothing after it; None: not told."""
+    other_keys: Mapping[str, bytes] = field(
+        default_factory=lambda: MappingProxyType({}), repr=False
+    )
+    """Keys that cert proxies hold instead of that one, by the hash that the page shows."""
+    settings: tuple[InForce, ...] = ()
+    """What was in force from when on, beside what the site says of the beginning; in order of time."""
     user_authorities: tuple[str, ...] = ()
     """Subject key identifiers (hex) of the authorities that the site trusts for users; (): not told."""
 
@@ -60,8 +68,31 @@ def parse_run_note(text: str) -> RunNote:
         canary=data["canary"],
         complete=data["complete"],
         proxy_key=bytes.fromhex(secret) if secret is not None else None,
+        other_keys=_read_keys(data.get("other_keys", {})),
+        settings=_read_settings(data.get("settings", [])),
         user_authorities=tuple(authorities),
         devices=MappingProxyType(
             {parse_address(address): name for address, name in devices.items()}
         ),
     )
+
+
+def _read_keys(data: object) -> Mapping[str, bytes]:
+    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data.values()):
+        raise ValueError("other_keys: expected name: hex digits")
+    return MappingProxyType({str(name): bytes.fromhex(key) for name, key in data.items()})
+
+
+def _read_settings(data: object) -> tuple[InForce, ...]:
+    if not isinstance(data, list):
+        raise ValueError(f"settings: got {type(data).__name__}; expected a list")
+    found: list[InForce] = []
+    for entry in data:
+        if not isinstance(entry, dict) or set(entry) != {"at_ns", "node", "page"}:
+            raise ValueError(f"settings: got {str(entry)[:80]!r}; expected at_ns, node and page")
+        at_ns, node = entry["at_ns"], entry["node"]
+        if type(at_ns) is not int or not isinstance(node, str):
+            raise ValueError(f"settings: got {at_ns!r}, {node!r}; expected a time and a node")
+        page = CertProxy.model_validate(entry["page"])
+        found.append(InForce(at_ns=at_ns, node=node, page=page))
+    return tuple(sorted(found, key=lambda change: change.at_ns))

@@ -10,7 +10,7 @@ from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement, Unjudged
 from harness.checks.evidence import asking, count, gather, opening
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, SERVICE_CONTENT
-from harness.checks.v06_header_origin import is_header_used
+from harness.checks.v06_header_origin import find_refusal, is_header_used
 from harness.trace.journey import (
     Ambiguous,
     CallBack,
@@ -60,9 +60,7 @@ def _judge_unclear(case: Case, unclear: UnclearCallBack) -> Iterator[Judgement]:
 
 def _judge_caused(case: Case, request: ServiceRequest, caused: Caused) -> Iterator[Judgement]:
     call_back, front = caused.call_back, request.front
-    if is_header_used(case, request, call_back) and case.policy.refusal(
-        case.machines.client(request.connection)
-    ):
+    if is_header_used(case, request, call_back) and find_refusal(case, request):
         return  # The header had no right to any effect: V06.
     if isinstance(front, Ambiguous):
         yield Unjudged(

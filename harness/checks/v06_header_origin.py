@@ -10,6 +10,7 @@ from harness.checks.check import Check, Judgement, Unjudged
 from harness.checks.evidence import asking, count, gather, opening
 from harness.checks.headers import find_claimed_ports, port_header, port_values, show
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, SERVICE_CONTENT
+from harness.checks.policy import Policy
 from harness.trace.connection import Connection
 from harness.trace.journey import (
     Ambiguous,
@@ -31,6 +32,29 @@ def is_header_used(case: Case, request: ServiceRequest, call_back: CallBack) -> 
         and call_back.key in find_claimed_ports(message, case.site)
         and call_back.key != request.connection.client.port
     )
+
+
+def find_refusal(case: Case, request: ServiceRequest) -> str | None:
+    """Why the request's RemotePort must have no effect at the node that got it; None: it may have."""
+    peer = case.machines.peer(request.connection)
+    refusals = [policy.refusal(peer) for policy in find_policies(case, request)]
+    return refusals[0] if refusals and None not in refusals else None
+
+
+def find_policies(case: Case, request: ServiceRequest) -> tuple[Policy, ...]:
+    """What the page of the node says while it answers a request."""
+    node, exchange = case.machines.server(request.connection), request.exchange
+    first_ns = exchange.request.first_ns if exchange.request else request.connection.opened_ns
+    last_ns = exchange.response.last_ns if exchange.response else request.connection.closed_ns
+    return case.rules.during(node, first_ns, last_ns) or (case.policy,)
+
+
+def _find_instance_refusal(case: Case, request: ServiceRequest, call_back: CallBack) -> str | None:
+    target = call_back.target
+    for policy in find_policies(case, request):
+        if policy.instances is None or policy.instances.allows(target):
+            return None
+    return f"{case.machines.tell_address(target)} is not in Cert Proxy instances"
 
 
 def _judge(case: Case) -> Iterator[Judgement]:
@@ -63,7 +87,7 @@ def _judge_used(case: Case, request: ServiceRequest, call_back: CallBack) -> Ite
         f"{case.machines.tell_address(call_back.caller)} asked {case.machines.tell_server(call_back.connection)} "
         f"for the certificate of port {call_back.key} because of {port_header(case.site)} in {_told(case, request)}"
     )
-    refusal = case.policy.refusal(case.machines.peer(connection))
+    refusal = find_refusal(case, request) or _find_instance_refusal(case, request, call_back)
     if refusal is not None:
         yield _finding(f"{effect}, although {refusal}", request, call_back, connection)
         return

@@ -46,7 +46,7 @@ def _judge(case: Case) -> Iterator[Judgement]:
     for unclear in case.journeys.unclear:
         stories = [tuple(_judge_used(case, r, unclear.call_back)) for r in unclear.requests]
         doubt = Unjudged(
-            reason=f"it cannot be told which element of {case.site.headers.forwarded_for} was used",
+            reason=f"it cannot be told which element of {case.site.header_names.forwarded_for} was used",
             packets=gather(
                 asking(unclear.call_back.exchange), *(asking(r.exchange) for r in unclear.requests)
             ),
@@ -76,9 +76,7 @@ def _judge_truth(
         found.append(_finding(text, request, front))
     pick = find_pick(message, case.site)
     if pick is not None and pick != true.address:
-        text = (
-            f"{told} names {pick} in {case.site.headers.forwarded_for}, but it came from {opener}"
-        )
+        text = f"{told} names {pick} in {case.site.header_names.forwarded_for}, but it came from {opener}"
         found.append(_finding(text, request, front))
     hidden = _find_hidden(case, front.connection) if found else None
     for finding in found:
@@ -114,7 +112,7 @@ def _judge_used(case: Case, request: ServiceRequest, call_back: CallBack) -> Ite
     listed = {first(address) for address in find_listed(message, case.site)}
     if call_back.target == first(pick) or call_back.target not in listed:
         return
-    balancers, name = case.site.cert_proxy.number_of_load_balancers, case.site.headers.forwarded_for
+    balancers, name = case.site.cert_proxy.hops, case.site.header_names.forwarded_for
     finding = Finding(
         message=(
             f"{case.machines.tell_address(call_back.caller)} asked "

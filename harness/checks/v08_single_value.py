@@ -9,6 +9,7 @@ from harness.checks.check import Check, Judgement
 from harness.checks.evidence import asking, count, gather
 from harness.checks.headers import find_blurred, port_header, show
 from harness.checks.need import COMPLETE, NODE_SERVICE_CONTENT
+from harness.checks.v06_header_origin import find_policies
 from harness.checks.v07_header_truth import find_balanced, is_from_terminating
 from harness.net.forwarding import (
     ForwardingError,
@@ -23,11 +24,11 @@ from harness.verdict.finding import Finding
 
 
 def _judge(case: Case) -> Iterator[Judgement]:
-    if not case.policy.is_remote_port_allowed:
-        return
     for request in case.journeys.requests:
         message = request.exchange.request
         if message is None or not is_from_terminating(case, request):
+            continue
+        if not any(policy.is_remote_port_allowed for policy in find_policies(case, request)):
             continue
         connection = request.connection
         for problem in _problems(message, case.site):
@@ -42,7 +43,7 @@ def _judge(case: Case) -> Iterator[Judgement]:
 
 
 def _problems(message: Request, site: Site) -> Iterator[str]:
-    names = site.headers
+    names = site.header_names
     if names.remote_port:
         try:
             parse_remote_port(message.values(names.remote_port), name=names.remote_port)
@@ -70,8 +71,8 @@ def _problems(message: Request, site: Site) -> Iterator[str]:
 
 def _read_forwarded_for(message: Request, site: Site) -> None:
     """Raise ForwardingError unless the element that the site's rule names is there, with a port if it must have one."""
-    name, balancers = site.headers.forwarded_for, site.cert_proxy.number_of_load_balancers
-    pick = pick_forwarded_for if site.headers.remote_port else pick_forwarded_port
+    name, balancers = site.header_names.forwarded_for, site.cert_proxy.hops
+    pick = pick_forwarded_for if site.header_names.remote_port else pick_forwarded_port
     pick(message.values(name), from_right=balancers, name=name)
 
 

@@ -13,6 +13,7 @@ from harness.checks.evidence import answering, asking, gather
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, PROXY_CONTENT
 from harness.net.address import Address
 from harness.site import callback
+from harness.site.page import SHARED_KEY
 from harness.trace.connection import Connection
 from harness.trace.http import Exchange, Request
 from harness.trace.packet import PacketNumber
@@ -44,7 +45,9 @@ def _judge(case: Case) -> Iterator[Judgement]:
             f"who asked for the certificate of port {key}"
         )
         packets = gather(asking(exchange), answering(exchange))
-        flaw = find_flaw(case, request, key) if proofs else "without any proof of the shared key"
+        server = case.machines.server(connection)
+        bare = "without any proof of the shared key"
+        flaw = find_flaw(case, server, request, key) if proofs else bare
         if flaw is None and before is not None:
             flaw, packets = "with a proof that was used before", gather(before, packets)
         if flaw is not None:
@@ -53,7 +56,7 @@ def _judge(case: Case) -> Iterator[Judgement]:
                 packets=packets,
                 endpoints=(connection.client, connection.server),
             )
-        elif case.note is None or case.note.proxy_key is None:
+        elif not _find_keys(case, server, request):
             yield Unjudged(
                 reason=f"{told}, and without the key it is not known whether its proof holds",
                 packets=packets,
@@ -71,11 +74,24 @@ def find_requests(case: Case) -> list[tuple[Connection, Exchange, Request]]:
     return sorted(found, key=lambda item: (item[2].first_ns, item[0].number))
 
 
-def find_flaw(case: Case, request: Request, port: int) -> str | None:
-    """What is wrong with the proof of a call-back; None: nothing, as far as it can be computed."""
-    key = case.note.proxy_key if case.note is not None else None
-    if key is None:
-        return None
+def find_flaw(case: Case, server: Address, request: Request, port: int) -> str | None:
+    """What is wrong with the proof of a call-back to a node; None: nothing, as far as it can be computed."""
+    flaws = [_find_flaw(key, request, port) for key in _find_keys(case, server, request)]
+    return flaws[0] if flaws and None not in flaws else None
+
+
+def _find_keys(case: Case, server: Address, request: Request) -> tuple[bytes, ...]:
+    """The keys that a node's cert proxy may hold when it gets a request; () where one is not known."""
+    if case.note is None:
+        return ()
+    known = {SHARED_KEY: case.note.proxy_key, **case.note.other_keys}
+    pages = case.rules.pages(server, request.first_ns, request.last_ns)
+    names = [page.certificate_proxy_key for page in pages] or [SHARED_KEY]
+    keys = [key for name in dict.fromkeys(names) if (key := known.get(name)) is not None]
+    return tuple(keys) if len(keys) == len(set(names)) else ()
+
+
+def _find_flaw(key: bytes, request: Request, port: int) -> str | None:
     names = (callback.NONCE_HEADER, callback.TIME_HEADER, callback.PROOF_HEADER)
     fields = [request.values(name) for name in names]
     if any(len(values) != 1 for values in fields):

@@ -13,12 +13,14 @@ from harness.checks.check import Check, Judgement, Unjudged
 from harness.checks.evidence import count
 from harness.checks.legs import LOOPBACK_SUFFIX
 from harness.checks.need import COMPLETE
-from harness.checks.policy import TCP, UDP
+from harness.checks.policy import TCP, UDP, Policy
 from harness.net.address import Address, Endpoint
 from harness.trace.packet import Flow, Packet, PacketNumber
 from harness.verdict.finding import Finding
 
 SYN, ACK = 0x02, 0x10
+DECIDING_NS = 1_000_000_000
+"""A page that changed so shortly before a connection may not have been in force when the node decided to open it."""
 IPV4, IPV6 = 0x0800, 0x86DD
 ICMP, ICMPV6 = 1, 58
 ECHO = {ICMP: (8, 0), ICMPV6: (128, 129)}
@@ -38,6 +40,8 @@ class _Talk:
 
     first: dict[_Pair, Endpoint] = field(default_factory=dict)
     """Who opened a TCP connection, or sent the first packet between two endpoints."""
+    since_ns: dict[_Pair, int] = field(default_factory=dict)
+    """When that was."""
     received: set[tuple[str, Flow]] = field(default_factory=set)
     """What was sent to a node; ICMP errors quote it."""
     echoes: set[tuple[str, Address, Address]] = field(default_factory=set)
@@ -49,8 +53,10 @@ class _Talk:
         if flow.protocol == TCP:
             if _is_opening(packet):
                 self.first[pair] = flow.source
+                self.since_ns[pair] = packet.time_ns
         else:
             self.first.setdefault(pair, flow.source)
+            self.since_ns.setdefault(pair, packet.time_ns)
         if is_to_node:
             self.received.add((packet.tap, flow))
         if flow.protocol in ECHO and packet.icmp_type == ECHO[flow.protocol][0]:
@@ -98,7 +104,7 @@ def _judge(case: Case) -> Iterator[Judgement]:
             if _is_stranger(case, packet, flow):
                 strangers.append(packet.number)
             continue
-        if talk.is_answer(packet, flow) or _is_allowed(case, packet, flow):
+        if talk.is_answer(packet, flow) or _is_allowed(case, packet, flow, talk):
             continue
         if flow.protocol in (TCP, UDP) and not flow.src_port:
             unread.append(packet.number)  # A later fragment: its ports are in another packet.
@@ -132,15 +138,24 @@ def _is_link_chatter(icmp_type: int, flow: Flow) -> bool:
     return icmp_type in NEIGHBOUR or (icmp_type in (130, 131, 132, 143) and flow.dst.is_multicast)
 
 
-def _is_allowed(case: Case, packet: Packet, flow: Flow) -> bool:
+def _is_allowed(case: Case, packet: Packet, flow: Flow, talk: _Talk) -> bool:
     """Whether a node may send this of its own accord."""
     server = _receiver(case, packet, flow)
     # Loopback stays what it is here: whether it may be a destination is a setting of its own.
-    if case.policy.is_destination(case.machines.stated(flow.destination), flow.protocol):
+    since_ns = talk.since_ns.get(_pair(packet, flow), packet.time_ns)
+    destination = case.machines.stated(flow.destination)
+    policies = _find_policies(case, packet, flow, since_ns)
+    if any(policy.is_destination(destination, flow.protocol) for policy in policies):
         return True
     is_cluster = flow.protocol == TCP and server.address in case.machines.nodes
     # Who may ask which of these ports, and what for, is the business of V05 and V09.
     return is_cluster and server.port in case.machines.certificate_ports
+
+
+def _find_policies(case: Case, packet: Packet, flow: Flow, since_ns: int) -> tuple[Policy, ...]:
+    """What the sender's page said when it decided to open this, a moment before."""
+    sender = case.machines.role(flow.source, tap=packet.tap).address
+    return case.rules.during(sender, since_ns - DECIDING_NS, since_ns) or (case.policy,)
 
 
 def _receiver(case: Case, packet: Packet, flow: Flow) -> Endpoint:
@@ -150,6 +165,7 @@ def _receiver(case: Case, packet: Packet, flow: Flow) -> Endpoint:
 
 def _finding(case: Case, packet: Packet, flow: Flow) -> Finding:
     machines = case.machines
+    policy = _find_policies(case, packet, flow, packet.time_ns)[-1]
     protocol = PROTOCOLS.get(flow.protocol, f"IP protocol {flow.protocol}")
     if flow.protocol in (TCP, UDP):
         sender = machines.tell(flow.source, tap=packet.tap)
@@ -162,7 +178,7 @@ def _finding(case: Case, packet: Packet, flow: Flow) -> Finding:
         else ""
     )
     return Finding(
-        message=f"{sender} sent {protocol} to {receiver}{place}, but {case.policy.tell_destination()}",
+        message=f"{sender} sent {protocol} to {receiver}{place}, but {policy.tell_destination()}",
         packets=(packet.number,),
         endpoints=(flow.source, flow.destination),
     )

@@ -62,7 +62,7 @@ def _find_flaw(
         return f"for {', '.join(sorted(names)) or 'nobody'}; expected {' or '.join(wanted)}"
     if shown.not_after_ns and not shown.not_before_ns <= connection.opened_ns <= shown.not_after_ns:
         return "that is not valid at this time"
-    port = find_port(case, case.machines.port(connection))
+    port = find_port(case, connection)
     at_service = own.get(server, {})
     if port is not None and port.ssl_certificate_type == "passthrough" and at_service:
         if shown.sha256 not in at_service:

@@ -8,20 +8,26 @@ from harness.checks.call_back_form import find_key
 from harness.checks.case import Case
 from harness.checks.check import Check, Judgement
 from harness.checks.evidence import answering, asking, gather, seen
+from harness.checks.headers import port_values
 from harness.checks.listeners import find_leaf, find_port, find_service_certificates
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, PROXY_CONTENT
+from harness.checks.policy import Policy
 from harness.checks.proof import Proof
+from harness.checks.v06_header_origin import find_refusal
 from harness.checks.v10_admin_authentication import find_flaw, find_requests
 from harness.checks.v16_name_agreement import find_host
 from harness.net.address import Address, parse_address
+from harness.site.page import Port
 from harness.site.site import SERVICE_PORT
 from harness.trace.certificate import Certificate
 from harness.trace.connection import Connection
 from harness.trace.http import Exchange, Request
+from harness.trace.journey import ServiceRequest
 from harness.trace.packet import PacketNumber
 from harness.verdict.finding import Finding
 
 FORBIDDEN = 403
+OK = 200
 
 
 def _judge(case: Case) -> Iterator[Judgement]:
@@ -30,18 +36,23 @@ def _judge(case: Case) -> Iterator[Judgement]:
     for connection in case.legs.proxy:
         for exchange in connection.exchanges:
             if exchange.request is not None and exchange.request.method == b"CONNECT":
-                yield from _judge_refusal(case, connection, exchange, exchange.request)
+                yield from _judge_tunnel(case, connection, exchange, exchange.request)
+    for request in case.journeys.requests:
+        yield from _judge_disbelief(case, request)
 
 
 def _judge_certificates(case: Case) -> Iterator[Judgement]:
     own = find_service_certificates(case)
     first: dict[int, tuple[Connection, Certificate]] = {}
+    before: dict[tuple[Address, int], dict[str, tuple[Connection, Port]]] = {}
     for connection in (*case.legs.proxy, *case.legs.admin):
         number = case.machines.port(connection)
-        port = find_port(case, number)
+        port = find_port(case, connection)
         for shown in find_leaf(connection):
             server = case.machines.server(connection)
             told = f"{case.machines.tell_server(connection)} showed"
+            shows = before.setdefault((server, number), {})
+            yield from _judge_stale(told, connection, shown, port, shows)
             if port is not None and port.ssl_certificate_type == "passthrough":
                 if own.get(server) and shown.sha256 not in own[server]:
                     message = (
@@ -50,14 +61,33 @@ def _judge_certificates(case: Case) -> Iterator[Judgement]:
                     )
                     yield _finding(message, _hello(connection), connection)
                 continue
-            other, before = first.setdefault(number, (connection, shown))
-            if case.site.terminating and _names(before) != _names(shown):
+            other, earlier = first.setdefault(number, (connection, shown))
+            if case.site.terminating and _names(earlier) != _names(shown):
                 message = (
                     f"{told} a certificate for {_names(shown)}, but {case.machines.tell_server(other)} one for "
-                    f"{_names(before)}"
+                    f"{_names(earlier)}"
                 )
                 packets = gather(_hello(other), _hello(connection))
                 yield _finding(message, packets, other, connection)
+
+
+def _judge_stale(
+    told: str,
+    connection: Connection,
+    shown: Certificate,
+    port: Port | None,
+    before: dict[str, tuple[Connection, Port]],
+) -> Iterator[Judgement]:
+    """F88: another type is in force, and what is shown is the certificate of before."""
+    if port is None:
+        return
+    other, row = before.setdefault(shown.sha256, (connection, port))
+    if row.ssl_certificate_type != port.ssl_certificate_type:
+        message = (
+            f"{told} certificate sha256 {shown.sha256[:16]} as when its type was {row.ssl_certificate_type}, "
+            f"but now it is {port.ssl_certificate_type}"
+        )
+        yield _finding(message, gather(_hello(other), _hello(connection)), other, connection)
 
 
 def _judge_keys(case: Case) -> Iterator[Judgement]:
@@ -66,7 +96,9 @@ def _judge_keys(case: Case) -> Iterator[Judgement]:
             continue
         key = find_key(request, case.site)
         proofs = request.values(case.site.call_back.proof_header)
-        flaw = find_flaw(case, request, key) if key is not None and proofs else None
+        server = case.machines.server(connection)
+        is_proof = key is not None and proofs
+        flaw = find_flaw(case, server, request, key) if is_proof and key is not None else None
         if flaw is None:
             continue
         message = (
@@ -76,35 +108,84 @@ def _judge_keys(case: Case) -> Iterator[Judgement]:
         yield _finding(message, asking(exchange), connection)
 
 
-def _judge_refusal(
+def _judge_tunnel(
     case: Case, connection: Connection, exchange: Exchange, request: Request
 ) -> Iterator[Judgement]:
-    """F88, F89: a node that forbids what the settings page allows goes by other settings."""
-    if exchange.response is None or exchange.response.status != FORBIDDEN:
+    """F88, F89: a node that goes by other settings than its own in force, or than those of the other nodes."""
+    response = exchange.response
+    if response is None or case.proofs.find_proof(connection) is not Proof.GIVEN:
         return
-    if case.proofs.find_proof(connection) is not Proof.GIVEN or not _is_allowed(
-        case, request.target
-    ):
+    node = case.machines.server(connection)
+    between = (node, request.first_ns, response.last_ns)
+    says = [_find_answer(case, policy, request.target) for policy in case.rules.during(*between)]
+    did = {FORBIDDEN: False, OK: True}.get(response.status)
+    if did is None or not says or None in says:
         return
+    verb = "opened" if did else "forbade"
+    if did not in says:
+        # Tunnels that no settings ever allowed are the business of V15.
+        if did and did not in _find_earlier(case, node, request):
+            return
+        other = "which the settings forbid" if did else "which the settings allow"
+    else:
+        differing = [
+            case.machines.name(address)
+            for address, page in case.rules.others(*between).items()
+            if _find_answer(case, case.rules.policies[page], request.target) is (not did)
+        ]
+        if not differing:
+            return
+        other = f"which the settings of {', '.join(differing)} {'forbid' if did else 'allow'}"
     target = request.target[:80].decode("latin-1").encode("unicode_escape").decode("ascii")
     message = (
-        f"{case.machines.tell_server(connection)} forbade {case.machines.tell_client(connection)} "
-        f"a tunnel to {target}, which the settings allow"
+        f"{case.machines.tell_server(connection)} {verb} {case.machines.tell_client(connection)} "
+        f"a tunnel to {target}, {other}"
     )
     yield _finding(message, gather(asking(exchange), answering(exchange)), connection)
 
 
-def _is_allowed(case: Case, target: bytes) -> bool:
-    """Whether the settings page allows a CONNECT target for certain."""
+def _find_earlier(case: Case, node: Address, request: Request) -> set[bool | None]:
+    """What the settings of a node said of a target at any time before."""
+    policies = case.rules.during(node, 0, request.first_ns)
+    return {_find_answer(case, policy, request.target) for policy in policies}
+
+
+def _judge_disbelief(case: Case, request: ServiceRequest) -> Iterator[Judgement]:
+    """F89: a node refuses a sign-in because of its own page, where the page of another node believes the header."""
+    exchange, connection = request.exchange, request.connection
+    message, response = exchange.request, exchange.response
+    if message is None or response is None or response.status != FORBIDDEN:
+        return
+    why = find_refusal(case, request)
+    if why is None or not port_values(message, case.site):
+        return
+    node, peer = case.machines.server(connection), case.machines.peer(connection)
+    others = case.rules.others(node, message.first_ns, response.last_ns)
+    believing = [
+        case.machines.name(address)
+        for address, page in others.items()
+        if case.rules.policies[page].refusal(peer) is None
+    ]
+    if believing:
+        told = (
+            f"{case.machines.tell_server(connection)} refused the request from "
+            f"{case.machines.tell_client(connection)} because {why}, unlike {', '.join(believing)}"
+        )
+        yield _finding(told, gather(asking(exchange), answering(exchange)), connection)
+
+
+def _find_answer(case: Case, policy: Policy, target: bytes) -> bool | None:
+    """Whether a settings page allows a CONNECT target for certain, or forbids it; None: it leaves that open."""
     host = find_host(target)
     if host is None or not target.endswith(b":%d" % SERVICE_PORT):
-        return False
-    if case.policy.forced is not None:
+        return None
+    if policy.forced is not None:
         # Another name may be refused or led to the destination: the page leaves that open.
-        return bool(case.policy.forced) and host == case.site.fqdn.lower()
+        return True if policy.forced and host == case.site.fqdn.lower() else None
     addresses = _resolve(case, host)
-    listed = case.policy.listed
-    return listed is not None and bool(addresses) and all(listed.allows(a) for a in addresses)
+    if policy.listed is None or not addresses:
+        return None
+    return all(policy.listed.allows(address) for address in addresses)
 
 
 def _resolve(case: Case, host: str) -> tuple[Address, ...]:

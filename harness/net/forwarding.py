@@ -12,6 +12,7 @@ from harness.net.address import Address, parse_address
 
 REMOTE_PORT = "RemotePort"
 FORWARDED_FOR = "X-Forwarded-For"
+REAL_IP = "X-Real-IP"
 
 _PORT = re.compile(rb"[1-9][0-9]{0,4}", re.ASCII)
 _BRACKETED = re.compile(rb"\[([^\[\]]*)\](?::([^:]*))?")

@@ -7,32 +7,30 @@ from collections.abc import Iterator
 
 from harness.net.address import Address, parse_address
 from harness.scenario import fleet
-from harness.scenario.defect import DEFECTS
 from harness.scenario.device_consistency import find_device_problems
 from harness.scenario.event import ClockChange, LinkChange, NameChange, Until, Wait
 from harness.scenario.event_consistency import find_event_problems
+from harness.scenario.expectation_consistency import find_expectation_problems
 from harness.scenario.scenario import (
+    CloneNode,
     Device,
-    Expect,
+    EditSettings,
     ForgedCallback,
     ForgedRequest,
     KeptTunnel,
     RawProxyRequest,
     Restart,
+    SaveSettings,
     Scenario,
     SignIn,
     Step,
     Together,
 )
+from harness.scenario.settings_consistency import find_settings_problems
 from harness.site.host_name import LOCALHOST, is_host_name, is_machine_name, parse_target
-from harness.site.preflight import RESERVED, address_problem
+from harness.site.machine_address import address_problem
+from harness.site.preflight import RESERVED
 from harness.site.problem import Path, Problem, choose, show
-
-CHECKS = (
-    *(f"V{number:02}" for number in range(1, 24)),
-    "V26",
-)
-"""Ids of the checks that a scenario can expect to fail."""
 
 _ROW = re.compile(r"[ABC][0-9]{2}", re.ASCII)
 _APP = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -54,8 +52,7 @@ def find_problems(scenario: Scenario) -> tuple[Problem, ...]:
         *_rules(scenario),
         *_habits(scenario),
         *_steps(scenario),
-        *_defects(scenario),
-        *_expect(scenario),
+        *find_expectation_problems(scenario),
     )
 
 
@@ -237,8 +234,8 @@ def _step(path: Path, step: Step, scenario: Scenario) -> Iterator[Problem]:
             yield from _kept_tunnel(path, step, scenario)
         case RawProxyRequest():
             yield from _one_device(path, step.device, scenario)
-        case Restart():
-            yield from _node((*path, "restart"), step.restart, scenario)
+        case Restart() | EditSettings() | SaveSettings() | CloneNode():
+            yield from find_settings_problems(path, step, scenario)
         case Wait() | Until() | LinkChange() | NameChange() | ClockChange():
             yield from find_event_problems(path, step, scenario)
         case Together():
@@ -265,14 +262,8 @@ def _one_device(path: Path, name: str, scenario: Scenario) -> Iterator[Problem]:
         )
 
 
-def _node(path: Path, name: str, scenario: Scenario) -> Iterator[Problem]:
-    nodes = scenario.site.nodes
-    if name not in nodes:
-        yield Problem(path=path, found=show(name), expected=f"a node: {choose(nodes, name)}")
-
-
 def _sign_in(path: Path, step: SignIn, scenario: Scenario) -> Iterator[Problem]:
-    known = _device_names(scenario)
+    known = fleet.all_names(scenario)
     asked = (step.device,) if isinstance(step.device, str) else step.device
     for index, name in enumerate(asked):
         if name not in known:
@@ -304,14 +295,6 @@ def _sign_in(path: Path, step: SignIn, scenario: Scenario) -> Iterator[Problem]:
     yield from _headers(path, step.headers)
 
 
-def _device_names(scenario: Scenario) -> set[str]:
-    """Fleets, and their single devices."""
-    singles = {
-        one for name, device in scenario.devices.items() for one in fleet.names(name, device)
-    }
-    return singles | set(scenario.devices)
-
-
 def _attacker(path: Path, name: str, scenario: Scenario) -> Iterator[Problem]:
     if name not in scenario.attackers:
         yield Problem(
@@ -335,47 +318,4 @@ def _headers(path: Path, headers: dict[str, str]) -> Iterator[Problem]:
         if not _FIELD_VALUE.fullmatch(value):
             yield Problem(
                 path=at, found=show(value), expected="one line of text without control characters"
-            )
-
-
-def _defects(scenario: Scenario) -> Iterator[Problem]:
-    known = {defect.id: defect.title for defect in DEFECTS}
-    for index, name in enumerate(scenario.defects):
-        if name not in known:
-            yield Problem(
-                path=("defects", index),
-                found=show(name),
-                expected=f"a defect: {choose(known, name)}",
-            )
-        elif name in scenario.defects[:index]:
-            yield Problem(path=("defects", index), found=show(name), expected="each defect once")
-
-
-def _expect(scenario: Scenario) -> Iterator[Problem]:
-    expect: Expect = scenario.expect
-    for index, name in enumerate(expect.findings):
-        if name not in CHECKS:
-            yield Problem(
-                path=("expect", "findings", index),
-                found=show(name),
-                expected=f"a check that can fail: {choose(CHECKS, name)}",
-            )
-    if expect.verdict == "fail" and not expect.findings:
-        yield Problem(path=("expect", "findings"), found="[]", expected="the checks that must fail")
-    if expect.verdict != "fail" and expect.findings:
-        yield Problem(
-            path=("expect", "verdict"),
-            found=show(expect.verdict),
-            expected="fail, since findings are expected; or no findings",
-        )
-    # A balancer can sign in, too: one that shows a certificate of its own (F37).
-    known = _device_names(scenario) | set(scenario.site.balancers)
-    for name in expect.signed_in or {}:
-        if name not in known:
-            yield Problem(
-                path=("expect", "signed_in", name),
-                found=show(name),
-                expected=f"a device: {choose(scenario.devices, name)}",
-                looked_in=("devices",),
-                at_key=True,
             )

@@ -164,7 +164,12 @@ DEFECTS: tuple[Defect, ...] = (
     _defect("F85", "cert_proxy", "V21", "the answer to a CONNECT has a Content-Length"),
     _defect("F86", "cert_proxy", "V16", "other requests than CONNECT are answered"),
     _defect("F87", "cert_proxy", "V26", "the end of a request is waited for too long"),
-    _defect("F88", "cert_proxy", "V22", "the allow-list from before the last change is in force"),
+    _defect(
+        "F88",
+        "cert_proxy",
+        "V22",
+        "what was changed and saved is not in force: services go on with their first settings",
+    ),
     _defect("F89", "cert_proxy", "V22", "one node has an allow-list of its own"),
     _defect("F91", "network", "V26", "a firewall blocks the proxy port"),
 )

@@ -56,6 +56,12 @@ def devices(scenario: Scenario) -> tuple[NamedDevice, ...]:
     return tuple(found)
 
 
+def all_names(scenario: Scenario) -> set[str]:
+    """Fleets, and their single devices."""
+    singles = {one for name, device in scenario.devices.items() for one in names(name, device)}
+    return singles | set(scenario.devices)
+
+
 def expand(scenario: Scenario) -> Scenario:
     """The scenario with a fleet's name in `expect.signed_in` replaced by its devices."""
     expected = scenario.expect.signed_in

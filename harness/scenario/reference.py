@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from harness.scenario.consistency import CHECKS
 from harness.scenario.defect import DEFECTS
+from harness.scenario.expectation_consistency import CHECKS
 from harness.scenario.schema import Schema, build_schema
 
 _INTRODUCTION = """\
@@ -51,9 +51,10 @@ expect: {verdict: pass, signed_in: {pixel: alice@example.com}}
 """
 
 _ORDER = (
-    "Site", "Balancer", "CertProxy", "Port", "HeaderNames", "CallBackForm",
+    "Site", "Balancer", "CertProxy", "Port", "PageChange", "HeaderNames", "CallBackForm",
     "Device", "TunnelRule", "Attacker", "Bystander", "PortRange",
-    "SignIn", "KeptTunnel", "RawProxyRequest", "Restart", "ForgedRequest", "ForgedCallback",
+    "SignIn", "KeptTunnel", "RawProxyRequest", "Restart", "EditSettings", "SaveSettings", "CloneNode",
+    "ForgedRequest", "ForgedCallback",
     "Wait", "Until", "LinkChange", "NameChange", "ClockChange", "Together", "Expect",
 )  # fmt: skip
 

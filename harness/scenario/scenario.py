@@ -8,6 +8,7 @@ from pydantic import Discriminator, Field, Tag
 
 from harness.scenario.event import ClockChange, LinkChange, NameChange, Until, Wait
 from harness.site.model import Model
+from harness.site.page import PageChange
 from harness.site.site import Site, WrittenAddress
 
 Segment = Literal["outside", "dmz", "inside"]
@@ -124,15 +125,44 @@ class RawProxyRequest(Model):
     """Milliseconds between two bytes. Not given: all at once."""
 
 
+ALL_NODES = "all"
+"""Stands for every node, one after the other."""
+
+
 class Restart(Model):
     """A service of a node is killed, which resets its connections, and started again at once."""
 
     restart: str
-    """Name of the node."""
+    """Name of the node, or `all`."""
     service: Literal["cert_proxy", "access"] = "cert_proxy"
     """Which one."""
     after_ms: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Milliseconds from the start of the step, for steps of `together`."""
+
+
+class EditSettings(Model):
+    """An administrator types into settings pages. Nothing is in force before it is saved."""
+
+    edit: str
+    """Name of the node, or `all`."""
+    page: PageChange
+    """The rows that are changed."""
+
+
+class SaveSettings(Model):
+    """An administrator saves settings pages. Ports, certificates and keys count after a restart only."""
+
+    save: str
+    """Name of the node, or `all`."""
+
+
+class CloneNode(Model):
+    """A node is made anew as a copy of another one: its saved page is that one's, and its services start."""
+
+    clone: str
+    """Name of the node that is copied."""
+    to: str
+    """Name of the node that is made."""
 
 
 class ForgedRequest(Model):
@@ -174,6 +204,9 @@ STEP_KINDS = (
     "tunnel",
     "to_proxy",
     "restart",
+    "edit",
+    "save",
+    "clone",
     "wait",
     "at",
     "link",
@@ -193,6 +226,9 @@ def _find_kind(step: object) -> str | None:
         KeptTunnel,
         RawProxyRequest,
         Restart,
+        EditSettings,
+        SaveSettings,
+        CloneNode,
         Wait,
         Until,
         LinkChange,
@@ -219,6 +255,9 @@ Action = Annotated[
     | Annotated[KeptTunnel, Tag("<tunnel>")]
     | Annotated[RawProxyRequest, Tag("<to_proxy>")]
     | Annotated[Restart, Tag("<restart>")]
+    | Annotated[EditSettings, Tag("<edit>")]
+    | Annotated[SaveSettings, Tag("<save>")]
+    | Annotated[CloneNode, Tag("<clone>")]
     | Annotated[Wait, Tag("<wait>")]
     | Annotated[Until, Tag("<at>")]
     | Annotated[LinkChange, Tag("<link>")]
@@ -242,6 +281,9 @@ Step = Annotated[
     | Annotated[KeptTunnel, Tag("<tunnel>")]
     | Annotated[RawProxyRequest, Tag("<to_proxy>")]
     | Annotated[Restart, Tag("<restart>")]
+    | Annotated[EditSettings, Tag("<edit>")]
+    | Annotated[SaveSettings, Tag("<save>")]
+    | Annotated[CloneNode, Tag("<clone>")]
     | Annotated[Wait, Tag("<wait>")]
     | Annotated[Until, Tag("<at>")]
     | Annotated[LinkChange, Tag("<link>")]

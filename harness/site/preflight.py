@@ -5,25 +5,21 @@ A problem makes the site meaningless or impossible; a warning is legal and proba
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Network, IPv6Network
 
-from harness.net.address import Address, parse_address
+from harness.net.address import Address
 from harness.net.allow_list import AllowList, AllowListError
-from harness.site import canary
 from harness.site.contract_problems import find_contract_problems
 from harness.site.host_name import LOCALHOST, is_host_name, is_machine_name
+from harness.site.machine_address import address_problem
+from harness.site.page import CertProxy
+from harness.site.page_problems import find_page_problems
 from harness.site.problem import Path, Problem, choose, show
 from harness.site.service import EXPECTED, parse_service
-from harness.site.site import SERVICE_PORT, BalancerMode, Site
+from harness.site.site import BalancerMode, Site
 
 RESERVED = (LOCALHOST, "canary-node", "canary-other-node", "canary-balancer", "canary-device")
 """Names that the harness itself gives to machines."""
-
-
-_NOWHERE = (IPv4Network("0.0.0.0/8"), IPv6Network("100::/64"))
-"""This network (RFC 1122 section 3.2.1.3), and what is discarded (RFC 6666)."""
 
 
 def find_problems(site: Site, *, is_built: bool = True) -> tuple[Problem, ...]:
@@ -36,10 +32,8 @@ def find_problems(site: Site, *, is_built: bool = True) -> tuple[Problem, ...]:
     return (
         *_names(site),
         *_addresses(site, is_built=is_built),
-        *_destination(site, is_built=is_built),
-        *_accept_list(site),
+        *_pages(site, is_built=is_built),
         *_balancers(site),
-        *_ports(site),
         *_other_services(site),
         *find_contract_problems(site, is_built=is_built),
     )
@@ -64,32 +58,6 @@ def find_warnings(site: Site) -> tuple[str, ...]:
     if page.allow_remote_port_header and not site.terminating:
         found.append("allow_remote_port_header is on but no balancer ends TLS: no header can count")
     return tuple(found)
-
-
-def address_problem(path: Path, address: Address, *, is_built: bool = True) -> Problem | None:
-    """Why a machine cannot have this address; None when it can."""
-    if not is_built and address.version == 6:
-        return None
-    if address in canary.NETWORK:
-        expected = (
-            f"an address outside {canary.NETWORK}, where the harness keeps machines of its own"
-        )
-    elif _is_special(address):
-        expected = "an address that one machine can have on a network"
-    else:
-        return None
-    return Problem(path=path, found=show(str(address)), expected=expected)
-
-
-def _is_special(address: Address) -> bool:
-    return (
-        address.is_loopback
-        or address.is_multicast
-        or address.is_reserved
-        or address.is_link_local
-        or address.is_unspecified
-        or any(address in network for network in _NOWHERE)
-    )
 
 
 def _list_warnings(setting: str, text: str) -> list[str]:
@@ -181,59 +149,27 @@ def _addresses(site: Site, *, is_built: bool) -> Iterator[Problem]:
             yield problem
 
 
-def _destination(site: Site, *, is_built: bool) -> Iterator[Problem]:
-    path = ("cert_proxy", "destination")
-    text = site.cert_proxy.destination
-    if not site.cert_proxy.destination_forced:
-        yield from _allow_list(path, text)
-        return
-    found = show(text)
-    one = "exactly one host name or IP address (destination_forced is on)"
-    if not text.strip():
-        yield Problem(path=path, found=found, expected=f"{one}, such as {site.fqdn} or localhost")
-        return
-    if any(mark in text for mark in ";,/ \t\n"):
-        yield Problem(
-            path=path, found=found, expected=f"{one}; for a list, turn destination_forced off"
-        )
-        return
-    try:
-        address = parse_address(text)
-    except ValueError:
-        pass
-    else:
-        if not address.is_loopback and (
-            problem := address_problem(path, address, is_built=is_built)
+def _pages(site: Site, *, is_built: bool) -> Iterator[Problem]:
+    """The settings page, and what nodes have instead; in the cloud there is none."""
+    if site.kind == "cloud":
+        for key, value, default in (
+            ("cert_proxy", site.cert_proxy, CertProxy()),
+            ("node_settings", site.node_settings, {}),
         ):
-            yield problem
+            if value != default:
+                expected = "nothing: only on premises there is a cert proxy (kind: on_premises)"
+                yield Problem(path=(key,), found="settings", expected=expected, at_key=True)
         return
-    host, colon, port = text.rpartition(":")
-    if text.startswith("[") or (colon and ":" not in host and port.isdecimal()):
-        yield Problem(
-            path=path, found=found, expected=f"{one}, without a port: it is always {SERVICE_PORT}"
-        )
-    elif text != LOCALHOST and not site.resolve(text):
-        known = (site.fqdn, LOCALHOST, *site.nodes, *site.balancers, *site.names)
-        yield Problem(
-            path=path,
-            found=found,
-            expected=f"an IP address or a name of this site: {choose(known, text)}; add others under names",
-        )
-
-
-def _accept_list(site: Site) -> Iterator[Problem]:
-    yield from _allow_list(
-        ("cert_proxy", "accept_remote_port_from"), site.cert_proxy.accept_remote_port_from
-    )
-
-
-def _allow_list(path: Path, text: str) -> Iterator[Problem]:
-    try:
-        AllowList.parse(text)
-    except AllowListError as error:
-        for problem in error.problems:
-            where = f" in entry {problem.number} (character {problem.column})"
-            yield Problem(path=path, found=show(problem.entry) + where, expected=problem.expected)
+    yield from find_page_problems(site, site.cert_proxy, ("cert_proxy",), is_built=is_built)
+    for node, change in site.node_settings.items():
+        path = ("node_settings", node)
+        if node not in site.nodes:
+            expected = f"a node: {choose(site.nodes, node)}"
+            yield Problem(path=path, found=show(node), expected=expected, at_key=True)
+            continue
+        for problem in find_page_problems(site, site.page(node), path, is_built=is_built):
+            if len(problem.path) > len(path) and problem.path[len(path)] in change.rows:
+                yield problem
 
 
 def _balancers(site: Site) -> Iterator[Problem]:
@@ -245,37 +181,6 @@ def _balancers(site: Site) -> Iterator[Problem]:
                 expected="passthrough: the client certificate must reach the cert proxy; "
                 "to show what happens otherwise, switch on defect F36",
             )
-
-
-def _ports(site: Site) -> Iterator[Problem]:
-    path = ("cert_proxy", "ports")
-    ports = site.cert_proxy.ports
-    for port, count in Counter(entry.port for entry in ports).items():
-        if count > 1:
-            index = [entry.port for entry in ports].index(
-                port, 1 + [e.port for e in ports].index(port)
-            )
-            yield Problem(path=(*path, index, "port"), found=str(port), expected="each port once")
-        if port == SERVICE_PORT:
-            index = [entry.port for entry in ports].index(port)
-            yield Problem(
-                path=(*path, index, "port"),
-                found=str(port),
-                expected=f"another port: the Access service has {SERVICE_PORT}",
-            )
-    if not site.proxy_ports:
-        yield Problem(
-            path=path,
-            found="no port with admin_port off",
-            expected="a port for devices, such as 5262",
-        )
-    if site.terminating and not site.admin_ports:
-        yield Problem(
-            path=path,
-            found="no port with admin_port on",
-            expected="one for the certificate call-back, such as 5263: "
-            "behind a balancer that ends TLS the nodes call each other there",
-        )
 
 
 def _other_services(site: Site) -> Iterator[Problem]:

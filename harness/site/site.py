@@ -10,8 +10,10 @@ from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from harness.net.address import Address, parse_address
+from harness.net.forwarding import REAL_IP
 from harness.site.contract import CallBackForm, HeaderNames
 from harness.site.model import Model
+from harness.site.page import CertProxy, PageChange
 
 SERVICE_PORT = 443
 """The Access service always listens here."""
@@ -69,42 +71,13 @@ class Balancer(Model):
     """Which program balances."""
 
 
-class Port(Model):
-    """One row of the settings page's port table."""
-
-    port: Annotated[int, Field(ge=1, le=65535)]
-    """Where the cert proxy listens."""
-    admin_port: bool = False
-    """On for the port that receives the service's internal certificate request."""
-    ssl_certificate_type: Literal["passthrough", "custom"] = "custom"
-    """`passthrough` presents the appliance's own certificate, `custom` an uploaded chain."""
-
-
-class CertProxy(Model):
-    """The cert-proxy settings page."""
-
-    destination_forced: bool = True
-    """On: every request goes to the one `destination`, whatever the device asks for."""
-    destination: str = ""
-    """Forced: exactly one host name or IP. Not forced: an allow-list (`CIDR; ADDRESS MASK; IP`)."""
-    allow_remote_port_header: bool = False
-    """Off: RemotePort and X-Forwarded-For have no effect at all."""
-    accept_remote_port_from: str = ""
-    """Allow-list of balancers whose headers count, matched on the TCP peer of the request."""
-    number_of_load_balancers: Annotated[int, Field(ge=1, le=10)] = 1
-    """X-Forwarded-For is read this many elements from the right."""
-    ports: tuple[Port, ...] = (
-        Port(port=5262),
-        Port(port=5263, admin_port=True, ssl_certificate_type="passthrough"),
-    )
-    """The port table; more ports may be added."""
-
-
 class Site(Model):
     """The deployment under test."""
 
     fqdn: str
     """The name that users and devices use."""
+    kind: Literal["on_premises", "cloud"] = "on_premises"
+    """Only on premises is there a cert proxy, and a settings page for it."""
     nodes: dict[str, WrittenAddress]
     """Node name to its address; each node runs an Access service and a cert proxy."""
     balancers: dict[str, Balancer] = {}
@@ -113,6 +86,8 @@ class Site(Model):
     """Node or balancer name to the addresses that it has besides: IPv6 beside IPv4, or several ways out."""
     cert_proxy: CertProxy = CertProxy()
     """The cert-proxy settings page, the same on every node."""
+    node_settings: dict[str, PageChange] = {}
+    """Node name to the rows in which its page differs from `cert_proxy`."""
     tls: Literal["1.2", "1.3"] = "1.3"
     """The newest version that balancers and nodes speak."""
     domain: str = ""
@@ -139,12 +114,12 @@ class Site(Model):
     @property
     def proxy_ports(self) -> tuple[int, ...]:
         """Ports that devices use (Admin Port off)."""
-        return tuple(p.port for p in self.cert_proxy.ports if not p.admin_port)
+        return self.cert_proxy.proxy_ports
 
     @property
     def admin_ports(self) -> tuple[int, ...]:
         """Ports that take the certificate call-back (Admin Port on)."""
-        return tuple(p.port for p in self.cert_proxy.ports if p.admin_port)
+        return self.cert_proxy.admin_ports
 
     @property
     def entry(self) -> Address:
@@ -172,6 +147,20 @@ class Site(Model):
     def host_name(self, node: str) -> str:
         """The full name of a node, as its certificates and callers write it."""
         return f"{node}.{self.domain}" if self.domain else node
+
+    @property
+    def header_names(self) -> HeaderNames:
+        """The headers that name a tunnel's connection: those of the contract, unless the page says X-Real-IP."""
+        if self.cert_proxy.remote_ip_source == "x_real_ip":
+            return self.headers.model_copy(update={"forwarded_for": REAL_IP})
+        return self.headers
+
+    def page(self, node: str) -> CertProxy:
+        """The settings page of one node when a run begins."""
+        if self.kind == "cloud":
+            return self.cert_proxy.model_copy(update={"enabled": False})
+        change = self.node_settings.get(node)
+        return self.cert_proxy if change is None else change.apply(self.cert_proxy)
 
     def resolve(self, name: str) -> tuple[Address, ...]:
         """Addresses of a host name of this site; () when unknown. `localhost` is not a name of the site."""

@@ -8,16 +8,21 @@ from typing import Any, Protocol, assert_never
 
 from harness.scenario.event import ClockChange, LinkChange, NameChange, Until, Wait
 from harness.scenario.scenario import (
+    ALL_NODES,
+    CloneNode,
+    EditSettings,
     ForgedCallback,
     ForgedRequest,
     KeptTunnel,
     RawProxyRequest,
     Restart,
+    SaveSettings,
     Scenario,
     SignIn,
     Step,
     Together,
 )
+from harness.site.console import SERVICES, Service
 from harness.world.actors.access import Access
 from harness.world.actors.android import Android
 from harness.world.actors.attacker import Attacker
@@ -81,6 +86,9 @@ class Crew:
             setting,
         )
         self._clock = wire.host(next(iter(site.nodes))).clock
+        self._console = setting.console
+        # Of a machine whose clock no scenario can change.
+        self._true_clock = wire.host("canary-node").clock
         self._events = Events(wire, layout.plan)
         self._slots = asyncio.Semaphore(AT_ONCE)
 
@@ -116,7 +124,29 @@ class Crew:
 
     async def _restart(self, step: Restart) -> None:
         await self._clock.sleep(step.after_ms * 1_000_000)
-        await self._services[step.restart, step.service].restart()
+        for node in self._nodes(step.restart):
+            await self._start_again(node, step.service)
+
+    async def _start_again(self, node: str, service: Service) -> None:
+        self._console.restart(node, service, at_ns=self._true_clock.now_ns())
+        await self._services[node, service].restart()
+
+    async def _edit(self, step: EditSettings) -> None:
+        for node in self._nodes(step.edit):
+            self._console.edit(node, step.page)
+
+    async def _save(self, step: SaveSettings) -> None:
+        for node in self._nodes(step.save):
+            self._console.save(node, at_ns=self._true_clock.now_ns())
+
+    async def _clone(self, step: CloneNode) -> None:
+        self._console.clone(step.clone, step.to)
+        self._console.save(step.to, at_ns=self._true_clock.now_ns())
+        for service in SERVICES:
+            await self._start_again(step.to, service)
+
+    def _nodes(self, name: str) -> tuple[str, ...]:
+        return self._console.nodes if name == ALL_NODES else (name,)
 
     def _actions(self, step: Step) -> tuple[Callable[[], Coroutine[Any, Any, None]], ...]:
         match step:
@@ -134,6 +164,12 @@ class Crew:
                 return (_bind(self._devices[step.device].send_raw, step),)
             case Restart():
                 return (_bind(self._restart, step),)
+            case EditSettings():
+                return (_bind(self._edit, step),)
+            case SaveSettings():
+                return (_bind(self._save, step),)
+            case CloneNode():
+                return (_bind(self._clone, step),)
             case Wait() | Until() | LinkChange() | NameChange() | ClockChange():
                 return (_bind(self._events.play, step),)
             case Together():

@@ -22,6 +22,8 @@ from harness import __version__
 from harness.capture.annotation import build_annotations
 from harness.capture.ledger import build_sentinel
 from harness.scenario.need import find_wait_ns
+from harness.site.console import Console
+from harness.site.page import SHARED_KEY
 from harness.world.actors.setting import Setting
 from harness.world.capture_file import CaptureFile
 from harness.world.crew import Crew
@@ -167,6 +169,7 @@ def _make_setting(job: Job, stage: Stage, keys: KeyLog) -> Setting:
     clock = stage.host("canary-node").clock
     return Setting(
         site=site,
+        console=Console(site),
         pki=Pki(fqdn=site.fqdn, nodes=site.nodes, now_ns=clock.now_ns(), clock=clock.now_ns),
         defects=frozenset(job.scenario.defects),
         keys=keys,
@@ -207,6 +210,21 @@ async def _steps(job: Job, crew: Crew) -> bool:
     return True
 
 
+def _keys_and_settings(setting: Setting) -> dict[str, object]:
+    """What there is to tell of a site whose pages change or differ."""
+    pages = (*map(setting.site.page, setting.site.nodes), *(c.page for c in setting.console.log))
+    held = {p.certificate_proxy_key for p in pages} - {SHARED_KEY}
+    told: dict[str, object] = {}
+    if held:
+        told["other_keys"] = {name: setting.key(name).hex() for name in sorted(held)}
+    if setting.console.log:
+        told["settings"] = [
+            {"at_ns": c.at_ns, "node": c.node, "page": c.page.model_dump(mode="json")}
+            for c in setting.console.log
+        ]
+    return told
+
+
 def _annotations(
     job: Job, layout: Layout, stage: Stage, setting: Setting, *, complete: bool
 ) -> tuple[str, ...]:
@@ -219,6 +237,7 @@ def _annotations(
         "complete": complete,
         "proxy_key": setting.proxy_key.hex(),
         "user_authorities": list(setting.pki.user_authorities),
+        **_keys_and_settings(setting),
         "devices": {str(d.address): d.name for d in layout.devices},
         "versions": {
             "certproxy-harness": __version__,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.checks.case import Case, build_case
 from harness.checks.check import Check, examine
 from harness.checks.registry import CHECKS
@@ -28,6 +30,8 @@ def make_case(
     trace = built.build() if isinstance(built, TraceBuilder) else built
     chosen = site or (built.site if isinstance(built, TraceBuilder) else None)
     assert chosen is not None
+    if note is not None and isinstance(built, TraceBuilder):
+        note = replace(note, settings=tuple(built.settings))
     return build_case(trace, chosen, note=note)
 
 

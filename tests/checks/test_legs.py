@@ -9,7 +9,8 @@ import pytest
 
 from harness.checks.legs import Legs, Machines, find_legs, find_machines
 from harness.net.address import Address, Endpoint
-from harness.site.site import BalancerMode, Port
+from harness.site.page import Port
+from harness.site.site import BalancerMode
 from harness.trace.trace import Trace
 from tests.trace_builder import (
     ATTACKER,

@@ -37,6 +37,11 @@ def test_a_note_is_read() -> None:
         (json.dumps({k: v for k, v in GOOD.items() if k != "complete"}), "complete: got None"),
         (json.dumps(GOOD | {"devices": {"010.0.0.1": "pixel"}}), "010.0.0.1"),
         (json.dumps(GOOD | {"devices": {str(PIXEL): 1}}), "devices: got"),
+        (json.dumps(GOOD | {"other_keys": ["00"]}), "other_keys: expected"),
+        (json.dumps(GOOD | {"settings": {}}), "settings: got dict"),
+        (json.dumps(GOOD | {"settings": [{"node": "node1"}]}), "expected at_ns, node and page"),
+        (json.dumps(GOOD | {"settings": [{"at_ns": "1", "node": "x", "page": {}}]}), "got '1'"),
+        (json.dumps(GOOD | {"settings": [{"at_ns": 1, "node": "x", "page": {"a": 1}}]}), "a\n"),
     ],
 )
 def test_a_bad_note_is_refused(text: str, expected: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.checks.v09_admin_isolation import V09
 from harness.net.address import Address
 from harness.site.callback import build_target
-from harness.site.site import Port
+from harness.site.page import Port
 from harness.verdict.outcome import Outcome
 from tests.checks.examining import result_of
 from tests.lost_evidence import without_keys

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.scenario.consistency import CHECKS
 from harness.scenario.defect import DEFECTS, Defect
+from harness.scenario.expectation_consistency import CHECKS
 from harness.scenario.scenario import Scenario
 from harness.scenario.yaml import load_scenario
 

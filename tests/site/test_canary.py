@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.net.address import Address
-from harness.scenario.consistency import CHECKS
+from harness.scenario.expectation_consistency import CHECKS
 from harness.site import canary
 
 

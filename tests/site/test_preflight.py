@@ -201,6 +201,21 @@ PROBLEMS: dict[str, tuple[dict[str, Any], str, str]] = {
         "$.cert_proxy.ports",
         "one for the certificate call-back",
     ),
+    "cloud with a page": (
+        {"kind": "cloud"},
+        "$.cert_proxy",
+        "only on premises",
+    ),
+    "page of an unknown node": (
+        {"node_settings": {"node9": {"destination": "localhost"}}},
+        "$.node_settings.node9",
+        "a node",
+    ),
+    "page of one node": (
+        {"node_settings": {"node2": {"destination": "10.20.0.10; 10.20.0.11"}}},
+        "$.node_settings.node2.destination",
+        "turn destination_forced off",
+    ),
     "other service": (
         {"other_services": {"dns": "10.20.0.53"}},
         "$.other_services.dns",

@@ -7,7 +7,8 @@ from ipaddress import ip_address
 import pytest
 from pydantic import ValidationError
 
-from harness.site.site import CertProxy, Port, Site
+from harness.site.page import CertProxy, Port
+from harness.site.site import Site
 
 NODES = {"node1": "10.20.1.1", "node2": "10.20.1.2"}
 

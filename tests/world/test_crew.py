@@ -10,6 +10,7 @@ import pytest
 from harness.net.address import Address, Endpoint
 from harness.scenario.scenario import Scenario
 from harness.site import canary
+from harness.site.console import Console
 from harness.world.actors.setting import Setting
 from harness.world.crew import Crew
 from harness.world.host import Host
@@ -61,6 +62,7 @@ async def _crew(**more: object) -> AsyncIterator[tuple[Scenario, LaidOutWire, Cr
     now_ns = MemoryClock().now_ns()
     setting = Setting(
         site=scenario.site,
+        console=Console(scenario.site),
         pki=Pki(fqdn=scenario.site.fqdn, nodes=scenario.site.nodes, now_ns=now_ns),
         defects=frozenset(),
         keys=MemoryKeys(),

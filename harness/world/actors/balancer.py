@@ -200,6 +200,7 @@ class LoadBalancer:
                 client,
                 forwarded_for=self._settings.forwarded_for,
                 defects=self._setting.defects,
+                address_header=self._setting.site.cert_proxy.address_header,
             )
             if "F40" in self._setting.defects:
                 await upstream.move(

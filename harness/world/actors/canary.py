@@ -19,7 +19,8 @@ from collections.abc import Awaitable, Callable
 from harness.net.address import Endpoint
 from harness.net.forwarding import FORWARDED_FOR, REMOTE_PORT
 from harness.site import canary, sign_in
-from harness.site.site import SERVICE_PORT, CertProxy
+from harness.site.page import CertProxy
+from harness.site.site import SERVICE_PORT
 from harness.world.actors.certificate_request import build_request
 from harness.world.actors.connections import Connections
 from harness.world.actors.http1 import Headers, HttpClient, HttpServer, Request, Response

@@ -11,7 +11,7 @@ import contextlib
 from ipaddress import ip_address
 
 from harness.net.address import Endpoint
-from harness.site.site import Port
+from harness.site.page import Port
 from harness.world.actors.certificate_request import CertificateDesk
 from harness.world.actors.connections import Connections
 from harness.world.actors.destination import DestinationError, find_destination
@@ -36,7 +36,7 @@ _LATE_NS = 300_000_000
 _FOR_EVER = 4
 """Time-outs that F87 waits for the end of a head: more than a judge allows, and a run still ends."""
 _OLD_DESTINATION = "192.0.2.0/24"
-"""What F88 and F89 allow: addresses of nobody (RFC 5737)."""
+"""What F89 allows: addresses of nobody (RFC 5737)."""
 _LATE_PROOFS: tuple[tuple[str, Version], ...] = (("F72", "1.2"), ("F73", "1.3"))
 """Defect, and the TLS version in which it takes a second certificate."""
 _NOBODY = "carol@example.com"
@@ -60,7 +60,8 @@ class CertProxy:
 
     async def start(self) -> None:
         """Listen on every port."""
-        for port in self._setting.site.cert_proxy.ports:
+        page = self._setting.page(self._node)
+        for port in page.ports if page.enabled else ():
             if port.admin_port:
                 await self._listen_admin(port)
             else:
@@ -80,7 +81,10 @@ class CertProxy:
     def _open_desk(self) -> CertificateDesk:
         setting = self._setting
         return CertificateDesk(
-            self._store, key=setting.proxy_key, clock=self._host.clock, defects=setting.defects
+            self._store,
+            key=setting.key(setting.page(self._node).certificate_proxy_key),
+            clock=self._host.clock,
+            defects=setting.defects,
         )
 
     def _open_sessions(self) -> SessionStore | None:
@@ -170,15 +174,18 @@ class CertProxy:
         if "F55" in self._setting.defects:
             names = tuple(self._setting.site.nodes)
             other = names[(names.index(self._node) + 1) % len(names)]
-            server = Endpoint(self._setting.site.nodes[other], callback_port(self._setting).port)
+            server = Endpoint(
+                self._setting.site.nodes[other], callback_port(self._setting, self._node).port
+            )
             place = b"https://%s%s" % (str(server).encode(), request.target)
             return Response(status=307, headers=((b"Location", place),))
         return await self._desk.respond(request)
 
     def _takes_callback(self, peer: Endpoint) -> bool:
         """Whether a connection to a proxy port may be a call-back: a site without an admin port, and a node calls."""
-        is_one_port = not self._setting.site.admin_ports or "F45" in self._setting.defects
-        is_caller = self._setting.is_node(peer.address) or "F46" in self._setting.defects
+        page, defects = self._setting.page(self._node), self._setting.defects
+        is_one_port = not page.admin_ports or "F45" in defects
+        is_caller = self._setting.is_node(peer.address) or "F46" in defects
         return is_one_port and is_caller
 
     async def _serve_client(self, tls: TlsStream) -> None:
@@ -227,10 +234,9 @@ class CertProxy:
         Raises:
             DestinationError: nowhere.
         """
-        settings, defects = self._setting.site.cert_proxy, self._setting.defects
+        settings, defects = self._setting.page(self._node), self._setting.defects
         is_last = self._node == tuple(self._setting.site.nodes)[-1]
-        if "F88" in defects or ("F89" in defects and is_last):
-            # What the page said before it was changed, or says on the other nodes.
+        if "F89" in defects and is_last:
             settings = settings.model_copy(
                 update={"destination_forced": False, "destination": _OLD_DESTINATION}
             )

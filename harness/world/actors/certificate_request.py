@@ -34,7 +34,7 @@ async def request_certificate(
     Raises:
         CertificateRequestError: no answer in time, a refusal, or no certificate in it.
     """
-    port = callback_port(setting)
+    port = callback_port(setting, host.name)
     server = Endpoint(location.address or setting.site.nodes[location.node], port.port)
     if "F34" in setting.defects:
         server = Endpoint(setting.site.entry, port.port)
@@ -62,10 +62,12 @@ async def _ask(host: Host, location: Location, server: Endpoint, setting: Settin
     settings = ClientSettings(
         server_name=location.node,
         version=setting.site.tls,
-        verify=callback_verify(setting, location.node, callback_port(setting)),
+        verify=callback_verify(setting, location.node, callback_port(setting, host.name)),
     )
     # Services whose keys differ: each makes its own of what all should share (F48).
-    key = setting.proxy_key + host.name.encode() if "F48" in setting.defects else setting.proxy_key
+    key = setting.key(setting.page(host.name).certificate_proxy_key_identity_manager)
+    if "F48" in setting.defects:
+        key += host.name.encode()
     authority = str(server).encode()
     request = build_request(location.port, key=key, host=host, authority=authority)
     answer: Response | None = None

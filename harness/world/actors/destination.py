@@ -9,7 +9,8 @@ from ipaddress import ip_address
 
 from harness.net.address import Address, Endpoint, parse_address
 from harness.net.allow_list import AllowList
-from harness.site.site import SERVICE_PORT, CertProxy
+from harness.site.page import CertProxy
+from harness.site.site import SERVICE_PORT
 
 Resolve = Callable[[str], tuple[Address, ...]]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.net.address import Endpoint
-from harness.net.forwarding import FORWARDED_FOR, REMOTE_PORT, is_named_in_connection
+from harness.net.forwarding import FORWARDED_FOR, REAL_IP, REMOTE_PORT, is_named_in_connection
 from harness.site.site import ForwardedFor
 from harness.world.actors.http1 import Headers, Message
 
@@ -35,7 +35,12 @@ def strip_connection(message: Message) -> Headers:
 
 
 def forward_headers(
-    request: Message, client: Endpoint, *, forwarded_for: ForwardedFor, defects: frozenset[str]
+    request: Message,
+    client: Endpoint,
+    *,
+    forwarded_for: ForwardedFor,
+    defects: frozenset[str],
+    address_header: str = FORWARDED_FOR,
 ) -> Headers:
     """The lines of the request to the node.
 
@@ -47,20 +52,21 @@ def forward_headers(
         client: the client's end of the connection: the truth, unless F33 is on.
         forwarded_for: whether the client's X-Forwarded-For stays.
         defects: the switches of the site.
+        address_header: where the address goes; X-Real-IP holds nothing but that.
     """
     if "F16" in defects and request.values(REMOTE_PORT) and request.values(FORWARDED_FOR):
         return strip_connection(request)
-    own = {REMOTE_PORT.lower().encode(), FORWARDED_FOR.lower().encode()}
+    own = {name.lower().encode() for name in (REMOTE_PORT, FORWARDED_FOR, address_header)}
     lines = tuple(line for line in strip_connection(request) if line[0].lower() not in own)
     addresses = [str(client.address).encode()]
-    if forwarded_for is ForwardedFor.APPEND:
+    if forwarded_for is ForwardedFor.APPEND and address_header != REAL_IP:
         addresses = [*request.values(FORWARDED_FOR), *addresses]
     ports = _remote_ports(request.values(REMOTE_PORT), str(client.port).encode(), defects)
     if "F27" in defects:
         addresses[-1] = b"unknown"
     headers = (
         *lines,
-        (FORWARDED_FOR.encode(), b", ".join(addresses)),
+        (address_header.encode(), b", ".join(addresses)),
         *((REMOTE_PORT.encode(), port) for port in ports),
     )
     if "F23" in defects:

@@ -14,6 +14,7 @@ from harness.net.forwarding import (
     parse_remote_port,
     pick_forwarded_for,
 )
+from harness.site.page import CertProxy
 from harness.world.actors.http1 import Message
 from harness.world.actors.setting import Setting
 
@@ -40,9 +41,10 @@ class LocationError(Exception):
 def find_location(request: Message, peer: Endpoint, *, own: str, setting: Setting) -> Location:
     """Find the certificate of a request.
 
-    The headers count when Allow RemotePort Header is on, a balancer of the site ends TLS, and the TCP peer (never an
-    address out of a header) is in Accept RemotePort From; the n-th element of X-Forwarded-For from the right must
-    then be a node. Otherwise the TCP peer itself must be one, or loopback. There is no fallback between the two.
+    The headers count when Allow RemotePort Header is on, Remote IP Source names one, a balancer of the site ends TLS,
+    and the TCP peer (never an address out of a header) is in Accept RemotePort From; the n-th element of
+    X-Forwarded-For from the right must then be a node. Otherwise the TCP peer itself must be one, or loopback. There
+    is no fallback between the two. On pages of generation B the node must be in Cert Proxy instances.
 
     Args:
         request: the sign-in request.
@@ -53,21 +55,37 @@ def find_location(request: Message, peer: Endpoint, *, own: str, setting: Settin
     Raises:
         LocationError: neither holds, or the headers are not well-formed.
     """
-    if request.values(REMOTE_PORT) and _are_headers_accepted(request, peer.address, setting):
-        return _read_headers(request, own=own, setting=setting)
+    page = setting.page(own)
+    if request.values(REMOTE_PORT) and _are_headers_accepted(request, peer.address, page, setting):
+        location = _read_headers(request, page, own=own, setting=setting)
+        _check_instance(location, page, setting)
+        return location
     node = setting.node_of(peer.address, own=own)
     if node is None and "F32" in setting.defects:
         return Location(node=own, port=peer.port, address=peer.address)
     if node is None:
         raise LocationError(f"{peer} is no cert proxy, and its headers do not count")
-    return Location(node=node, port=peer.port)
+    location = Location(node=node, port=peer.port)
+    _check_instance(location, page, setting)
+    return location
 
 
-def _are_headers_accepted(request: Message, peer: Address, setting: Setting) -> bool:
-    page, defects = setting.site.cert_proxy, setting.defects
+def _check_instance(location: Location, page: CertProxy, setting: Setting) -> None:
+    """On a page that has the list, only its members are asked (F17)."""
+    if page.generation == "A" or "F17" in setting.defects:
+        return
+    address = setting.site.nodes[location.node]
+    if not AllowList.parse(page.cert_proxy_instances).allows(address):
+        raise LocationError(f"{location.node} {address} is not in Cert Proxy instances")
+
+
+def _are_headers_accepted(
+    request: Message, peer: Address, page: CertProxy, setting: Setting
+) -> bool:
+    defects = setting.defects
     if "F29" in defects:
         return True
-    if not page.allow_remote_port_header and "F28" not in defects:
+    if not page.is_remote_port_used and "F28" not in defects:
         return False
     if not setting.site.terminating:
         return False
@@ -78,16 +96,18 @@ def _are_headers_accepted(request: Message, peer: Address, setting: Setting) -> 
     return AllowList.parse(page.accept_remote_port_from).allows(peer)
 
 
-def _read_headers(request: Message, *, own: str, setting: Setting) -> Location:
-    count = setting.site.cert_proxy.number_of_load_balancers
+def _read_headers(request: Message, page: CertProxy, *, own: str, setting: Setting) -> Location:
+    header = page.address_header
     if "F25" in setting.defects:
-        count += 1
-    for name in (REMOTE_PORT, FORWARDED_FOR):
+        page = page.model_copy(
+            update={"number_of_load_balancers": page.number_of_load_balancers + 1}
+        )
+    for name in (REMOTE_PORT, header):
         if is_named_in_connection(name, request.values("Connection")):
             raise LocationError(f"{name} is named in Connection", status=400)
     try:
         port = parse_remote_port(request.values(REMOTE_PORT))
-        address = pick_forwarded_for(request.values(FORWARDED_FOR), from_right=count)
+        address = pick_forwarded_for(request.values(header), from_right=page.hops, name=header)
     except ForwardingError as error:
         raise LocationError(str(error), status=400) from error
     if "F24" in setting.defects:
@@ -99,7 +119,7 @@ def _read_headers(request: Message, *, own: str, setting: Setting) -> Location:
     if node is None and "F53" in setting.defects:
         return Location(node=own, port=port, address=address)
     if node is None:
-        raise LocationError(f"{FORWARDED_FOR} names {address}, which is no node")
+        raise LocationError(f"{header} names {address}, which is no node")
     return Location(node=node, port=port)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.site.site import Port
+from harness.site.page import Port
 from harness.world.actors.setting import Setting
 from harness.world.tls.identity import Identity, VerificationError, Verify
 
@@ -76,9 +76,9 @@ def user_verify(setting: Setting, *, is_resumed: bool = False) -> Verify:
     return tolerant if tolerated else verify
 
 
-def callback_port(setting: Setting) -> Port:
-    """The port that takes call-backs: the admin port, or in a site without one the proxy port."""
-    ports = setting.site.cert_proxy.ports
+def callback_port(setting: Setting, node: str) -> Port:
+    """The port that a node calls: the admin port of its own page, or on a page without one the proxy port."""
+    ports = setting.page(node).ports
     if {"F34", "F45"} & setting.defects:
         return next(port for port in ports if not port.admin_port)
     return next((port for port in ports if port.admin_port), ports[0])
@@ -89,6 +89,8 @@ def callback_verify(setting: Setting, node: str, port: Port) -> Verify | None:
     if "F50" in setting.defects:
         return None
     site = setting.site
+    # Whose certificate is expected there is what that node's page says.
+    port = next((row for row in setting.page(node).ports if row.port == port.port), port)
     if port.ssl_certificate_type == "passthrough" and site.terminating:
         return setting.pki.server_verifier(site.nodes[node], roots="appliance")
     name = site.fqdn if _is_public(setting, port) else site.nodes[node]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from harness.net.address import Address
+from harness.site.console import Console
+from harness.site.page import SHARED_KEY, CertProxy
 from harness.site.site import Site
 from harness.world.pki.pki import Pki
 from harness.world.tls.identity import Identity, KeyTap
@@ -17,13 +21,15 @@ class Setting:
     """The site, its certificates, and how long actors wait."""
 
     site: Site
+    console: Console
+    """The settings pages, and what of them is in force."""
     pki: Pki
     defects: frozenset[str]
     """Ids of the faults that are switched on (scenario/defect.py)."""
     keys: KeyTap
     """Receives the secrets of every TLS session."""
     proxy_key: bytes = field(repr=False)
-    """The certificate-proxy key that Access services and cert proxies share."""
+    """The certificate-proxy key that Access services and cert proxies share, as long as nobody changes it."""
     timeout_ns: int
     """The longest wait of a device; machines behind it wait less, so that its answer is theirs."""
 
@@ -31,6 +37,17 @@ class Setting:
     """Node name to how long its Access service takes before it asks for a certificate."""
     issued: dict[str, Identity] = field(default_factory=dict, repr=False)
     """Server certificates issued so far, so that the ports that share one show the same."""
+
+    def page(self, node: str) -> CertProxy:
+        """The settings that the services of a node go by; with F88 those that they began with."""
+        is_stale = "F88" in self.defects
+        return self.console.first_page(node) if is_stale else self.console.page(node)
+
+    def key(self, name: str) -> bytes:
+        """The certificate-proxy key of which the page shows this hash."""
+        if name == SHARED_KEY:
+            return self.proxy_key
+        return hmac.new(self.proxy_key, name.encode(), hashlib.sha256).digest()
 
     @property
     def upstream_timeout_ns(self) -> int:

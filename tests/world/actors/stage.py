@@ -11,6 +11,7 @@ from typing import Any
 from harness.net.address import Endpoint
 from harness.scenario.scenario import Bystander as BystanderPlan
 from harness.scenario.scenario import Device, SignIn
+from harness.site.console import Console
 from harness.site.sign_in import find_user
 from harness.site.site import Site
 from harness.world.actors.access import Access
@@ -91,6 +92,7 @@ def make_setting(
     """A setting with certificates of its own."""
     return Setting(
         site=site,
+        console=Console(site),
         pki=Pki(fqdn=site.fqdn, nodes=site.nodes, now_ns=MemoryClock().now_ns()),
         defects=frozenset(defects),
         keys=keys or MemoryKeys(),

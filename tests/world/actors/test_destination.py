@@ -7,7 +7,7 @@ from ipaddress import ip_address
 import pytest
 
 from harness.net.address import Address
-from harness.site.site import CertProxy
+from harness.site.page import CertProxy
 from harness.world.actors.destination import DestinationError, find_destination, parse_target
 
 ZONE: dict[str, tuple[Address, ...]] = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.site.site import Port, Site
+from harness.site.page import Port
+from harness.site.site import Site
 from harness.world.actors.pem import parse_pem
 from harness.world.actors.server_identity import (
     callback_port,
@@ -42,7 +43,7 @@ def chain_of(identity: Identity) -> tuple[bytes, ...]:
 )
 def test_the_call_back_has_its_port(site: Site, defects: tuple[str, ...], port: int) -> None:
     """The admin port, or in a site without one the proxy port; with F45 always the proxy port."""
-    assert callback_port(make_setting(site, defects)).port == port
+    assert callback_port(make_setting(site, defects), "node1").port == port
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_the_call_back_has_its_port(site: Site, defects: tuple[str, ...], port: 
 def test_a_caller_believes_the_node_it_asks(site: Site) -> None:
     """Whatever the topology, the certificate on the call-back port is good for the node, and for it alone."""
     setting = make_setting(site)
-    port = callback_port(setting)
+    port = callback_port(setting, "node1")
     chain = chain_of(port_identity(setting, "node1", port))
 
     callback_verify(setting, "node1", port)(chain)

@@ -210,7 +210,6 @@ CASES = {
         off=(ALICE, NODE2_ASKS_1),
         on=("bob@example.com", NODE2_ASKS_1),
     ),
-    "F88": Case(act=where_to(), off=("10.20.0.10:443",), on=()),
     "F67": Case(
         device=Device(user=ALICE, certificate="none"),
         act=where_to(),
