@@ -207,7 +207,7 @@ def _tell_header(case: Case, request: ServiceRequest) -> Iterator[Link]:
     if port_values(message, site):
         port = find_remote_port(message, site)
         text = f"{told}: {name} {port if port is not None else show(port_values(message, site))}"
-    forwarded = site.headers.forwarded_for
+    forwarded = site.header_names.forwarded_for
     if forwarded and forwarded != name and message.values(forwarded):
         text += f", {forwarded} {show(message.values(forwarded))}"
     yield Link(part="header", text=text, packets=asking(request.exchange))
