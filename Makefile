@@ -14,7 +14,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run kill-matrix false-alarms test replay check format bench bench-replay bench-sim fuzz corpus system clean
+.PHONY: help run kill-matrix false-alarms test replay check format bench bench-replay bench-sim fuzz corpus captures system clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r n t; do printf '%-14s %s\n' "$$n" "$$t"; done
@@ -29,6 +29,10 @@ run: $(STAMP) ## run every scenario, replay every capture, print the results
 CORPUS ?= ../shared/corpus
 corpus: $(STAMP) ## compare reference captures with what other tools saw: CORPUS=DIR
 	@$(BIN)/python -m tests.end_to_end.reference $(CORPUS)
+
+# By hand, on a machine with these programs; the captures are kept, so that nobody else needs them.
+captures: $(STAMP) ## record the captures of tests/peers again, with openssl, curl, nginx and others
+	@$(BIN)/python -m tests.peers $(SCENES)
 
 kill-matrix: $(STAMP) ## run every scenario, judge its capture again, write docs/kill-matrix.md
 	@$(HARNESS) run scenarios --output $(OUTPUT) && $(BIN)/python -m tests.end_to_end.kill_matrix $(OUTPUT) docs/kill-matrix.md

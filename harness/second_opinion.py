@@ -290,6 +290,7 @@ def _layers(outer: Layers) -> Iterator[Layers]:
 def _compare_tls(layers: Sequence[Layers], stream: _Stream) -> Iterator[str]:
     sessions = [layer.tls for layer in layers if layer.tls is not None]
     randoms = {tls.client_random.hex() for tls in sessions if tls.client_random is not None}
+    randoms |= {random.hex() for tls in sessions for random in tls.later_client_randoms}
     for random, frame in stream.randoms.items():
         if random not in randoms:
             yield f"tshark sees ClientHello.random {random[:16]} in packet {frame}, we do not"

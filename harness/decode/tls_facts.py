@@ -38,6 +38,7 @@ class SessionFacts:
         "early_data",
         "finished",
         "later_client_certificates",
+        "later_client_randoms",
         "plaintext_hashes",
         "plaintext_sizes",
         "resumed",
@@ -61,6 +62,7 @@ class SessionFacts:
         self.client_certificate: Seen | None = None
         self.client_certificates: tuple[Certificate, ...] = ()
         self.later_client_certificates: list[tuple[Certificate, ...]] = []
+        self.later_client_randoms: list[bytes] = []
         self.certificate_verify: Seen | None = None
         self.finished: dict[Side, Seen] = {}
         self.application_data: dict[Side, Seen] = {}
@@ -75,6 +77,9 @@ class SessionFacts:
         """The first ClientHello counts; later ones repeat or renegotiate."""
         if self.client_hello is None:
             self.client_hello, self.client_hello_seen = hello, seen
+        elif hello.random != self.client_hello.random:
+            # The answer to a HelloRetryRequest has the same random; HELLO_LIMIT bounds how many there are.
+            self.later_client_randoms.append(hello.random)
 
     def see_server_hello(self, hello: ServerHello, seen: Seen) -> None:
         """The first ServerHello that is not a HelloRetryRequest counts; that one gives version and suite meanwhile."""
@@ -165,6 +170,7 @@ class SessionFacts:
             client_certificate=self.client_certificate,
             client_certificates=self.client_certificates,
             later_client_certificates=tuple(self.later_client_certificates),
+            later_client_randoms=tuple(self.later_client_randoms),
             certificate_verify=self.certificate_verify,
             client_finished=self.finished.get("client"),
             server_finished=self.finished.get("server"),

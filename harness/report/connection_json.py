@@ -109,6 +109,7 @@ def _tls(tls: TlsSession) -> dict[str, object]:
         "alpn": tls.alpn,
         "alpn_offered": list(tls.alpn_offered),
         "client_random": tls.client_random.hex() if tls.client_random is not None else None,
+        "later_client_randoms": [random.hex() for random in tls.later_client_randoms],
         "resumed": tls.resumed,
         "early_data": tls.early_data,
         "client_certificate_requested": tls.certificate_request is not None,

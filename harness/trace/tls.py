@@ -57,6 +57,8 @@ class TlsSession:
     resumed: bool = False
     tickets: tuple[str, ...] = ()
     """SHA-256 of the tickets that the server gave out (TLS 1.3: seen with keys alone)."""
+    later_client_randoms: tuple[bytes, ...] = ()
+    """Of ClientHellos that begin another handshake on the connection: renegotiation (RFC 5246 section 7.4.1.2)."""
     resumed_ticket: str | None = None
     """SHA-256 of the ticket with which the session was resumed."""
     early_data: Literal["accepted", "rejected"] | None = None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hashlib import sha256
 
 from harness.decode.tls_facts import CHAIN_LIMIT, SessionFacts
-from harness.decode.tls_message import parse_server_hello
+from harness.decode.tls_message import decode_client_hello, parse_server_hello
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Seen, Side, TlsSession
-from tests.tls_script import PSK, RETRY_RANDOM, server_hello
+from tests.tls_script import PSK, RETRY_RANDOM, client_hello, server_hello
 
 FIRST, SECOND = (Seen(time_ns=n, packets=(PacketNumber(n),)) for n in (1, 2))
 
@@ -50,6 +50,19 @@ def test_later_chains_are_kept_apart() -> None:
     assert [c.der for c in session.client_certificates] == [b"first"]
     assert [c.der for c in session.later_client_certificates[0]] == [b"second"]
     assert len(session.later_client_certificates) == CHAIN_LIMIT
+
+
+def test_randoms_of_renegotiations_are_kept() -> None:
+    """Another ClientHello is told by its random; the answer to a HelloRetryRequest repeats the first one's."""
+    facts = SessionFacts()
+    hellos = [decode_client_hello(client_hello(random=bytes((n,)) * 32)[4:])[0] for n in (1, 1, 2)]
+    for hello in hellos:
+        assert hello is not None
+        facts.see_client_hello(hello, FIRST)
+    session = facts.build("yes", None, WHOLE)
+
+    assert session.client_random == b"\1" * 32
+    assert session.later_client_randoms == (b"\2" * 32,)
 
 
 def test_digest_needs_all_bytes() -> None:
