@@ -92,7 +92,9 @@ def test_a_simulated_run_says_that_it_is_one(tmp_path: Path) -> None:
     done = run(_scenario(), text=TEXT, file=tmp_path / "single.pcapng", wire="sim")
 
     assert (done.verdict.outcome, done.verdict.mode) == (Outcome.PASS, "simulated")
-    assert b"simulated tap on dmz" in done.file.read_bytes()
+    data = done.file.read_bytes()
+    assert b"simulated tap on dmz" in data
+    assert b"dmz (simulated)" in data
 
 
 def test_an_interrupt_keeps_what_was_simulated(tmp_path: Path) -> None:

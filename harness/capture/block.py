@@ -34,6 +34,7 @@ class Interface:
     snap_length: int = 0
     """Bytes; 0 is no limit."""
     name: str = ""
+    """Of its tap (tap_name.py)."""
     description: str = ""
     ticks_per_second: int = 1_000_000
     offset_s: int = 0

@@ -33,6 +33,7 @@ from harness.capture.option import (
 )
 from harness.capture.pcap import RecordReader, is_pcap
 from harness.capture.source import Source
+from harness.capture.tap_name import read_tap_name
 from harness.net.address import Address
 
 SECTION_HEADER = 0x0A0D0D0A
@@ -257,7 +258,7 @@ class BlockReader:
             section=self._section,
             link_type=link_type,
             snap_length=snap_length,
-            name=decode_text(find_value(options, 2) or b""),
+            name=read_tap_name(decode_text(find_value(options, 2) or b"")),
             description=decode_text(find_value(options, 3) or b""),
             ticks_per_second=_ticks(resolution[0]) if resolution else 1_000_000,
             offset_s=struct.unpack(self.order + "q", offset)[0]

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from harness import __version__
 from harness.capture.keylog import build_keylog_line
 from harness.capture.ledger import build_freezes
+from harness.capture.tap_name import build_interface_name
 from harness.capture.writer import PcapngWriter
 from harness.net.address import Address, Endpoint
 from harness.world.job import WorldError
@@ -66,9 +67,11 @@ class CaptureFile:
             os=self.platform,
             application=f"certproxy-harness {__version__}",
         )
-        kind = "simulated " if self.platform.startswith("simulated") else ""
+        is_simulated = self.platform.startswith("simulated")
+        kind = "simulated " if is_simulated else ""
         for tap in recording.taps:
-            writer.write_interface(tap.name, description=f"{kind}tap on {tap.name}")
+            name = build_interface_name(tap.name, is_simulated=is_simulated)
+            writer.write_interface(name, description=f"{kind}tap on {tap.name}")
         writer.write_names({address: (name,) for address, name in self.host_names.items()})
         pending = _by_ends(self.sessions)
         written: set[bytes] = set()
