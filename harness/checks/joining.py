@@ -33,7 +33,7 @@ from harness.trace.packet import PacketNumber
 
 def join(legs: Legs, machines: Machines, *, slack_ns: int = 0) -> Journeys:
     """Join all legs of a trace; `slack_ns` is by how much times of several files may be apart."""
-    proxies = _ProxyIndex.build(legs)
+    proxies = _ProxyIndex.build(legs, machines)
     fronts = _FrontIndex.build(legs, machines, slack_ns)
     requests = []
     for connection in legs.service:
@@ -98,13 +98,16 @@ def _hellos(connections: Iterable[Connection]) -> tuple[PacketNumber, ...]:
 class _ProxyIndex:
     """L1 and L2 by their randoms."""
 
+    machines: Machines
     inner: Mapping[bytes, tuple[Connection, ...]]
     outer: Mapping[bytes, tuple[Connection, ...]]
 
     @classmethod
-    def build(cls, legs: Legs) -> _ProxyIndex:
+    def build(cls, legs: Legs, machines: Machines) -> _ProxyIndex:
         return cls(
-            inner=_by_random(legs.proxy, inner_random), outer=_by_random(legs.outer, outer_random)
+            machines=machines,
+            inner=_by_random(legs.proxy, inner_random),
+            outer=_by_random(legs.outer, outer_random),
         )
 
     def find(self, upstream: Connection) -> Proxied | Ambiguous | None:
@@ -120,7 +123,9 @@ class _ProxyIndex:
             )
         proxy = found[0]
         own = outer_random(proxy)
-        outer = self.outer.get(own, ()) if own is not None else ()
+        listed = self.outer.get(own, ()) if own is not None else ()
+        # Behind balancers in a row the same bytes come again: the device's connection is what none of them opened.
+        outer = [c for c in listed if self.machines.client(c) not in self.machines.balancers]
         if len(outer) > 1:
             return Ambiguous(
                 reason=f"{len(outer)} connections to the balancer have the same ClientHello.random",
@@ -177,6 +182,8 @@ class _FrontIndex:
             if len(same) > 1:
                 reason = f"{len(same)} connections to the balancer have the same ClientHello.random"
                 return Ambiguous(reason=reason, packets=_hellos((connection, *same)))
+            if same and self._is_handed_on(same[0], hops):
+                return self.find(same[0], exchange, request, hops=hops + 1)
             return self._front(same[0], None) if same else None
         passed = self.by_request.get((sender, _key(request)))
         fitting = (
@@ -193,10 +200,14 @@ class _FrontIndex:
         self, connection: Connection, exchange: Exchange, *, hops: int
     ) -> Front | Ambiguous | None:
         """On through a further balancer, if one stands before this one."""
-        is_balancer = self.machines.client(connection) in self.machines.balancers
-        if not is_balancer or exchange.request is None or hops >= len(self.machines.balancers):
+        if exchange.request is None or not self._is_handed_on(connection, hops):
             return self._front(connection, exchange)
         return self.find(connection, exchange, exchange.request, hops=hops + 1)
+
+    def _is_handed_on(self, connection: Connection, hops: int) -> bool:
+        """Whether a further balancer opened it; nobody passes more of them than there are."""
+        is_balancer = self.machines.client(connection) in self.machines.balancers
+        return is_balancer and hops < len(self.machines.balancers)
 
     def _front(self, connection: Connection, exchange: Exchange | None) -> Front:
         client = self.machines.client(connection)

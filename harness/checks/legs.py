@@ -166,6 +166,8 @@ class Legs:
     """L4: from a balancer to a node's service port."""
     relayed: tuple[Connection, ...]
     """From a balancer to a node's proxy port (the part of L2 behind a balancer)."""
+    between: tuple[Connection, ...]
+    """From a balancer to the next one."""
     admin: tuple[Connection, ...]
     """To a node's admin port that devices do not use, from whomever."""
     opened: tuple[Connection, ...]
@@ -214,6 +216,8 @@ def _parts(connection: Connection, machines: Machines) -> tuple[str, ...]:
     is_from_balancer = client in machines.balancers
     parts: list[str] = []
     if server in machines.balancers:
+        if is_from_balancer:
+            parts.append("between")
         if port in machines.device_ports:
             parts.append("outer")
         if port == SERVICE_PORT:

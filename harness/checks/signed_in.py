@@ -30,8 +30,11 @@ def find_signed_in(case: Case) -> Mapping[str, str]:
 
 
 def _find_device(case: Case, front: Connection, proxied: object) -> Address | None:
-    """The device behind a connection to the service; None: a node opened it and the leg before was not found."""
-    if case.machines.client(front) not in case.machines.nodes:
+    """The device behind a connection to the service; None: it was not found."""
+    client = case.machines.client(front)
+    if client in case.machines.balancers:
+        return None  # It hands on what a device has sent.
+    if client not in case.machines.nodes:
         return front.client.address
     return proxied.device.address if isinstance(proxied, Proxied) else None
 

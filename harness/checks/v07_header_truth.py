@@ -14,7 +14,6 @@ from harness.checks.need import (
     COMPLETE,
     SERVICE_CONTENT,
 )
-from harness.site.site import BalancerMode
 from harness.trace.connection import Connection
 from harness.trace.http import Request
 from harness.trace.journey import Ambiguous, CallBack, Front, ServiceRequest
@@ -24,7 +23,7 @@ from harness.verdict.finding import Finding
 def is_from_terminating(case: Case, request: ServiceRequest) -> bool:
     """Whether a balancer that ends TLS sent the request, so that it answers for the headers."""
     name = case.machines.balancers.get(case.machines.client(request.connection))
-    return name is not None and case.site.balancers[name].service is BalancerMode.TERMINATE
+    return name is not None and case.site.balancers[name].service.ends_tls
 
 
 def find_balanced(case: Case) -> Iterator[ServiceRequest]:

@@ -23,7 +23,7 @@ def _judge(case: Case) -> Iterator[Judgement]:
     passed: dict[Address, set[bytes]] = defaultdict(set)
     blind: set[Address] = set()
     told: set[int] = set()
-    for connection in (*case.legs.relayed, *case.legs.upstream):
+    for connection in (*case.legs.relayed, *case.legs.upstream, *case.legs.between):
         yield from _judge_preamble(case, connection)
         onwards[case.machines.client(connection)].append(connection)
         random = outer_random(connection)
@@ -49,7 +49,7 @@ def _judge(case: Case) -> Iterator[Judgement]:
             instead = _find_instead(connection, onwards[case.machines.server(connection)])
             told |= {instead.number} if instead is not None else set()
             yield Absent(finding=_not_passed(case, connection, instead))
-    for connection in (*case.legs.relayed, *case.legs.upstream):
+    for connection in (*case.legs.relayed, *case.legs.upstream, *case.legs.between):
         balancer = case.machines.client(connection)
         if connection.number not in told and balancer not in blind:
             yield from _judge_origin(case, connection, passed[balancer])

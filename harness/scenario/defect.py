@@ -171,5 +171,11 @@ DEFECTS: tuple[Defect, ...] = (
         "what was changed and saved is not in force: services go on with their first settings",
     ),
     _defect("F89", "cert_proxy", "V22", "one node has an allow-list of its own"),
+    _defect(
+        "F90",
+        "access",
+        "V05",
+        "the call-back goes to the node of the same rank in the caller's own data center",
+    ),
     _defect("F91", "network", "V26", "a firewall blocks the proxy port"),
 )

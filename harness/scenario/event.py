@@ -62,7 +62,7 @@ class LinkChange(Model):
 
 
 class NameChange(Model):
-    """From now on a host name stands for other addresses; simulated only."""
+    """From now on a host name stands for other addresses."""
 
     look_up: str
     """The name."""

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from harness.scenario.event import (
     ClockChange,
     LinkChange,
-    NameChange,
     Until,
     Wait,
     parse_duration,
@@ -44,8 +43,6 @@ def _reasons(step: Step) -> Iterator[str]:
     match step:
         case LinkChange():
             yield f"changes the link of {step.link}"
-        case NameChange():
-            yield f"changes the addresses of {step.look_up}"
         case ClockChange():
             yield f"changes the clock of {step.clock}"
         case Together():

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from harness.site.problem import choose
-from harness.site.site import SERVICE_PORT, BalancerMode, Site
+from harness.site.site import SERVICE_PORT, Site
 
 _PLACE = re.compile(r"([a-z0-9-]+):([1-9][0-9]{0,4})", re.ASCII)
 
@@ -58,7 +58,7 @@ def find_places(site: Site) -> tuple[Place, ...]:
     places = [
         Place(machine=name, port=SERVICE_PORT)
         for name, balancer in site.balancers.items()
-        if balancer.service is BalancerMode.TERMINATE
+        if balancer.service.ends_tls
     ]
     for node in site.nodes:
         places.append(Place(machine=node, port=SERVICE_PORT))

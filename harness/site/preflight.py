@@ -55,6 +55,10 @@ def find_warnings(site: Site) -> tuple[str, ...]:
         found.append(
             "a balancer ends TLS but allow_remote_port_header is off: the node that holds the certificate is not found"
         )
+    if site.is_offloaded:
+        found.append(
+            "a balancer offloads port 443: the vendor does not document plain HTTP behind a balancer, this form is ours"
+        )
     if page.allow_remote_port_header and not site.terminating:
         found.append("allow_remote_port_header is on but no balancer ends TLS: no header can count")
     return tuple(found)
@@ -181,6 +185,45 @@ def _balancers(site: Site) -> Iterator[Problem]:
                 expected="passthrough: the client certificate must reach the cert proxy; "
                 "to show what happens otherwise, switch on defect F36",
             )
+
+        yield from _hand_over(site, name)
+    modes = {site.balancers[name].service for name in site.terminating}
+    if len(modes) > 1:
+        yield Problem(
+            path=("balancers",),
+            found="terminate and offload on port 443",
+            expected="one of them: a node's port 443 is either TLS or clear text",
+        )
+
+
+def _hand_over(site: Site, name: str) -> Iterator[Problem]:
+    """To whom a balancer hands connections: nodes, or one other balancer that does not hand them back."""
+    for index, one in enumerate(site.balancers[name].to):
+        path: Path = ("balancers", name, "to", index)
+        if one in site.balancers:
+            if one == name or name in _chain(site, one):
+                expected = "another balancer or nodes: this way connections go round for ever"
+                yield Problem(path=path, found=show(one), expected=expected)
+            elif len(site.balancers[name].to) > 1:
+                expected = "nodes, or one balancer alone"
+                yield Problem(path=path, found=show(one), expected=expected)
+            elif site.balancers[name].service is BalancerMode.OFFLOAD:
+                expected = "nodes: offload goes on in clear text, and a balancer expects TLS"
+                yield Problem(path=path, found=show(one), expected=expected)
+        elif one not in site.nodes:
+            known = choose((*site.nodes, *site.balancers), one)
+            yield Problem(path=path, found=show(one), expected=f"a node or a balancer: {known}")
+
+
+def _chain(site: Site, balancer: str) -> tuple[str, ...]:
+    """The balancers that connections pass behind this one."""
+    found: list[str] = []
+    while (after := site.behind(balancer)) and after[0] in site.balancers:
+        balancer = after[0]
+        if balancer in found:
+            break
+        found.append(balancer)
+    return tuple(found)
 
 
 def _other_services(site: Site) -> Iterator[Problem]:

@@ -47,6 +47,13 @@ class BalancerMode(StrEnum):
     """Forwards bytes; TLS ends at the node."""
     TERMINATE = "terminate"
     """Ends TLS, inserts RemotePort and X-Forwarded-For in each request, and encrypts again to the node."""
+    OFFLOAD = "offload"
+    """The same, but goes on to the node in clear text. The vendor documents no such leg: this form is ours."""
+
+    @property
+    def ends_tls(self) -> bool:
+        """Whether the balancer reads the requests, so that its headers may count."""
+        return self is not BalancerMode.PASSTHROUGH
 
 
 class ForwardedFor(StrEnum):
@@ -64,7 +71,10 @@ class Balancer(Model):
     proxy: BalancerMode = Field(BalancerMode.PASSTHROUGH, alias="5262")
     """The proxy ports. Only `passthrough` is right: the client certificate must reach the cert proxy."""
     service: BalancerMode = Field(BalancerMode.TERMINATE, alias="443")
-    """The service port: `terminate` ends TLS, sets RemotePort and X-Forwarded-For, encrypts again to the node."""
+    """The service port: `terminate` ends TLS, sets RemotePort and X-Forwarded-For, encrypts again to the node;
+    `offload` goes on in clear text, which the vendor does not document."""
+    to: tuple[str, ...] = ()
+    """The nodes, or the one other balancer, that it hands connections to. Not given: all nodes."""
     forwarded_for: ForwardedFor = ForwardedFor.REPLACE
     """`replace` drops a client's own X-Forwarded-For, `append` keeps it on the left."""
     engine: Literal["builtin"] = "builtin"
@@ -123,10 +133,16 @@ class Site(Model):
 
     @property
     def entry(self) -> Address:
-        """Where the FQDN points: the first balancer, or the first node of a site without one."""
+        """Where the FQDN points in the first place: the first balancer, or the first node of a site without one."""
         for balancer in self.balancers.values():
             return balancer.address
         return next(iter(self.nodes.values()))
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """The machines that the FQDN stands for: balancers that no other one hands to, or the first node."""
+        inner = {name for balancer in self.balancers.values() for name in balancer.to}
+        return tuple(n for n in self.balancers if n not in inner) or tuple(self.nodes)[:1]
 
     def addresses(self, machine: str) -> tuple[Address, ...]:
         """All addresses of a node or balancer, the first one first; () for anybody else."""
@@ -139,10 +155,23 @@ class Site(Model):
         """The node with this address, whichever of its own it is; None for anybody else."""
         return next((name for name in self.nodes if address in self.addresses(name)), None)
 
+    def balancer_at(self, address: Address) -> str | None:
+        """The balancer with this address; None for anybody else."""
+        return next((name for name in self.balancers if address in self.addresses(name)), None)
+
     @property
     def terminating(self) -> tuple[str, ...]:
         """Balancers that end TLS on the service port, so that their headers may count."""
-        return tuple(n for n, b in self.balancers.items() if b.service is BalancerMode.TERMINATE)
+        return tuple(n for n, b in self.balancers.items() if b.service.ends_tls)
+
+    @property
+    def is_offloaded(self) -> bool:
+        """Requests reach the nodes in clear text."""
+        return any(b.service is BalancerMode.OFFLOAD for b in self.balancers.values())
+
+    def behind(self, balancer: str) -> tuple[str, ...]:
+        """Who gets what a balancer hands on: nodes, or the next balancer."""
+        return self.balancers[balancer].to or tuple(self.nodes)
 
     def host_name(self, node: str) -> str:
         """The full name of a node, as its certificates and callers write it."""
@@ -165,7 +194,7 @@ class Site(Model):
     def resolve(self, name: str) -> tuple[Address, ...]:
         """Addresses of a host name of this site; () when unknown. `localhost` is not a name of the site."""
         if name == self.fqdn:
-            name = next(iter(self.balancers or self.nodes))
+            return tuple(address for one in self.entries for address in self.addresses(one))
         if name in self.names:
             return (self.names[name],)
         hosts = {self.host_name(node): node for node in self.nodes}

@@ -67,6 +67,10 @@ class KernelStage:
         """See KernelWire.host."""
         return self._wire.host(name, address)
 
+    def set_name(self, name: str, *addresses: Address) -> None:
+        """See KernelWire.set_name."""
+        self._wire.set_name(name, *addresses)
+
     def inject(self, tap: str, frame: bytes) -> None:
         """See Recorder.inject."""
         self._recorder.inject(tap, frame)

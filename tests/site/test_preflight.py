@@ -104,6 +104,46 @@ PROBLEMS: dict[str, tuple[dict[str, Any], str, str]] = {
         "one machine can have",
     ),
     "discarded node": ({"nodes": {"node1": "100::1"}}, "$.nodes.node1", "one machine can have"),
+    "hands to nobody": (
+        {"balancers": {"vip": {"address": "10.20.0.10", "to": ("node9",)}}},
+        "$.balancers.vip.to[0]",
+        "a node or a balancer: ",
+    ),
+    "hands to itself": (
+        {"balancers": {"vip": {"address": "10.20.0.10", "to": ("vip",)}}},
+        "$.balancers.vip.to[0]",
+        "go round for ever",
+    ),
+    "hands to a balancer and a node": (
+        {
+            "balancers": {
+                "edge": {"address": "10.20.0.9", "to": ("vip", "node1")},
+                "vip": {"address": "10.20.0.10"},
+            }
+        },
+        "$.balancers.edge.to[0]",
+        "one balancer alone",
+    ),
+    "clear text to a balancer": (
+        {
+            "balancers": {
+                "edge": {"address": "10.20.0.9", "to": ("vip",), "443": "offload"},
+                "vip": {"address": "10.20.0.10", "443": "offload"},
+            }
+        },
+        "$.balancers.edge.to[0]",
+        "a balancer expects TLS",
+    ),
+    "clear text and TLS": (
+        {
+            "balancers": {
+                "one": {"address": "10.20.0.9", "443": "offload"},
+                "two": {"address": "10.20.0.10", "443": "terminate"},
+            }
+        },
+        "$.balancers",
+        "either TLS or clear text",
+    ),
     "further address of nobody": (
         {"further_addresses": {"node9": ["2001:db8::9"]}},
         "$.further_addresses.node9",
@@ -240,6 +280,13 @@ FINE: dict[str, dict[str, Any]] = {
 }
 
 WARNINGS: dict[str, tuple[dict[str, Any], str]] = {
+    "clear text behind a balancer": (
+        {
+            "balancers": {"vip": {"address": "10.20.0.10", "443": "offload"}},
+            "page": {"allow_remote_port_header": True, "accept_remote_port_from": "10.20.0.10"},
+        },
+        "the vendor does not document plain HTTP behind a balancer",
+    ),
     "empty destination list": (_listed(""), "destination: the list is empty"),
     "empty accept list": (
         {"page": {"accept_remote_port_from": ""}},
@@ -289,6 +336,22 @@ def test_base_has_no_warnings() -> None:
 def test_warnings_leave_bad_lists_to_the_problems() -> None:
     """A list that cannot be read is a problem, not a warning."""
     assert find_warnings(_site(_listed("nonsense"))) == ()
+
+
+def test_balancers_that_hand_to_each_other_are_both_told() -> None:
+    """Either end of the ring may be the wrong one."""
+    ring = {
+        "edge": {"address": "10.20.0.9", "to": ("vip",)},
+        "vip": {"address": "10.20.0.10", "to": ("edge",)},
+    }
+
+    told = [str(problem) for problem in find_problems(_site({"balancers": ring}))]
+
+    assert [line.partition(":")[0] for line in told] == [
+        "$.balancers.edge.to[0]",
+        "$.balancers.vip.to[0]",
+    ]
+    assert all("go round for ever" in line for line in told)
 
 
 def test_finds_everything_at_once() -> None:

@@ -127,3 +127,41 @@ def test_a_machine_has_all_its_addresses() -> None:
     assert [site.node_at(a) for a in site.addresses("node1")] == ["node1", "node1"]
     assert site.node_at(site.entry) is None
     assert site.addresses("nobody") == ()
+
+
+def test_balancers_hand_to_nodes_or_to_each_other() -> None:
+    """Not given: to all nodes; the FQDN stands for those that no other one hands to."""
+    site = _site(
+        balancers={
+            "edge": {"address": "10.20.0.9", "to": ("vip",)},
+            "vip": {"address": "10.20.0.10"},
+            "side": {"address": "10.20.0.11", "to": ("node2",)},
+        }
+    )
+
+    assert [site.behind(name) for name in site.balancers] == [
+        ("vip",),
+        ("node1", "node2"),
+        ("node2",),
+    ]
+    assert site.entries == ("edge", "side")
+    assert [str(a) for a in site.resolve(site.fqdn)] == ["10.20.0.9", "10.20.0.11"]
+    assert site.balancer_at(ip_address("10.20.0.10")) == "vip"
+    assert site.balancer_at(ip_address("10.20.1.1")) is None
+
+
+def test_without_balancers_the_first_node_is_the_entry() -> None:
+    """Whatever else there is."""
+    assert _site().entries == ("node1",)
+
+
+@pytest.mark.parametrize(
+    ("mode", "ends_tls", "is_offloaded"),
+    [("passthrough", False, False), ("terminate", True, False), ("offload", True, True)],
+)
+def test_modes_of_the_service_port(mode: str, ends_tls: bool, is_offloaded: bool) -> None:
+    """Who ends TLS may set headers; who offloads goes on in clear text."""
+    site = _site(balancers={"vip": {"address": "10.20.0.10", "443": mode}})
+
+    assert bool(site.terminating) == ends_tls
+    assert site.is_offloaded == is_offloaded

@@ -55,7 +55,11 @@ class Access:
 
     async def _serve(self, stream: Stream) -> None:
         timeout_ns = self._setting.timeout_ns
-        tls = await open_server(stream, self._tls, keys=self._setting.keys, timeout_ns=timeout_ns)
+        tls = stream
+        if not self._setting.site.is_offloaded:
+            tls = await open_server(
+                stream, self._tls, keys=self._setting.keys, timeout_ns=timeout_ns
+            )
 
         first: list[Headers] = []
 
@@ -103,6 +107,8 @@ class Access:
             location = find_location(request, peer, own=self._node, setting=self._setting)
             if "F44" in self._setting.defects:
                 location = self._misplace(location)
+            if "F90" in self._setting.defects:
+                location = self._relocate(location)
             if slow_ns := self._setting.slow_ns.get(self._node):
                 await self._host.clock.sleep(slow_ns)
             chain = await request_certificate(self._host, location, self._setting)
@@ -121,6 +127,13 @@ class Access:
         return Location(
             node=names[(names.index(location.node) + 1) % len(names)], port=location.port
         )
+
+    def _relocate(self, location: Location) -> Location:
+        """The same port at the node of the same rank behind the own balancer (F90)."""
+        centers = [self._setting.site.behind(b) for b in self._setting.site.balancers]
+        rank = next(c.index(location.node) for c in centers if location.node in c)
+        own = next(c for c in centers if self._node in c)
+        return Location(node=own[rank % len(own)], port=location.port)
 
 
 def _in_authority(address: Address) -> str:

@@ -56,7 +56,7 @@ class Upstream:
         self._host = host
         self._setting = setting
         self._order = order
-        self._tls: TlsStream | None = None
+        self._stream: Stream | None = None
         self._http: HttpClient | None = None
 
     async def exchange(self, request: Request) -> Response:
@@ -97,36 +97,41 @@ class Upstream:
     async def relay(self, data: bytes, client: Stream) -> None:
         """Hand bytes on, and to the client what comes back, until the node ends."""
         await self._connect()
-        assert self._tls is not None
+        assert self._stream is not None
         try:
-            await self._tls.write(data)
-            await join(client, self._tls, idle_ns=self._setting.upstream_timeout_ns)
+            await self._stream.write(data)
+            await join(client, self._stream, idle_ns=self._setting.upstream_timeout_ns)
         finally:
             await self.close()
 
     async def _connect(self) -> HttpClient:
-        timeout_ns = self._setting.upstream_timeout_ns
-        node, stream = await dial(self._host, self._order, SERVICE_PORT, self._setting)
-        settings = ClientSettings(
-            server_name=node,
-            version=self._setting.site.tls,
-            verify=service_verify(self._setting, node),
-        )
-        self._tls = await open_client(
-            stream, settings, keys=self._setting.keys, timeout_ns=timeout_ns
-        )
-        return HttpClient(self._tls, timeout_ns=timeout_ns)
+        timeout_ns, site = self._setting.upstream_timeout_ns, self._setting.site
+        name, stream = await dial(self._host, self._order, SERVICE_PORT, self._setting)
+        self._stream = stream
+        if not site.is_offloaded:
+            is_balancer = name in site.balancers
+            settings = ClientSettings(
+                server_name=site.fqdn if is_balancer else name,
+                version=site.tls,
+                verify=self._setting.pki.server_verifier(site.fqdn, roots="public")
+                if is_balancer
+                else service_verify(self._setting, name),
+            )
+            self._stream = await open_client(
+                stream, settings, keys=self._setting.keys, timeout_ns=timeout_ns
+            )
+        return HttpClient(self._stream, timeout_ns=timeout_ns)
 
     async def close(self) -> None:
         """End the connection in order, if there is one."""
-        if self._tls is not None:
-            await self._tls.close()
-        self._tls = self._http = None
+        if self._stream is not None:
+            await self._stream.close()
+        self._stream = self._http = None
 
     def _abort(self) -> None:
-        if self._tls is not None:
-            self._tls.abort()
-        self._tls = self._http = None
+        if self._stream is not None:
+            self._stream.abort()
+        self._stream = self._http = None
 
 
 class LoadBalancer:
@@ -138,9 +143,10 @@ class LoadBalancer:
         self._setting = setting
         self._settings = setting.site.balancers[name]
         self._identity = public_identity(setting)
-        self._proxies = Rotation(setting.site.nodes)
+        behind = setting.site.behind(name)
+        self._proxies = Rotation(behind)
         # One node further than the proxies', so that sign-ins one by one need another node's certificate.
-        self._services = Rotation(setting.site.nodes, start=1)
+        self._services = Rotation(behind, start=1)
         self._pool: Upstream | None = None
         self._pooling = asyncio.Lock()
         self._client_ports: Counter[int] = Counter()
@@ -157,7 +163,7 @@ class LoadBalancer:
         for port in (*site.proxy_ports, *(site.admin_ports if "F38" in defects else ())):
             serve = self._terminate_proxy if is_terminated else self._pass_proxy
             await self._connections.listen(port, serve, accept_from=accept_from)
-        is_service_terminated = self._settings.service is BalancerMode.TERMINATE
+        is_service_terminated = self._settings.service.ends_tls
         await self._connections.listen(
             SERVICE_PORT, self._terminate_service if is_service_terminated else self._pass_service
         )
@@ -193,12 +199,15 @@ class LoadBalancer:
         upstream = Upstream(self._host, self._setting, order)
 
         client = self._name_client(tls.peer)
+        # What the balancer before this one has set stays.
+        is_handed_on = self._setting.site.balancer_at(tls.peer.address) is not None
 
         async def respond(request: Request) -> Response:
             headers = forward_headers(
                 request,
                 client,
                 forwarded_for=self._settings.forwarded_for,
+                is_handed_on=is_handed_on,
                 defects=self._setting.defects,
                 address_header=self._setting.site.cert_proxy.address_header,
             )
@@ -287,21 +296,23 @@ class LoadBalancer:
 async def dial(
     host: Host, order: tuple[str, ...], port: int, setting: Setting
 ) -> tuple[str, Stream]:
-    """Connect to the first node that takes the connection.
+    """Connect to the first machine behind the balancer that takes the connection.
 
     Raises:
-        ConnectionError, TimeoutError: the last node's refusal.
+        ConnectionError, TimeoutError: the last one's refusal.
     """
     timeout_ns = setting.upstream_timeout_ns // len(order)
-    for node in order[:-1]:
+    for name in order[:-1]:
         try:
-            return node, await host.connect(
-                Endpoint(setting.site.nodes[node], port), timeout_ns=timeout_ns
-            )
+            return name, await host.connect(_server(name, port, setting), timeout_ns=timeout_ns)
         except (ConnectionError, TimeoutError):
             continue
-    node = order[-1]
-    return node, await host.connect(Endpoint(setting.site.nodes[node], port), timeout_ns=timeout_ns)
+    name = order[-1]
+    return name, await host.connect(_server(name, port, setting), timeout_ns=timeout_ns)
+
+
+def _server(name: str, port: int, setting: Setting) -> Endpoint:
+    return Endpoint(setting.site.addresses(name)[0], port)
 
 
 def _refuse(status: int, reason: str) -> Response:

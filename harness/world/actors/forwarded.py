@@ -41,6 +41,7 @@ def forward_headers(
     forwarded_for: ForwardedFor,
     defects: frozenset[str],
     address_header: str = FORWARDED_FOR,
+    is_handed_on: bool = False,
 ) -> Headers:
     """The lines of the request to the node.
 
@@ -53,15 +54,23 @@ def forward_headers(
         forwarded_for: whether the client's X-Forwarded-For stays.
         defects: the switches of the site.
         address_header: where the address goes; X-Real-IP holds nothing but that.
+        is_handed_on: the client is the balancer before this one: its RemotePort (and X-Real-IP) stays, and its
+            X-Forwarded-For grows.
     """
     if "F16" in defects and request.values(REMOTE_PORT) and request.values(FORWARDED_FOR):
         return strip_connection(request)
     own = {name.lower().encode() for name in (REMOTE_PORT, FORWARDED_FOR, address_header)}
     lines = tuple(line for line in strip_connection(request) if line[0].lower() not in own)
     addresses = [str(client.address).encode()]
-    if forwarded_for is ForwardedFor.APPEND and address_header != REAL_IP:
+    if address_header == REAL_IP:
+        addresses = list(request.values(REAL_IP) if is_handed_on else ()) or addresses
+    elif is_handed_on or forwarded_for is ForwardedFor.APPEND:
         addresses = [*request.values(FORWARDED_FOR), *addresses]
-    ports = _remote_ports(request.values(REMOTE_PORT), str(client.port).encode(), defects)
+    client_made = request.values(REMOTE_PORT)
+    if is_handed_on and client_made:
+        ports = client_made
+    else:
+        ports = _remote_ports(client_made, str(client.port).encode(), defects)
     if "F27" in defects:
         addresses[-1] = b"unknown"
     headers = (

@@ -125,7 +125,8 @@ class KernelWire:
         taps: tuple[TapPoint, ...],
     ) -> None:
         """For `build` only."""
-        self._plan, self._switch, self._machines = plan, switch, machines
+        self._switch, self._machines = switch, machines
+        self._names = {name.lower(): addresses for name, addresses in plan.names.items()}
         self.taps = taps
         self.mode = current_mode()
 
@@ -179,7 +180,11 @@ class KernelWire:
             raise ValueError(
                 f"host {name!r} does not own {address}; it owns {len(machine.addresses)} others"
             )
-        return KernelHost(machine, self._plan.names, address)
+        return KernelHost(machine, self._names, address)
+
+    def set_name(self, name: str, *addresses: Address) -> None:
+        """From now on a name has these addresses; none: it is unknown."""
+        self._names[name.lower()] = addresses
 
     async def close(self) -> None:
         """Close all that is open and let the kernel take the wire down. Stop recorders first."""

@@ -109,7 +109,7 @@ class KernelHost:
     def __init__(
         self, machine: Machine, names: Mapping[str, tuple[Address, ...]], address: Address | None
     ) -> None:
-        """Args: `address` is the source of all that this Host sends; None leaves it to the route."""
+        """Args: `names` in lower case; `address` is the source of all that this Host sends, None leaves it open."""
         self._machine, self._names, self._address = machine, names, address
         self._clock = KernelClock()
 
@@ -137,9 +137,8 @@ class KernelHost:
         key = name.lower().removesuffix(".")
         if key == "localhost":
             return find_localhosts(self.addresses)
-        for known, addresses in self._names.items():
-            if known.lower() == key:
-                return usable(addresses, self.addresses)
+        if (known := self._names.get(key)) is not None:
+            return usable(known, self.addresses)
         try:
             return (parse_address(name),)
         except ValueError:

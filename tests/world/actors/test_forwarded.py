@@ -19,12 +19,17 @@ def forward(
     *lines: str,
     defects: tuple[str, ...] = (),
     forwarded_for: ForwardedFor = ForwardedFor.REPLACE,
+    is_handed_on: bool = False,
 ) -> tuple[str, ...]:
     """Lines in, lines out."""
     pairs = (line.partition(": ") for line in lines)
     headers = tuple((name.encode(), value.encode()) for name, _, value in pairs)
     handed_on = forward_headers(
-        Message(headers=headers), CLIENT, forwarded_for=forwarded_for, defects=frozenset(defects)
+        Message(headers=headers),
+        CLIENT,
+        forwarded_for=forwarded_for,
+        defects=frozenset(defects),
+        is_handed_on=is_handed_on,
     )
     return tuple(f"{name.decode()}: {value.decode()}" for name, value in handed_on)
 
@@ -84,3 +89,15 @@ def test_each_defect_lets_a_client_s_port_through(defect: str, ports: tuple[str,
     """Instead of, beside, or joined with the true one; a client that sends none changes nothing."""
     assert forward("RemotePort: 40000", defects=(defect,)) == (OWN[0], *ports)
     assert forward(defects=(defect,)) == OWN
+
+
+def test_what_the_balancer_before_has_set_stays() -> None:
+    """RemotePort as it is; X-Forwarded-For grows by that balancer's address. Without them, it speaks for itself."""
+    before = ("X-Forwarded-For: 10.20.2.2", "RemotePort: 40000")
+
+    assert forward("Host: h", *before, is_handed_on=True) == (
+        "Host: h",
+        "X-Forwarded-For: 10.20.2.2, 10.20.1.1",
+        "RemotePort: 40000",
+    )
+    assert forward("Host: h", is_handed_on=True) == ("Host: h", *OWN)

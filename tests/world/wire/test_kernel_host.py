@@ -35,7 +35,7 @@ LOCALHOST = ip_address("127.0.0.1")
 def _unattached() -> Host:
     """A host that is only asked for names; it has no namespace."""
     return KernelHost(
-        Machine("node1", Namespace(-1), (NODE1,)), {"Access.example.com": (VIP,)}, None
+        Machine("node1", Namespace(-1), (NODE1,)), {"access.example.com": (VIP,)}, None
     )
 
 
