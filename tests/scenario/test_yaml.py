@@ -72,7 +72,7 @@ MISTAKES = {
         "{address: 10.20.0.10}",
         "{address: 10.20.0.10, service: terminate}",
         '7:32: $.site.balancers.vip.service: got an unknown key "service"; expected one '
-        "of 443, 5262, engine, forwarded_for",
+        "of 443, 5262, engine, forwarded_for, to",
     ),
     "missing key": (
         "    user: alice@example.com",
@@ -210,7 +210,7 @@ MISTAKES = {
     "unknown defect": (
         "expect:",
         "defects: [F15, F99]\nexpect:",
-        '17:16: $.defects[1]: got "F99"; expected a defect: F91 or F89 (did you mean that?)',
+        '17:16: $.defects[1]: got "F99"; expected a defect: F91 or F90 (did you mean that?)',
     ),
     "defect twice": (
         "expect:",
