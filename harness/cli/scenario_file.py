@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 _SCENARIO_KEY = re.compile(r"""^(["']?)scenario\1[ \t]*:""", re.MULTILINE)
 
 
+_SITE_KEY = re.compile(r"""^(["']?)fqdn\1[ \t]*:""", re.MULTILINE)
+
+
+def is_site(text: str) -> bool:
+    """Whether a YAML text is a site file: the key `fqdn` at its top level, and no `scenario`."""
+    return _SITE_KEY.search(text) is not None and not is_scenario(text)
+
+
 def is_scenario(text: str) -> bool:
     """Whether a YAML text has the key `scenario` at its top level: cheap, without reading the YAML."""
     return _SCENARIO_KEY.search(text) is not None

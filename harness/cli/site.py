@@ -1,13 +1,14 @@
-"""Commands about scenario files: check them, and print their schema."""
+"""Commands about scenario and site files: check them, and print their schema."""
 
 from __future__ import annotations
 
 import argparse
 import json
 
+from harness.cli.complaint import read_text
 from harness.cli.exit_code import ExitCode
 from harness.cli.file_list import SCENARIO_ENDINGS, expand
-from harness.cli.scenario_file import load_scenario_files
+from harness.cli.scenario_file import is_site, load_scenario_files, load_site_file
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -15,13 +16,13 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     check = commands.add_parser(
         "check",
         allow_abbrev=False,
-        help="read scenario files and list every problem",
-        description="Read each scenario and run nothing: every problem with its file, line and column.",
+        help="read scenarios and sites, list every problem and what settings will do",
+        description="Read each scenario or site and run nothing: every problem with its file, line and column, and "
+        "every setting that is legal and probably not meant, with what it will do on the wire (docs/preflight.md).",
     )
-    check.add_argument(
-        "scenarios", nargs="+", metavar="SCENARIO", help="a YAML file, or a folder of them"
-    )
-    check.set_defaults(command=check_scenarios)
+    check.add_argument("files", nargs="+", metavar="FILE", help="a YAML file, or a folder of them")
+    check.add_argument("--strict", action="store_true", help="exit code 1 where there is a warning")
+    check.set_defaults(command=check_files)
 
     schema = commands.add_parser(
         "schema",
@@ -32,16 +33,26 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     schema.set_defaults(command=print_schema)
 
 
-def check_scenarios(options: argparse.Namespace) -> ExitCode:
-    """Read every scenario named; what is legal and probably not meant is a warning."""
-    from harness.site.preflight import find_warnings
+def check_files(options: argparse.Namespace) -> ExitCode:
+    """Read every scenario and site named; what is legal and probably not meant is told with what it will do."""
+    from harness.site.site_hazards import find_hazards
 
-    loaded = load_scenario_files(expand(options.scenarios, SCENARIO_ENDINGS))
-    for file, (scenario, _) in loaded.items():
-        for warning in find_warnings(scenario.site):
-            print(f"{file}: warning: {warning}")
-    print(f"{len(loaded)} scenario{'' if len(loaded) == 1 else 's'}, no problem")
-    return ExitCode.AS_EXPECTED
+    files = expand(options.files, SCENARIO_ENDINGS)
+    sites = {file: load_site_file(file) for file in files if is_site(read_text(file))}
+    loaded = load_scenario_files([file for file in files if file not in sites])
+    sites |= {file: scenario.site for file, (scenario, _) in loaded.items()}
+    hazards = [(file, hazard) for file in files for hazard in find_hazards(sites[file])]
+    for file, hazard in hazards:
+        print(f"{file}: warning: {hazard}")
+    counts = [_count(len(loaded), "scenario"), _count(len(sites) - len(loaded), "site")]
+    told = _count(len(hazards), "warning") or "no warning"
+    print(f"{' and '.join(filter(None, counts))}, no problem, {told}")
+    is_wrong = options.strict and hazards
+    return ExitCode.NOT_AS_EXPECTED if is_wrong else ExitCode.AS_EXPECTED
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}" if number else ""
 
 
 def print_schema(_options: argparse.Namespace) -> ExitCode:

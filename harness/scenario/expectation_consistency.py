@@ -52,8 +52,8 @@ def _expect(scenario: Scenario) -> Iterator[Problem]:
             found=show(expect.verdict),
             expected="fail, since findings are expected; or no findings",
         )
-    # A balancer can sign in, too: one that shows a certificate of its own (F37).
-    known = fleet.all_names(scenario) | set(scenario.site.balancers)
+    # A balancer can sign in, too: one that shows a certificate of its own (F37); and so can who is believed wrongly.
+    known = fleet.all_names(scenario) | {*scenario.site.balancers, *scenario.attackers}
     for name in expect.signed_in or {}:
         if name not in known:
             yield Problem(

@@ -1,6 +1,6 @@
 """The preflight of a site: every rule that a single field cannot tell, before anything is built or judged.
 
-A problem makes the site meaningless or impossible; a warning is legal and probably not meant.
+A problem makes the site meaningless or impossible. What is legal and probably not meant is a hazard (site_hazards.py).
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from harness.net.address import Address
-from harness.net.allow_list import AllowList, AllowListError
 from harness.site.contract_problems import find_contract_problems
 from harness.site.host_name import LOCALHOST, is_host_name, is_machine_name
 from harness.site.machine_address import address_problem
@@ -37,38 +36,6 @@ def find_problems(site: Site, *, is_built: bool = True) -> tuple[Problem, ...]:
         *_other_services(site),
         *find_contract_problems(site, is_built=is_built),
     )
-
-
-def find_warnings(site: Site) -> tuple[str, ...]:
-    """What is legal and probably not meant, one sentence each, with the setting."""
-    page = site.cert_proxy
-    found: list[str] = []
-    if page.allow_remote_port_header or page.accept_remote_port_from:
-        found += _list_warnings("accept_remote_port_from", page.accept_remote_port_from)
-    if not page.destination_forced:
-        found += _list_warnings("destination", page.destination)
-    if page.destination_forced and page.destination == LOCALHOST and site.terminating:
-        found.append(
-            "destination is localhost behind a terminating balancer: devices do not trust the node's own certificate"
-        )
-    if site.terminating and not page.allow_remote_port_header:
-        found.append(
-            "a balancer ends TLS but allow_remote_port_header is off: the node that holds the certificate is not found"
-        )
-    if site.is_offloaded:
-        found.append(
-            "a balancer offloads port 443: the vendor does not document plain HTTP behind a balancer, this form is ours"
-        )
-    if page.allow_remote_port_header and not site.terminating:
-        found.append("allow_remote_port_header is on but no balancer ends TLS: no header can count")
-    return tuple(found)
-
-
-def _list_warnings(setting: str, text: str) -> list[str]:
-    try:
-        return [f"{setting}: {warning}" for warning in AllowList.parse(text).warnings]
-    except AllowListError:
-        return []  # find_problems tells
 
 
 def _names(site: Site) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.site.preflight import find_problems, find_warnings
+from harness.site.preflight import find_problems
 from harness.site.site import Site
 
 BASE: Mapping[str, Any] = {
@@ -279,31 +279,6 @@ FINE: dict[str, dict[str, Any]] = {
     "other service": {"other_services": {"dns": "udp 10.20.0.53:53"}},
 }
 
-WARNINGS: dict[str, tuple[dict[str, Any], str]] = {
-    "clear text behind a balancer": (
-        {
-            "balancers": {"vip": {"address": "10.20.0.10", "443": "offload"}},
-            "page": {"allow_remote_port_header": True, "accept_remote_port_from": "10.20.0.10"},
-        },
-        "the vendor does not document plain HTTP behind a balancer",
-    ),
-    "empty destination list": (_listed(""), "destination: the list is empty"),
-    "empty accept list": (
-        {"page": {"accept_remote_port_from": ""}},
-        "accept_remote_port_from: the list is empty",
-    ),
-    "everything accepted": (
-        {"page": {"accept_remote_port_from": "0.0.0.0/0"}},
-        "allows every IPv4 address",
-    ),
-    "localhost behind termination": (_forced("localhost"), "devices do not trust"),
-    "header off behind termination": (
-        {"page": {"allow_remote_port_header": False}},
-        "is not found",
-    ),
-    "header on without termination": ({"balancers": {}}, "no header can count"),
-}
-
 
 @pytest.mark.parametrize(("changes", "path", "expected"), PROBLEMS.values(), ids=PROBLEMS)
 def test_finds(changes: dict[str, Any], path: str, expected: str) -> None:
@@ -318,24 +293,6 @@ def test_finds(changes: dict[str, Any], path: str, expected: str) -> None:
 def test_accepts(changes: dict[str, Any]) -> None:
     """What is right has no problems."""
     assert find_problems(_site(changes)) == ()
-
-
-@pytest.mark.parametrize(("changes", "words"), WARNINGS.values(), ids=WARNINGS)
-def test_warns(changes: dict[str, Any], words: str) -> None:
-    """What is legal and probably not meant is told."""
-    (warning,) = find_warnings(_site(changes))
-
-    assert words in warning
-
-
-def test_base_has_no_warnings() -> None:
-    """The usual site is not talked about."""
-    assert find_warnings(_site({})) == ()
-
-
-def test_warnings_leave_bad_lists_to_the_problems() -> None:
-    """A list that cannot be read is a problem, not a warning."""
-    assert find_warnings(_site(_listed("nonsense"))) == ()
 
 
 def test_balancers_that_hand_to_each_other_are_both_told() -> None:
