@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Callable
 from itertools import accumulate
 
 from harness.trace.connection import Connection
@@ -22,13 +23,13 @@ _Answer = tuple[int, int, str]
 class Passed:
     """Exchanges at one balancer with equal requests."""
 
-    __slots__ = ("_answered", "_by_answer", "_failed", "_items")
+    __slots__ = ("_answered", "_broken", "_by_answer", "_failed", "_items")
 
     def __init__(self) -> None:
         """Begin with none."""
         self._items: list[_Item] = []
         self._by_answer: dict[_Answer, _ByTime] | None = None
-        self._answered = self._failed = _ByTime([])
+        self._answered = self._broken = self._failed = _ByTime([])
 
     def add(self, connection: Connection, exchange: Exchange) -> None:
         """Take in one, before any is looked for."""
@@ -44,7 +45,9 @@ class Passed:
         if got is not None:
             # Contained in time, and the same answer.
             listed = by_answer.get(_answer(got))
-            return listed.find(latest_ns, got.last_ns - slack_ns) if listed is not None else []
+            same = listed.find(latest_ns, got.last_ns - slack_ns) if listed is not None else []
+            # Or the answer reached nobody: the balancer, or whoever asked it, broke off in between.
+            return same or self._broken.find(latest_ns, upstream.request.first_ns - slack_ns)
         found = self._failed.find(latest_ns, None)
         if connection.closed == "rst":
             # It asked one node, broke off, and got its answer elsewhere (F41).
@@ -61,17 +64,20 @@ class Passed:
                 by_answer[_answer(response)].append(item)
         self._failed = _ByTime([item for item in self._items if _is_failed(item[1].response)])
         self._answered = _ByTime([item for item in self._items if item[1].response is not None])
+        broken = [i for i in self._items if i[1].response is None and i[0].closed == "rst"]
+        self._broken = _ByTime(broken, ended=lambda item: item[0].closed_ns)
         self._by_answer = {answer: _ByTime(found) for answer, found in by_answer.items()}
         return self._by_answer
 
 
 class _ByTime:
-    """Exchanges in order of time."""
+    """Exchanges in order of time; each ends with its answer, or as `ended` says."""
 
-    def __init__(self, items: list[_Item]) -> None:
+    def __init__(self, items: list[_Item], ended: Callable[[_Item], int] | None = None) -> None:
+        self._ended = ended or _answered
         self._items = sorted(items, key=_asked)
         self._asked = [_asked(item) for item in self._items]
-        self._longest = list(accumulate(map(_answered, self._items), max))
+        self._longest = list(accumulate(map(self._ended, self._items), max))
         """When the last answer so far was complete: before it nothing more is to be found."""
 
     def find(self, asked_until_ns: int, answered_from_ns: int | None) -> list[_Item]:
@@ -83,7 +89,7 @@ class _ByTime:
         for index in range(end - 1, -1, -1):
             if self._longest[index] < answered_from_ns:
                 break
-            if _answered(self._items[index]) >= answered_from_ns:
+            if self._ended(self._items[index]) >= answered_from_ns:
                 found.append(self._items[index])
         return found[::-1]
 

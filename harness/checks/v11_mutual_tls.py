@@ -85,7 +85,10 @@ def _judge_upstream(case: Case) -> Iterator[Judgement]:
         )
         and (TCP, c.server) not in case.policy.other_services
     ]
+    fronts = {c.number for c in case.legs.fronts}
     for upstream, waiting in _find_waiting(case, loose):
+        if not waiting and upstream.number in fronts:
+            yield from _judge_unasked(case, upstream)
         proofs = [case.proofs.find_proof(c) for c in waiting]
         if Proof.NONE not in proofs:
             continue
@@ -99,6 +102,27 @@ def _judge_upstream(case: Case) -> Iterator[Judgement]:
             yield Unjudged(reason=f"{told}, but others asked as well", packets=packets)
         else:
             yield Absent(finding=_finding(told, unproven, packets))
+
+
+def _judge_unasked(case: Case, upstream: Connection) -> Iterator[Judgement]:
+    """F39: nobody asked for it, and somebody who proved nothing was there: a probe makes connections."""
+    silent = [
+        c
+        for c in case.legs.proxy
+        if case.machines.server(c) == case.machines.client(upstream)
+        and c.opened_ns <= upstream.opened_ns <= c.closed_ns
+        and c.tls is not None
+        and c.tls.established
+        and not c.exchanges
+        and case.proofs.find_proof(c) is Proof.NONE
+    ]
+    if silent:
+        told = (
+            f"{case.machines.tell_client(upstream)} connected to {case.machines.tell_server(upstream)}, for which "
+            f"nobody had asked, while {case.machines.tell_client(silent[0])} was there without a client certificate"
+        )
+        packets = gather(_handshake(silent[0]), opening(upstream))
+        yield Absent(finding=_finding(told, silent[0], packets))
 
 
 def _find_waiting(
@@ -152,7 +176,7 @@ def _finding(message: str, connection: Connection, packets: tuple[PacketNumber, 
 V11 = Check(
     id="V11",
     promise="Nothing is proxied for a client that has not proved a certificate.",
-    source="V11; F36 F67 F74",
+    source="V11; F36 F39 F67 F74",
     needs=(COMPLETE, PROXY_CONTENT),
     judge=_judge,
     looked_at=lambda case: count("connection", (*case.legs.outer, *case.legs.proxy)),

@@ -18,6 +18,7 @@ from harness.scenario.scenario import (
     ForgedCallback,
     ForgedRequest,
     KeptTunnel,
+    Probe,
     RawProxyRequest,
     Restart,
     SaveSettings,
@@ -234,7 +235,7 @@ def _step(path: Path, step: Step, scenario: Scenario) -> Iterator[Problem]:
             yield from _kept_tunnel(path, step, scenario)
         case RawProxyRequest():
             yield from _one_device(path, step.device, scenario)
-        case Restart() | EditSettings() | SaveSettings() | CloneNode():
+        case Restart() | Probe() | EditSettings() | SaveSettings() | CloneNode():
             yield from find_settings_problems(path, step, scenario)
         case Wait() | Until() | LinkChange() | NameChange() | ClockChange():
             yield from find_event_problems(path, step, scenario)

@@ -97,6 +97,7 @@ DEFECTS: tuple[Defect, ...] = (
         "the balancer ends TLS on the proxy port and shows a certificate of its own",
     ),
     _defect("F38", "balancer", "V09", "the admin port is forwarded to the outside"),
+    _defect("F39", "cert_proxy", "V11", "a probe without a certificate makes the proxy connect"),
     _defect("F40", "balancer", "V26", "each request of a session goes to another node"),
     _defect("F41", "balancer", "V04", "a slow request is sent again, to a second node"),
     _defect("F42", "balancer", "V14", "a PROXY preamble is written before the device's TLS"),

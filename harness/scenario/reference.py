@@ -53,7 +53,7 @@ expect: {verdict: pass, signed_in: {pixel: alice@example.com}}
 _ORDER = (
     "Site", "Balancer", "CertProxy", "Port", "PageChange", "HeaderNames", "CallBackForm",
     "Device", "TunnelRule", "Attacker", "Bystander", "PortRange",
-    "SignIn", "KeptTunnel", "RawProxyRequest", "Restart", "EditSettings", "SaveSettings", "CloneNode",
+    "SignIn", "KeptTunnel", "RawProxyRequest", "Restart", "Probe", "EditSettings", "SaveSettings", "CloneNode",
     "ForgedRequest", "ForgedCallback",
     "Wait", "Until", "LinkChange", "NameChange", "ClockChange", "Together", "Expect",
 )  # fmt: skip

@@ -130,12 +130,12 @@ ALL_NODES = "all"
 
 
 class Restart(Model):
-    """A service of a node is killed, which resets its connections, and started again at once."""
+    """A service of a node, or a balancer, is killed, which resets its connections, and started again at once."""
 
     restart: str
-    """Name of the node, or `all`."""
+    """Name of the node or balancer, or `all` nodes."""
     service: Literal["cert_proxy", "access"] = "cert_proxy"
-    """Which one."""
+    """Which one of a node."""
     after_ms: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Milliseconds from the start of the step, for steps of `together`."""
 
@@ -144,7 +144,7 @@ class EditSettings(Model):
     """An administrator types into settings pages. Nothing is in force before it is saved."""
 
     edit: str
-    """Name of the node, or `all`."""
+    """Name of the node or balancer, or `all` nodes."""
     page: PageChange
     """The rows that are changed."""
 
@@ -153,7 +153,7 @@ class SaveSettings(Model):
     """An administrator saves settings pages. Ports, certificates and keys count after a restart only."""
 
     save: str
-    """Name of the node, or `all`."""
+    """Name of the node or balancer, or `all` nodes."""
 
 
 class CloneNode(Model):
@@ -197,6 +197,13 @@ class ForgedCallback(Model):
     """The certificate-proxy key the proof is made with."""
 
 
+class Probe(Model):
+    """A balancer looks whether its nodes answer: TLS to every proxy port without a certificate, ended at once."""
+
+    probe: str
+    """Name of the balancer."""
+
+
 STEP_KINDS = (
     "sign_in",
     "request",
@@ -204,6 +211,7 @@ STEP_KINDS = (
     "tunnel",
     "to_proxy",
     "restart",
+    "probe",
     "edit",
     "save",
     "clone",
@@ -226,6 +234,7 @@ def _find_kind(step: object) -> str | None:
         KeptTunnel,
         RawProxyRequest,
         Restart,
+        Probe,
         EditSettings,
         SaveSettings,
         CloneNode,
@@ -255,6 +264,7 @@ Action = Annotated[
     | Annotated[KeptTunnel, Tag("<tunnel>")]
     | Annotated[RawProxyRequest, Tag("<to_proxy>")]
     | Annotated[Restart, Tag("<restart>")]
+    | Annotated[Probe, Tag("<probe>")]
     | Annotated[EditSettings, Tag("<edit>")]
     | Annotated[SaveSettings, Tag("<save>")]
     | Annotated[CloneNode, Tag("<clone>")]
@@ -281,6 +291,7 @@ Step = Annotated[
     | Annotated[KeptTunnel, Tag("<tunnel>")]
     | Annotated[RawProxyRequest, Tag("<to_proxy>")]
     | Annotated[Restart, Tag("<restart>")]
+    | Annotated[Probe, Tag("<probe>")]
     | Annotated[EditSettings, Tag("<edit>")]
     | Annotated[SaveSettings, Tag("<save>")]
     | Annotated[CloneNode, Tag("<clone>")]

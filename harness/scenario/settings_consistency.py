@@ -8,6 +8,7 @@ from harness.scenario.scenario import (
     ALL_NODES,
     CloneNode,
     EditSettings,
+    Probe,
     Restart,
     SaveSettings,
     Scenario,
@@ -17,12 +18,20 @@ from harness.site.problem import Path, Problem, choose, show
 
 
 def find_settings_problems(
-    path: Path, step: Restart | EditSettings | SaveSettings | CloneNode, scenario: Scenario
+    path: Path,
+    step: Restart | Probe | EditSettings | SaveSettings | CloneNode,
+    scenario: Scenario,
 ) -> Iterator[Problem]:
     """Everything that is wrong with one of these steps; `path` is its place in the file."""
     match step:
         case Restart():
-            yield from _node((*path, "restart"), step.restart, scenario)
+            if step.restart not in scenario.site.balancers:
+                yield from _node((*path, "restart"), step.restart, scenario)
+        case Probe():
+            known = scenario.site.balancers
+            if step.probe not in known:
+                expected = f"a balancer: {choose(known, step.probe)}"
+                yield Problem(path=(*path, "probe"), found=show(step.probe), expected=expected)
         case EditSettings():
             yield from _node((*path, "edit"), step.edit, scenario)
             yield from _page(path, step, scenario)

@@ -14,6 +14,7 @@ from harness.scenario.scenario import (
     ForgedCallback,
     ForgedRequest,
     KeptTunnel,
+    Probe,
     RawProxyRequest,
     Restart,
     SaveSettings,
@@ -62,7 +63,10 @@ class Crew:
             self._services[node, "cert_proxy"] = CertProxy(wire.host(node), node, setting)
             self._services[node, "access"] = Access(wire.host(node), node, setting)
         servers: list[Server] = list(self._services.values())
-        servers += [LoadBalancer(wire.host(name), name, setting) for name in site.balancers]
+        self._balancers = {
+            name: LoadBalancer(wire.host(name), name, setting) for name in site.balancers
+        }
+        servers += self._balancers.values()
         servers += [
             Bystander(wire.host(name), bystander, setting)
             for name, bystander in scenario.bystanders.items()
@@ -122,8 +126,26 @@ class Crew:
         async with self._slots:
             await action()
 
+    async def _administer(
+        self, step: Restart | Probe | EditSettings | SaveSettings | CloneNode
+    ) -> None:
+        match step:
+            case Restart():
+                await self._restart(step)
+            case Probe():
+                await self._balancers[step.probe].probe()
+            case EditSettings():
+                await self._edit(step)
+            case SaveSettings():
+                await self._save(step)
+            case CloneNode():
+                await self._clone(step)
+
     async def _restart(self, step: Restart) -> None:
         await self._clock.sleep(step.after_ms * 1_000_000)
+        if step.restart in self._balancers:
+            await self._balancers[step.restart].restart()
+            return
         for node in self._nodes(step.restart):
             await self._start_again(node, step.service)
 
@@ -162,14 +184,8 @@ class Crew:
                 return (_bind(self._devices[step.device].keep_tunnel, step),)
             case RawProxyRequest():
                 return (_bind(self._devices[step.device].send_raw, step),)
-            case Restart():
-                return (_bind(self._restart, step),)
-            case EditSettings():
-                return (_bind(self._edit, step),)
-            case SaveSettings():
-                return (_bind(self._save, step),)
-            case CloneNode():
-                return (_bind(self._clone, step),)
+            case Restart() | Probe() | EditSettings() | SaveSettings() | CloneNode():
+                return (_bind(self._administer, step),)
             case Wait() | Until() | LinkChange() | NameChange() | ClockChange():
                 return (_bind(self._events.play, step),)
             case Together():

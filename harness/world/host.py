@@ -8,6 +8,10 @@ from typing import Protocol
 from harness.net.address import Address, Endpoint
 
 
+class NoPortError(ConnectionError):
+    """Every local port of this host is in use toward that server: its range is used up."""
+
+
 class Clock(Protocol):
     """The only time an actor knows."""
 
@@ -111,6 +115,7 @@ class Host(Protocol):
 
         Raises:
             ConnectionRefusedError, ConnectionResetError, TimeoutError.
+            NoPortError: there is no local port left.
         """
         ...
 

@@ -115,3 +115,21 @@ def test_the_answer_may_have_come_from_elsewhere(
     upstream = _exchange(20, 0, None)
 
     assert _find([AROUND], upstream, closed=closed, closed_ns=closed_ns) == expected
+
+
+@pytest.mark.parametrize(
+    ("closed", "closed_ns", "is_found"),
+    [("rst", 15, True), ("rst", 30, True), ("rst", 5, False), ("fin", 15, False)],
+    ids=["reset meanwhile", "reset after the answer", "reset before", "closed in order"],
+)
+def test_a_request_whose_client_broke_off_is_found_without_an_answer(
+    closed: Literal["fin", "rst"], closed_ns: int, is_found: bool
+) -> None:
+    """The balancer was killed, or its client was: the node answered all the same."""
+    passed, connection = Passed(), _connection()
+    front = replace(connection, closed=closed, closed_ns=closed_ns)
+    asked = _exchange(1, 0, None)
+    passed.add(front, asked)
+
+    found = passed.find(connection, _exchange(10, 20, 403), slack_ns=0)
+    assert [exchange for _, exchange in found] == ([asked] if is_found else [])

@@ -101,6 +101,32 @@ def test_a_connection_that_another_device_may_have_caused_is_unknown() -> None:
     assert result_of(V11, builder).outcome is Outcome.UNKNOWN
 
 
+def _probed(*, connects: bool, certificate: bool = False) -> TraceBuilder:
+    builder = TraceBuilder()
+    probe = builder.open("dmz", VIP, N2, 5262).handshake(
+        make_random("probe"), asks=True, data=False, certificate=ALICE if certificate else None
+    )
+    if connects:
+        builder.open("dmz", N2, VIP, 443)
+    probe.send(from_client=False)
+    return builder
+
+
+def test_a_connection_that_nobody_asked_for_fails() -> None:
+    """F39: a probe was all there was."""
+    builder = _probed(connects=True)
+
+    (finding,) = result_of(V11, builder).findings
+    assert "for which nobody had asked, while vip 10.20.0.10" in finding.message
+    assert builder.wires[1].packets[0] in finding.packets
+
+
+def test_a_probe_of_which_nothing_comes_passes() -> None:
+    """Nothing is opened meanwhile, or the one who is there proved a certificate."""
+    assert result_of(V11, _probed(connects=False)).outcome is Outcome.PASS
+    assert result_of(V11, _probed(connects=True, certificate=True)).outcome is Outcome.PASS
+
+
 def test_call_backs_on_a_proxy_port_are_left_to_v09() -> None:
     """They are no device's."""
     builder = TraceBuilder()

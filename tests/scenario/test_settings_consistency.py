@@ -51,6 +51,10 @@ def test_right_ones_pass(step: str) -> None:
             'got an unknown key "destinatoin"; expected destination',
         ),
         ("{edit: node1, page: {enabled: false}}", "generation A has no such row"),
+        (
+            "{probe: node1}",
+            '$.steps[0].probe: got "node1"; expected a balancer: none is defined here',
+        ),
         ("{save: nodes}", '$.steps[0].save: got "nodes"; expected a node: '),
         ("{restart: node9}", '$.steps[0].restart: got "node9"; expected a node: '),
         ("{clone: all, to: node2}", '$.steps[0].clone: got "all"; expected a node: '),

@@ -116,6 +116,31 @@ async def test_steps_together_are_all_played() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_balancer_is_restarted_and_probes_its_nodes() -> None:
+    """It serves again after it was killed; a probe reaches the proxy port of every node, whose answer is its end."""
+    more = {
+        "devices": {"pixel": {"user": "alice@example.com"}},
+        "steps": [
+            {"device": "pixel", "tunnel": "open"},
+            {"restart": "vip"},
+            {"probe": "vip"},
+            {"device": "pixel", "tunnel": "open"},
+        ],
+    }
+    async with _crew(**more) as (scenario, wire, crew):
+        reached = []
+        for step in scenario.steps:
+            before = len(wire.servers("vip"))
+            await crew.play(step)
+            reached.append(wire.servers("vip")[before:])
+
+    first, restarted, probed, again = reached
+    assert restarted == ()
+    assert probed == ("10.20.1.1:5262", "10.20.1.2:5262")
+    assert [len(first), len(again)] == [1, 1]
+
+
+@pytest.mark.asyncio
 async def test_the_canary_speaks_only_to_its_own() -> None:
     """No machine of the site hears of it, and nobody answers the forbidden address."""
     async with _crew() as (_, wire, crew):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Iterable
 
@@ -173,6 +174,32 @@ class LoadBalancer:
         if self._pool is not None:
             await self._pool.close()
         await self._connections.stop()
+
+    async def restart(self) -> None:
+        """Be killed and start again: every connection is reset, those to the nodes as well."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()
+        await self._connections.kill()
+        await self.start()
+
+    async def probe(self) -> None:
+        """Look whether every proxy port of every node answers: a TLS handshake without a certificate, and the end."""
+        site = self._setting.site
+        for node in site.nodes:
+            for port in site.proxy_ports:
+                with contextlib.suppress(ConnectionError, TimeoutError):
+                    await self._probe(node, port)
+
+    async def _probe(self, node: str, port: int) -> None:
+        _, carrier = await dial(self._host, (node,), port, self._setting)
+        tls = await open_client(
+            carrier,
+            ClientSettings(server_name=node, version=self._setting.site.tls),
+            keys=self._setting.keys,
+            timeout_ns=self._setting.upstream_timeout_ns,
+        )
+        await tls.close()
 
     async def _pass_proxy(self, stream: Stream) -> None:
         await self._pass(stream, self._proxies.order())

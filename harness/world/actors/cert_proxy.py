@@ -12,6 +12,7 @@ from ipaddress import ip_address
 
 from harness.net.address import Endpoint
 from harness.site.page import Port
+from harness.site.site import SERVICE_PORT
 from harness.world.actors.certificate_request import CertificateDesk
 from harness.world.actors.connections import Connections
 from harness.world.actors.destination import DestinationError, find_destination
@@ -149,7 +150,7 @@ class CertProxy:
         async def serve(stream: Stream) -> None:
             timeout_ns = self._setting.timeout_ns
             is_optional = self._takes_callback(stream.peer) or bool(
-                {"F67", "F68", "F74"} & self._setting.defects
+                {"F39", "F67", "F68", "F74"} & self._setting.defects
             )
             settings = ServerSettings(
                 identity=identity,
@@ -198,6 +199,8 @@ class CertProxy:
             await http.answer(Response(status=error.status), last=True)
             return
         if request is None:
+            if "F39" in self._setting.defects and not tls.peer_chain:
+                await self._dial_for_a_probe()
             return
         if request.method != b"CONNECT":
             if "F86" in self._setting.defects:
@@ -227,6 +230,11 @@ class CertProxy:
                 self._find_destination(request), timeout_ns=self._setting.callback_timeout_ns
             )
             await upstream.close()
+
+    async def _dial_for_a_probe(self) -> None:
+        """Make a connection, and an entry of nothing, for a client that never said or proved anything (F39)."""
+        target = f"{self._setting.site.fqdn}:{SERVICE_PORT}".encode()
+        await self._dial_early(Request(method=b"CONNECT", target=target, headers=()))
 
     def _find_destination(self, request: Request) -> Endpoint:
         """Where the CONNECT goes.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from harness.net.address import Address, Endpoint, parse_address
-from harness.world.host import Clock, Serve
+from harness.world.host import Clock, NoPortError, Serve
 from harness.world.wire import accept_filter
 from harness.world.wire.family import find_localhosts, require_family, usable
 from harness.world.wire.namespace import Namespace
@@ -155,7 +155,7 @@ class KernelHost:
         """See Host.connect.
 
         Raises:
-            ConnectionRefusedError, ConnectionResetError, TimeoutError: as in Host.
+            ConnectionRefusedError, ConnectionResetError, TimeoutError, NoPortError: as in Host.
             OSError: `source` is not an address of this host, or `source_port` is in use.
         """
         require_family(self.name, server.address, self.addresses)
@@ -172,6 +172,12 @@ class KernelHost:
             if error.errno in _UNREACHABLE:
                 raise ConnectionRefusedError(
                     error.errno, f"{self.name} to {server}: {error.strerror}"
+                ) from error
+            if source is None and source_port is None and error.errno == errno.EADDRNOTAVAIL:
+                raise NoPortError(
+                    error.errno,
+                    f"{self.name} to {server}: no free port: all of its range are in use; "
+                    "widen port_ranges, or let fewer connections be open at the same time",
                 ) from error
             if isinstance(error, TimeoutError):
                 raise TimeoutError(

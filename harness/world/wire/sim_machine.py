@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from harness.net.address import Address, Endpoint
 from harness.world.entropy import Entropy
-from harness.world.host import Serve
+from harness.world.host import NoPortError, Serve
 from harness.world.wire.sim_address import (
     address_of,
     is_loopback,
@@ -151,14 +151,19 @@ class SimMachine:
         """A free port for an outgoing connection.
 
         Raises:
-            OSError: all of the range are in use towards this peer.
+            NoPortError: all of the range are in use towards this peer.
         """
         for _ in range(self._last_port - self._first_port + 1):
             port = self._next_port
             self._next_port = port + 1 if port < self._last_port else self._first_port
             if port not in self._listening and not self._is_used((local, port, peer, peer_port)):
                 return port
-        raise _refusal(errno.EADDRNOTAVAIL, f"{self.name}: no free port")
+        server = Endpoint(address_of(peer), peer_port) if peer else "anybody"
+        raise NoPortError(
+            errno.EADDRNOTAVAIL,
+            f"{self.name} to {server}: no free port: {self._first_port} to {self._last_port} are in use; "
+            "widen port_ranges, or let fewer connections be open at the same time",
+        )
 
     def open_port(self, listening: Listening) -> None:
         """Start listening; port 0 becomes a free one.

@@ -12,7 +12,7 @@ from ipaddress import ip_address
 import pytest
 
 from harness.net.address import Address, Endpoint
-from harness.world.host import Stream, Wire
+from harness.world.host import NoPortError, Stream, Wire
 from harness.world.wire.plan import Plan
 from tests.world.private_world import (
     NOBODY,
@@ -174,7 +174,9 @@ async def port_range(wire: Wire) -> None:
         while len(streams) < 7:
             streams.append(await host.connect(server, timeout_ns=SECOND))
 
-    with pytest.raises(OSError, match="assign requested address") as refused:
+    with pytest.raises(
+        NoPortError, match=r"vip to 10.20.1.1:443: no free port: .* in use"
+    ) as refused:
         await open_all()
     assert refused.value.errno == errno.EADDRNOTAVAIL
     used = {stream.local.port for stream in streams}
