@@ -10,7 +10,30 @@ from fuzz.mutation import mutate
 from fuzz.target import Target
 from harness.decode.frame import FrameDecoder
 
-_LINKS = (1, 0, 9, 12, 14, 101, 108, 113, 228, 229, 239, 276, 7)
+_LINKS = (
+    1,
+    0,
+    6,
+    9,
+    10,
+    12,
+    14,
+    100,
+    101,
+    105,
+    107,
+    108,
+    109,
+    113,
+    117,
+    127,
+    192,
+    228,
+    229,
+    239,
+    276,
+    7,
+)
 _TYPES = (0x0800, 0x86DD, 0x8100, 0x88A8, 0x8847, 0x0806, 0x88B5, 0x05DC)
 
 

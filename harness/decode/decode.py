@@ -126,7 +126,7 @@ class _Decoder:
                 # Its fragments were noted when they came; now they are known to be part of this segment.
                 self._skipped["fragment"] -= 1
                 before = self._packets[earlier - 1]
-                self._packets[earlier - 1] = replace(before, flow=segment.flow, note=None)
+                self._packets[earlier - 1] = replace(before, flow=packet.flow, note=None)
             self._reassembler.feed(tap.name, segment)
         elif packet.ether_type == SENTINEL and self._is_sentinel(tap, packet, block.data):
             return

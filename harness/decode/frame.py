@@ -9,6 +9,7 @@ import struct
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 
+from harness.decode.carried import find_carried
 from harness.decode.fragment import Fragment, FragmentReader
 from harness.decode.link import ETHER_IPV4, ETHER_IPV6, find_payload
 from harness.net.address import Address
@@ -33,26 +34,9 @@ _FRAGMENT = 44
 _AUTHENTICATION = 51
 _MAX_EXTENSIONS = 16
 
-_TUNNELS = {
-    4: "IPv4 inside IP, not followed",
-    41: "IPv6 inside IP, not followed",
-    47: "GRE tunnel, not followed",
-    50: "ESP: encrypted by IPsec",
-    94: "IP inside IP, not followed",
-    115: "L2TP tunnel, not followed",
-    137: "MPLS inside IP, not followed",
-}
-"""By IP protocol number (IANA registry)."""
-_UDP_TUNNELS = {
-    1701: "L2TP tunnel (UDP port 1701), not followed",
-    2152: "GTP-U tunnel (UDP port 2152), not followed",
-    3544: "Teredo tunnel (UDP port 3544), not followed",
-    4754: "GRE in UDP (port 4754), not followed",
-    4789: "VXLAN tunnel (UDP port 4789), not followed",
-    6081: "Geneve tunnel (UDP port 6081), not followed",
-    6635: "MPLS in UDP (port 6635), not followed",
-    8472: "VXLAN tunnel (UDP port 8472), not followed",
-}
+_MAX_TUNNELS = 4
+"""Packets inside one another."""
+_UDP_HEADER = 8
 
 _IPV4 = struct.Struct(">BxHHHxB2x4s4s")
 _TCP = struct.Struct(">HHIIH")
@@ -77,6 +61,8 @@ class Segment:
     """What was sent, by the IP length: more than `data` where the capture cut."""
     earlier: tuple[PacketNumber, ...] = ()
     """Packets with the other IP fragments of it, ascending; `number` is that of the last one seen."""
+    carried_in: str | None = None
+    """The tunnels that the packet came through, the outer one first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +101,20 @@ class FrameDecoder:
         self._flows: dict[tuple[bytes, bytes, int, int, int], Flow] = {}
 
     def decode(
-        self, link_type: int, data: bytes, *, number: int, time_ns: int, tap: str, size: int
+        self,
+        link_type: int,
+        data: bytes,
+        *,
+        number: int,
+        time_ns: int,
+        tap: str,
+        size: int,
+        depth: int = 0,
     ) -> tuple[Packet, Segment | None]:
-        """One frame of the given link type; the Segment is there for TCP that can be followed."""
+        """One frame of the given link type; the Segment is there for TCP that can be followed.
+
+        A tunnel is stepped into, from `depth` others on: then the Packet is the outer one, and the Segment the inner.
+        """
         payload = find_payload(link_type, data)
         ether_type = payload.ether_type
         known = PacketNumber(number)
@@ -143,11 +140,33 @@ class FrameDecoder:
             number=known, time_ns=time_ns, tap=tap, size=size, ether_type=payload.wire_type
         )
         if datagram.fragment is None:
-            return self._decode_transport(data, datagram, bare)
-        return self._decode_fragment(data, datagram, datagram.fragment, bare)
+            return self._decode_transport(data, datagram, bare, depth)
+        return self._decode_fragment(data, datagram, datagram.fragment, bare, depth)
+
+    def _decode_carried(
+        self, data: bytes, sent: int, outer: Packet, depth: int
+    ) -> tuple[Packet, Segment | None]:
+        """What is behind the header of a tunnel, if the packet belongs to one."""
+        found = find_carried(outer.flow, data) if outer.flow is not None else None
+        if found is None or depth >= _MAX_TUNNELS:
+            return outer, None
+        inner, segment = self.decode(
+            found.link_type,
+            data[found.offset :],
+            number=outer.number,
+            time_ns=outer.time_ns,
+            tap=f"{outer.tap} in {found.tunnel}",
+            size=max(sent - found.offset, 0),
+            depth=depth + 1,
+        )
+        if segment is None:
+            return (replace(outer, note=inner.note) if inner.note == "fragment" else outer), None
+        tunnels = (found.tunnel, segment.carried_in)
+        segment = replace(segment, carried_in=", ".join(name for name in tunnels if name))
+        return replace(outer, note=inner.note), segment
 
     def _decode_fragment(
-        self, data: bytes, ip: _Datagram, part: _Part, bare: Packet
+        self, data: bytes, ip: _Datagram, part: _Part, bare: Packet, depth: int
     ) -> tuple[Packet, Segment | None]:
         """One part of a datagram; the transport header is read when the last part is there."""
         sent, have = max(ip.end - ip.offset, 0), data[ip.offset : ip.end]
@@ -167,14 +186,18 @@ class FrameDecoder:
             whole = _step_over(found.data, whole)
             if whole.fragment is not None:
                 return _packet(bare, flow, payload_size=sent, note="fragment of a fragment"), None
-        packet, segment = self._decode_transport(found.data, whole, bare)
+        packet, segment = self._decode_transport(found.data, whole, bare, depth)
         if segment is not None:
-            segment = replace(segment, earlier=found.earlier)
+            segment = replace(segment, earlier=tuple(sorted({*found.earlier, *segment.earlier})))
         return packet, segment
 
     def _decode_transport(
-        self, data: bytes, ip: _Datagram, bare: Packet
+        self, data: bytes, ip: _Datagram, bare: Packet, depth: int
     ) -> tuple[Packet, Segment | None]:
+        if ip.protocol == _AUTHENTICATION and len(ip.src) == 4:
+            ip = _step_over(
+                data, ip
+            )  # RFC 4302: under IPv4 it stands before the transport as well.
         sent = max(ip.end - ip.offset, 0)
         have = data[ip.offset : ip.end]
         flow = self._flow(ip.src, ip.dst, ip.protocol, 0, 0)
@@ -188,7 +211,8 @@ class FrameDecoder:
                 return _packet(bare, flow, note=_short("UDP", have, sent)), None
             src_port, dst_port = struct.unpack_from(">HH", have)
             flow = self._flow(ip.src, ip.dst, UDP, src_port, dst_port)
-            return _packet(bare, flow, payload_size=max(sent - 8, 0)), None
+            udp = _packet(bare, flow, payload_size=max(sent - _UDP_HEADER, 0))
+            return self._decode_carried(have[_UDP_HEADER:], sent - _UDP_HEADER, udp, depth)
         if ip.protocol in (ICMP, ICMPV6):
             if len(have) < 8:
                 return _packet(bare, flow, note=_short("ICMP", have, sent)), None
@@ -198,7 +222,7 @@ class FrameDecoder:
             return _packet(
                 bare, flow, payload_size=max(sent - 8, 0), icmp_type=kind, quoted=quoted
             ), None
-        return _packet(bare, flow, payload_size=sent), None
+        return self._decode_carried(have, sent, _packet(bare, flow, payload_size=sent), depth)
 
     def _decode_tcp(
         self, ip: _Datagram, have: bytes, sent: int, bare: Packet
@@ -300,13 +324,6 @@ class FrameDecoder:
             )
             self._flows[key] = flow
         return flow
-
-
-def find_tunnel(flow: Flow) -> str | None:
-    """What other packets may hide in a packet of this flow; their connections are not followed."""
-    if flow.protocol != UDP:
-        return _TUNNELS.get(flow.protocol)
-    return _UDP_TUNNELS.get(flow.dst_port) or _UDP_TUNNELS.get(flow.src_port)
 
 
 def _step_over(data: bytes, ip: _Datagram) -> _Datagram:

@@ -19,7 +19,7 @@ from harness.decode.group import Group, Share
 from harness.decode.layer_fields import LayerFields
 from harness.decode.only import Only
 from harness.decode.packet_table import Ints, PacketTable
-from harness.decode.reassembly import Key, Reassembler
+from harness.decode.reassembly import Key, Reassembler, find_key
 from harness.decode.regular import Before, GroupSums, judge_groups
 from harness.decode.run import Run
 from harness.decode.segment_table import SegmentTable, find_segments
@@ -69,7 +69,7 @@ class Intake(Generic[R]):
         careful: list[Segment] = [segment for _, segment in odd]
         taps = {segment.number: tap for tap, segment in odd}
         if segments is not None:
-            rows = self._feed_groups(table, segments, {_key(tap, s) for tap, s in odd})
+            rows = self._feed_groups(table, segments, {find_key(tap, s) for tap, s in odd})
             for tap, segment in self._decode(table, rows):
                 careful.append(segment)
                 taps[segment.number] = tap
@@ -209,11 +209,6 @@ class Intake(Generic[R]):
 
 _EVER = -(1 << 63)
 _NOT_CALM = (0, 0, 0, 0, _EVER, False)
-
-
-def _key(tap: str, segment: Segment) -> Key:
-    source, destination = segment.source, segment.destination
-    return (tap, source, destination) if source <= destination else (tap, destination, source)
 
 
 _Columns = tuple[

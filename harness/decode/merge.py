@@ -183,11 +183,12 @@ def has_twins(trace: Trace) -> bool:
     seen: dict[object, list[tuple[str, int, int]]] = defaultdict(list)
     for connection in trace.connections:
         pair = (connection.client, connection.server)
-        for tap, opened_ns, closed_ns in seen[pair]:
+        place = f"{connection.tap} {connection.carried_in}"
+        for other, opened_ns, closed_ns in seen[pair]:
             is_overlap = opened_ns <= connection.closed_ns and connection.opened_ns <= closed_ns
-            if tap != connection.tap and is_overlap:
+            if other != place and is_overlap:
                 return True
-        seen[pair].append((connection.tap, connection.opened_ns, connection.closed_ns))
+        seen[pair].append((place, connection.opened_ns, connection.closed_ns))
     return False
 
 

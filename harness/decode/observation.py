@@ -6,7 +6,8 @@ from typing import Protocol, TypeVar
 
 from harness.capture import block as blocks
 from harness.decode.brief import Brief
-from harness.decode.frame import TCP, find_tunnel
+from harness.decode.carried import find_tunnel
+from harness.decode.frame import TCP
 from harness.decode.layer_fields import LayerFields
 from harness.decode.tcp_connection import Receiver, TcpConnection
 from harness.trace.connection import Connection
@@ -55,6 +56,7 @@ def build_connection(tcp: TcpConnection[F] | Brief) -> Connection:
     return Connection(
         number=tcp.number,
         tap=tcp.tap,
+        carried_in=tcp.carried_in,
         client=tcp.client,
         server=tcp.server,
         opened_ns=tcp.opened_ns,

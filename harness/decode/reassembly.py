@@ -19,7 +19,15 @@ MAX_GONE = 65536
 """Four-tuples that are remembered after their connection."""
 
 Key = tuple[str, bytes, bytes]
-"""Tap and both ends of a connection, the smaller one first."""
+"""Tap (with the tunnels) and both ends of a connection, the smaller one first."""
+
+
+def find_key(tap: str, segment: Segment) -> Key:
+    """To which connection a segment belongs; what runs in a tunnel is apart from what runs beside it."""
+    if segment.carried_in is not None:
+        tap = f"{tap} in {segment.carried_in}"
+    source, destination = segment.source, segment.destination
+    return (tap, source, destination) if source <= destination else (tap, destination, source)
 
 
 class Reassembler(Generic[R]):
@@ -41,8 +49,7 @@ class Reassembler(Generic[R]):
 
     def feed(self, tap: str, segment: Segment) -> None:
         """Take in the next segment of any connection."""
-        source, destination = segment.source, segment.destination
-        key = (tap, source, destination) if source <= destination else (tap, destination, source)
+        key = find_key(tap, segment)
         connection = self._present.get(key)
         if connection is not None and self._is_over(connection, segment.time_ns):
             if not segment.flags & SYN:

@@ -70,6 +70,8 @@ class TcpConnection(Generic[R]):
         self.number = 0
         """In order of first packet, from 1; 0 until the Reassembler gives it."""
         self.tap = tap
+        self.carried_in: str | None = None
+        """See Connection."""
         self.client = client
         self.server = server
         self._client_key = client_key
@@ -90,8 +92,11 @@ class TcpConnection(Generic[R]):
         """Begin before a packet that tells who is the client."""
         source, destination = first.flow.source, first.flow.destination
         if _is_from_client(first):
-            return cls(source, destination, first.source, tap, receiver)
-        return cls(destination, source, first.destination, tap, receiver)
+            connection = cls(source, destination, first.source, tap, receiver)
+        else:
+            connection = cls(destination, source, first.destination, tap, receiver)
+        connection.carried_in = first.carried_in
+        return connection
 
     @property
     def from_start(self) -> bool:

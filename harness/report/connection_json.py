@@ -26,6 +26,7 @@ def connection_json(connection: Connection) -> str:
             "tap": connection.tap,
             "client": str(connection.client),
             "server": str(connection.server),
+            "carried_in": connection.carried_in,
             "opened_ns": connection.opened_ns,
             "closed_ns": connection.closed_ns,
             "closed": connection.closed,

@@ -16,8 +16,9 @@ def tell_connection(connection: Connection) -> str:
     """Several lines, without a line end after the last."""
     ends = {"fin": "closed", "rst": "reset", "open": "open at the end"}
     beginning = "" if connection.from_start else ", begun before the capture"
+    place = connection.tap + (f" in {connection.carried_in}" if connection.carried_in else "")
     lines = [
-        f"{connection.number}  {connection.client} > {connection.server}  on {connection.tap}"
+        f"{connection.number}  {connection.client} > {connection.server}  on {place}"
         f"  {ends[connection.closed]}{beginning}",
         f"{_stream('client', connection.client_stream)}, {_stream('server', connection.server_stream)};"
         f" packets {_packets(connection.packets)}",

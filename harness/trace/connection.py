@@ -74,6 +74,8 @@ class Connection(Layers):
     number: int
     """1-based, in order of first packet."""
     tap: str
+    carried_in: str | None = None
+    """The tunnels between other machines that carried its packets, the outer one first: `VXLAN 42, GRE`."""
     client: Endpoint
     """Who sent the SYN; where no SYN was seen, the guess is marked by `from_start` False."""
     server: Endpoint

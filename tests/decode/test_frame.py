@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.decode.frame import FrameDecoder, Segment, find_tunnel
+from harness.decode.frame import FrameDecoder, Segment
 from harness.trace.packet import Flow, Packet
 from tests.packet_builder import ACK, SYN, build_ethernet, build_ip, build_tcp
 
@@ -275,23 +275,11 @@ def test_the_first_fragment_shows_the_ports() -> None:
     assert (packet.flow.source.port, packet.flow.destination.port) == (A[1], B[1])
 
 
-@pytest.mark.parametrize(
-    ("protocol", "port", "named"),
-    [
-        (47, 0, "GRE tunnel"),
-        (4, 0, "IPv4 inside IP"),
-        (17, 4789, "VXLAN"),
-        (17, 2152, "GTP-U"),
-        (17, 53, None),
-        (1, 0, None),
-    ],
-)
-def test_tunnels_are_named(protocol: int, port: int, named: str | None) -> None:
-    """What is skipped may hide connections: the reason says so."""
-    payload = struct.pack(">HHHH", 40000, port, 8, 0)
-    packet, _ = decode(build_ethernet(build_ip(A[0], B[0], protocol, payload)))
+def test_an_authentication_header_under_ipv4_is_stepped_over() -> None:
+    """RFC 4302: 51 as protocol, its size in 4 bytes less two."""
+    header = b"\x06\x04\0\0" + bytes(20)
+    _, segment = decode(build_ethernet(build_ip(A[0], B[0], 51, header + TCP_PART)))
 
-    assert packet.flow is not None
-    found = find_tunnel(packet.flow)
-    assert (found or "").startswith(named or "")
-    assert (found is None) == (named is None)
+    assert segment is not None
+    assert segment.data == b"hello"
+    assert segment.carried_in is None

@@ -12,6 +12,7 @@ from tests.packet_builder import build_ip, build_tcp
 
 IP4, IP6 = b"\x45" + bytes(19), b"\x60" + bytes(39)
 MACS = bytes(12)
+SNAP = b"\xaa\xaa\x03\0\0\0"
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,27 @@ MACS = bytes(12)
         (1, MACS + b"\x88\x64\x11\x00\x00\x07\x00\x16\x00\x21", IP4, 0x0800, 0x8864),
         (104, b"\x0f\0\x08\0", IP4, 0x0800, 0x0800),
         (1, MACS + b"\x00\x1c\xaa\xaa\x03\0\0\0\x08\x00", IP4, 0x0800, 0x0800),
+        (1, MACS + b"\x88\xe7\0\0\0\x05" + MACS + b"\x08\x00", IP4, 0x0800, 0x0800),
+        (1, MACS + b"\x89\x26\0\0\0\0\x81\x00\x00\x07\x86\xdd", IP6, 0x86DD, 0x86DD),
+        (1, MACS + b"\x89\x3f" + bytes(6) + b"\x08\x00", IP4, 0x0800, 0x0800),
+        (105, b"\x08\x01" + bytes(22) + SNAP + b"\x08\x00", IP4, 0x0800, 0x0800),
+        (105, b"\x88\x03" + bytes(30) + SNAP + b"\x86\xdd", IP6, 0x86DD, 0x86DD),
+        (105, b"\x88\x81" + bytes(28) + SNAP + b"\x08\x00", IP4, 0x0800, 0x0800),
+        (127, b"\0\0\x0a\0abcdef\x08\x01" + bytes(22) + SNAP + b"\x08\x00", IP4, 0x0800, 0x0800),
+        (192, b"\0\0\x08\0i\0\0\0\x08\x02" + bytes(22) + SNAP + b"\x08\x00", IP4, 0x0800, 0x0800),
+        (100, SNAP + b"\x08\x00", IP4, 0x0800, 0x0800),
+        (10, bytes(13) + SNAP + b"\x08\x00", IP4, 0x0800, 0x0800),
+        (6, bytes(14) + SNAP + b"\x08\x00", IP4, 0x0800, 0x0800),
+        (
+            6,
+            bytes(8) + b"\x80" + bytes(5) + b"\x04\0\0\0" + SNAP + b"\x86\xdd",
+            IP6,
+            0x86DD,
+            0x86DD,
+        ),
+        (109, bytes(12), IP4, 0x0800, None),
+        (117, b"\x3d" + bytes(63), IP6, 0x86DD, None),
+        (107, b"\x18\x41\x03\xcc", IP4, 0x0800, None),
     ],
     ids=[
         "Ethernet",
@@ -67,6 +89,21 @@ MACS = bytes(12)
         "PPPoE",
         "Cisco HDLC",
         "SNAP",
+        "802.1ah",
+        "VN-Tag",
+        "E-TAG",
+        "802.11",
+        "802.11 between two access points",
+        "802.11 with HT control",
+        "radiotap",
+        "PPI",
+        "ATM",
+        "FDDI",
+        "token ring",
+        "token ring with routing",
+        "IPsec device",
+        "packet filter log",
+        "frame relay",
     ],
 )
 def test_the_network_layer_is_found(
@@ -90,6 +127,11 @@ def test_the_network_layer_is_found(
         (101, b"\x30", "bad IP version 3"),
         (0, b"\x07\0\0\0", "address family 7"),
         (9, b"\xc0\x21", "PPP protocol 0xc021"),
+        (105, b"\x80\0" + bytes(40), "802.11: no data frame"),
+        (105, b"\x08\x41" + bytes(40), "802.11: encrypted"),
+        (105, b"\x48\x01" + bytes(22), "802.11: data frame without data"),
+        (105, b"\x88\x01" + bytes(22) + b"\x80\0" + bytes(40), "802.11: several frames in one"),
+        (100, b"\xfe\xfe\x03" + bytes(9), "IEEE 802.2 service 0xfe"),
         (239, b"\x02\0\0\0\x08\0\x01\0abcd", "no payload in the netfilter log"),
     ],
 )
