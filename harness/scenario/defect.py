@@ -29,6 +29,8 @@ DEFECTS: tuple[Defect, ...] = (
         "the entry of an ended tunnel is found by the next one of its port",
     ),
     _defect("F02", "cert_proxy", "V02", "two tunnels of one port live at the same time"),
+    _defect("F03", "cert_proxy", "V02", "an IPv4 and an IPv6 tunnel of one port live at once"),
+    _defect("F04", "cert_proxy", "V02", "tunnels from two addresses of a node share a port"),
     _defect(
         "F06", "cert_proxy", "V03", "the certificate is stored after the call-back has asked for it"
     ),

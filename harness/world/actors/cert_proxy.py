@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from ipaddress import ip_address
 
-from harness.net.address import Endpoint
+from harness.net.address import Address, Endpoint
 from harness.site.page import Port
 from harness.site.site import SERVICE_PORT
 from harness.world.actors.certificate_request import CertificateDesk
@@ -55,6 +55,7 @@ class CertProxy:
         self._store = self._open_store()
         self._desk = self._open_desk()
         self._sessions = self._open_sessions()
+        self._turn = -1
         self._late: list[asyncio.Task[None]] = []
         self._by_user: dict[str, tuple[bytes, ...]] = {}
         self._connections = Connections(host, timeout_ns=setting.timeout_ns)
@@ -297,17 +298,28 @@ class CertProxy:
         await self._host.clock.sleep(_LATE_NS)
         self._store.put(port, build_pem(chain))
 
+    def _find_source(self, destination: Endpoint) -> Address | None:
+        """The address to connect from; None leaves it to the route. With F04 the node's own take turns."""
+        if "F04" not in self._setting.defects:
+            return None
+        version = destination.address.version
+        own = [a for a in self._host.addresses if a.version == version]
+        self._turn += 1
+        return own[self._turn % len(own)]
+
     async def _dial(self, destination: Endpoint, chain: tuple[bytes, ...]) -> Stream:
         """Connect, and store the certificate under the local port before anybody can ask for it (F06)."""
         refused: list[Stream] = []
         try:
             while True:
                 upstream = await self._host.connect(
-                    destination, timeout_ns=self._setting.callback_timeout_ns
+                    destination,
+                    source=self._find_source(destination),
+                    timeout_ns=self._setting.callback_timeout_ns,
                 )
                 try:
                     is_late = not chain or "F06" in self._setting.defects
-                    self._store.claim(upstream.local.port, None if is_late else build_pem(chain))
+                    self._store.claim(upstream.local, None if is_late else build_pem(chain))
                 except PortTakenError:
                     refused.append(upstream)
                     if len(refused) == _DIALS:

@@ -5,6 +5,8 @@ One live tunnel owns a port (V02); a certificate is given out once (V04), and is
 
 from __future__ import annotations
 
+from harness.net.address import Address, Endpoint
+
 LIMIT = 4096
 """Ports owned at the same time (V23: bounded)."""
 NO_LIMIT = 65536
@@ -19,24 +21,26 @@ class CertificateStore:
     """Port to PEM chain."""
 
     def __init__(self, *, limit: int = LIMIT, defects: frozenset[str] = frozenset()) -> None:
-        """Start empty; F01, F02, F07 and F09 are faults of a store."""
+        """Start empty; F01 to F04, F07 and F09 are faults of a store."""
         self._limit = limit
         self._defects = defects
+        self._locals: dict[int, Address] = {}
+        """Where the connection of an owned port comes from."""
         self._owned: dict[int, str | None] = {}
 
-    def claim(self, port: int, chain_pem: str | None) -> None:
+    def claim(self, local: Endpoint, chain_pem: str | None) -> None:
         """Make a tunnel the owner of a port.
 
         Args:
-            port: the local port of its outgoing connection.
+            local: the local end of its outgoing connection. A call-back names the port alone, so that no other
+                tunnel may have it, whatever its address.
             chain_pem: the client's certificates, leaf first; None: there is nothing to give out.
 
         Raises:
             PortTakenError: somebody owns it, or the store is full.
         """
-        if "F01" in self._defects and port in self._owned:
-            return
-        if "F02" in self._defects and port in self._owned:
+        port = local.port
+        if port in self._owned and self._overlooks(local):
             return
         if port in self._owned and "F07" not in self._defects:
             raise PortTakenError(f"port {port} belongs to another live tunnel")
@@ -45,6 +49,18 @@ class CertificateStore:
                 f"{len(self._owned)} tunnels own a port; the limit is {self._limit}"
             )
         self._owned[port] = chain_pem
+        self._locals[port] = local.address
+
+    def _overlooks(self, local: Endpoint) -> bool:
+        """Whether a fault takes a port that is owned for a free one."""
+        owner = self._locals[local.port]
+        is_other_family = owner.version != local.address.version
+        is_other_address = not is_other_family and owner != local.address
+        return (
+            bool({"F01", "F02"} & self._defects)
+            or ("F03" in self._defects and is_other_family)
+            or ("F04" in self._defects and is_other_address)
+        )
 
     def put(self, port: int, chain_pem: str) -> None:
         """Store for an owner what was not there when it became one (F06); nothing happens when it is gone."""
@@ -62,11 +78,13 @@ class CertificateStore:
         """End the ownership, and with it what was never asked for."""
         if "F01" not in self._defects:
             self._owned.pop(port, None)
+            self._locals.pop(port, None)
 
     def copy(self) -> CertificateStore:
         """Another store with the same entries: what is on disk when a process is killed (F12)."""
         other = CertificateStore(limit=self._limit, defects=self._defects)
         other._owned.update(self._owned)
+        other._locals.update(self._locals)
         return other
 
     def __len__(self) -> int:

@@ -9,6 +9,7 @@ import asyncio
 import resource
 import time
 from contextlib import ExitStack, suppress
+from ipaddress import IPv4Network
 from typing import Self
 
 from harness.net.address import Address
@@ -79,6 +80,8 @@ def _host_requests(
 ) -> list[Request]:
     requests = [rtnetlink.link_up(LOOPBACK, mtu=_LOOPBACK_MTU)]
     added: dict[Address, None] = {}
+    # Of all interfaces that have it, and once for the machine.
+    local: dict[IPv4Network, None] = {}
     for interface in interfaces:
         index = index_of[interface.segment]
         for first in interface.addresses:
@@ -88,12 +91,13 @@ def _host_requests(
                 added[first] = None
         requests.append(rtnetlink.link_up(index))
         for network in interface.own:
-            if network.version == 4:
-                requests.append(rtnetlink.local_route(network))
+            if isinstance(network, IPv4Network):
+                local[network] = None
             else:
                 added |= dict.fromkeys(network)
     # One address may stand on two interfaces: on `lo` it stands once, and serves both.
     requests += [rtnetlink.address(LOOPBACK, value) for value in added]
+    requests += [rtnetlink.local_route(network) for network in local]
     for interface in interfaces:
         index = index_of[interface.segment]
         requests += [rtnetlink.neighbour(index, n, mac) for n, mac in interface.neighbours]

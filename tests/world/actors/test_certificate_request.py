@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from ipaddress import ip_address
 
 import pytest
 
+from harness.net.address import Endpoint
 from harness.site import callback
 from harness.world.actors.certificate_request import (
     CertificateDesk,
@@ -19,6 +21,12 @@ from harness.world.actors.location import Location
 from harness.world.actors.store import CertificateStore
 from tests.world.actors.stage import NODES, SHORT_NS, cluster, make_setting, stage
 from tests.world.memory_wire import MemoryHost, MemoryWire
+
+
+def _at(port: int, address: str = "10.20.1.1") -> Endpoint:
+    """The local end of a tunnel's outgoing connection."""
+    return Endpoint(ip_address(address), port)
+
 
 KEY = b"k" * 32
 PORT = 40000
@@ -40,7 +48,7 @@ class StoppedClock:
 def make_desk() -> tuple[CertificateDesk, CertificateStore, StoppedClock, MemoryHost]:
     """A desk with one certificate, and a host that asks by the same clock."""
     clock, store = StoppedClock(), CertificateStore()
-    store.claim(PORT, "PEM")
+    store.claim(_at(PORT), "PEM")
     host = MemoryWire().host("node1", NODES["node1"])
     host.clock = clock
     return CertificateDesk(store, key=KEY, clock=clock), store, clock, host
@@ -72,7 +80,7 @@ async def test_a_replayed_request_is_refused() -> None:
     request = ask(host)
     await desk.respond(request)
     store.release(PORT)
-    store.claim(PORT, "ANOTHER")
+    store.claim(_at(PORT), "ANOTHER")
 
     answer = await desk.respond(request)
 
