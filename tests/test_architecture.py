@@ -80,6 +80,9 @@ NO_FILES = frozenset(
 """Packages that get bytes, text or streams, and open no file themselves."""
 FILE_MODULES = frozenset({"os", "pathlib", "shutil", "subprocess", "tempfile"})
 
+WHOLE = ("test_architecture.py", "test_determinism.py", "test_documents.py")
+"""Tests about the whole project, which mirror no module."""
+
 UNTESTED: dict[str, str] = {
     "harness/decode/detail.py": "declares one record",
     "harness/decode/group.py": "declares two records",
@@ -260,7 +263,7 @@ def test_every_module_has_its_test() -> None:
 
 def test_every_test_has_its_module() -> None:
     """A test file mirrors a module, stands in end_to_end, or is one of the few about the whole."""
-    whole = {ROOT / "tests" / name for name in ("test_architecture.py", "test_determinism.py")}
+    whole = {ROOT / "tests" / name for name in WHOLE}
     mirrored = {mirror(path) for path in MODULES}
     homeless = [
         names(path)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.checks.call_back_form import find_key
 from harness.checks.case import Case
 from harness.checks.check import Check, Judgement
-from harness.checks.evidence import answering, asking, gather, seen
+from harness.checks.evidence import accepting, answering, asking, gather, opening, seen
 from harness.checks.headers import port_values
 from harness.checks.listeners import find_leaf, find_port, find_service_certificates
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, PROXY_CONTENT
@@ -28,11 +28,14 @@ from harness.verdict.finding import Finding
 
 FORBIDDEN = 403
 OK = 200
+STARTING_NS = 1_000_000_000
+"""How long a restarted service may take to open its ports."""
 
 
 def _judge(case: Case) -> Iterator[Judgement]:
     yield from _judge_certificates(case)
     yield from _judge_keys(case)
+    yield from _judge_ports(case)
     for connection in case.legs.proxy:
         for exchange in connection.exchanges:
             if exchange.request is not None and exchange.request.method == b"CONNECT":
@@ -88,6 +91,30 @@ def _judge_stale(
             f"but now it is {port.ssl_certificate_type}"
         )
         yield _finding(message, gather(_hello(other), _hello(connection)), other, connection)
+
+
+def _judge_ports(case: Case) -> Iterator[Judgement]:
+    """A01, F88: ports are open, or not, against the settings in force."""
+    for connection in (*case.legs.proxy, *case.legs.admin):
+        node, number = case.machines.server(connection), case.machines.port(connection)
+        told = f"{case.machines.tell_server(connection)}"
+        client = case.machines.tell_client(connection)
+        at_ns = connection.opened_ns
+        pages = case.rules.pages(node, at_ns - STARTING_NS, at_ns)
+        says = {page.enabled and any(row.port == number for row in page.ports) for page in pages}
+        is_refused = bool(connection.syn) and not connection.syn_ack and connection.closed == "rst"
+        if says == {False} and connection.syn_ack:
+            message = f"{told} took a connection from {client}, but its settings have no such port in force"
+            yield _finding(message, gather(opening(connection), accepting(connection)), connection)
+        elif says == {True} and is_refused and _is_new(case, node, number):
+            message = f"{told} refused a connection from {client}, but its settings have that port in force"
+            yield _finding(message, connection.packets, connection)
+
+
+def _is_new(case: Case, node: Address, number: int) -> bool:
+    """Whether a port was not there when the run began: one that was may be closed for another reason."""
+    (first, *_) = case.rules.pages(node, 0, 0)
+    return not (first.enabled and any(row.port == number for row in first.ports))
 
 
 def _judge_keys(case: Case) -> Iterator[Judgement]:
@@ -215,7 +242,7 @@ def _finding(message: str, packets: tuple[PacketNumber, ...], *connections: Conn
 V22 = Check(
     id="V22",
     promise="Keys, certificates and settings are the same on every node, and those of the settings page.",
-    source="V22; F48 F52 F88 F89",
+    source="V22; A01 F48 F52 F88 F89",
     needs=(COMPLETE, PROXY_CONTENT, CALL_BACK_CONTENT),
     judge=_judge,
 )

@@ -11,6 +11,7 @@ from harness.scenario.device_consistency import find_device_problems
 from harness.scenario.event import ClockChange, LinkChange, NameChange, Until, Wait
 from harness.scenario.event_consistency import find_event_problems
 from harness.scenario.expectation_consistency import find_expectation_problems
+from harness.scenario.row import ROWS
 from harness.scenario.scenario import (
     CloneNode,
     Device,
@@ -33,7 +34,7 @@ from harness.site.machine_address import address_problem
 from harness.site.preflight import RESERVED
 from harness.site.problem import Path, Problem, choose, show
 
-_ROW = re.compile(r"[ABC][0-9]{2}", re.ASCII)
+_FURTHER_ROW = re.compile(r"C(0[1-9]|1[0-7])", re.ASCII)
 _APP = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -63,8 +64,9 @@ def _words(scenario: Scenario) -> Iterator[Problem]:
             path=("scenario",), found='""', expected="one sentence that says what it shows"
         )
     for index, row in enumerate(scenario.rows):
-        if not _ROW.fullmatch(row):
-            yield Problem(path=("rows", index), found=show(row), expected="a row such as A05")
+        if row not in ROWS and not _FURTHER_ROW.fullmatch(row):
+            expected = f"a row of the documents, A01 to C17: {choose(ROWS, row)}"
+            yield Problem(path=("rows", index), found=show(row), expected=expected)
 
 
 def _machines(scenario: Scenario) -> Iterator[Problem]:

@@ -19,7 +19,7 @@ from harness.verdict.outcome import Outcome
 Matrix = Mapping[str, frozenset[str]]
 """Defect to the checks that failed."""
 
-_DEFECT = re.compile(r"-(F[0-9]{2})\.pcapng\Z", re.ASCII)
+_DEFECT = re.compile(r"-([A-Z][0-9]{2})\.pcapng\Z", re.ASCII)
 IDS = tuple(check.id for check in CHECKS if check.id != "completeness")
 EXPLAINED = {
     "V12": "a certificate that nobody proved has no binding either (V01); the devices resume no sessions",
@@ -84,7 +84,7 @@ def read_page(text: str) -> Matrix:
     kills = {}
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.split("|")[1:-1]]
-        if len(cells) == len(IDS) + 2 and re.fullmatch(r"F[0-9]{2}", cells[0]):
+        if len(cells) == len(IDS) + 2 and re.fullmatch(r"[A-Z][0-9]{2}", cells[0]):
             marks = zip(IDS, cells[1:-1], strict=True)
             kills[cells[0]] = frozenset(check for check, mark in marks if mark == "x")
     return kills

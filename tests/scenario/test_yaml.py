@@ -312,7 +312,7 @@ MISTAKES = {
     "row": (
         "scenario: base",
         "scenario: base\nrows: [A4]",
-        '2:8: $.rows[0]: got "A4"; expected a row such as A05',
+        '2:8: $.rows[0]: got "A4"; expected a row of the documents, A01 to C17: A14 or A04 (did you mean that?)',
     ),
     "no sentence": (
         "scenario: base",
