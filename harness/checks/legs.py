@@ -108,7 +108,9 @@ class Machines:
         listener = self._find_listener(flow.destination)
         if listener is not None and listener.client is not None:
             return self._address(listener.client) in self.nodes
-        return self.role(flow.source, tap=packet.tap).address in self.nodes
+        sender = self.role(flow.source, tap=packet.tap).address
+        # Behind an address that nodes share stands one of them, whichever it is.
+        return sender in self.nodes or sender in self.site.translated.values()
 
     def balancer_mode(self, server: Endpoint) -> BalancerMode | None:
         """What a balancer does with this port; None: not a balancer, or not a port it serves."""
@@ -189,7 +191,7 @@ def find_machines(trace: Trace, site: Site) -> Machines:
             {
                 further: site.addresses(name)[0]
                 for name in (*site.nodes, *site.balancers)
-                for further in site.addresses(name)[1:]
+                for further in site.aliases(name)[1:]
             }
         ),
         seen=MappingProxyType(

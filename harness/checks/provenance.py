@@ -35,8 +35,11 @@ class Directory:
                 self._addresses[str(address)] = address
                 if case.machines.name(address):
                     self._addresses[case.machines.name(address)] = address
-        for address, name in case.note.devices.items() if case.note is not None else ():
+        note = case.note
+        for address, name in note.devices.items() if note is not None else ():
             self._addresses[name] = self._addresses[str(address)] = address
+        for hidden in note.hidden if note is not None else ():
+            self._addresses[hidden.name] = hidden.address
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from harness.net.address import Address, parse_address
+from harness.net.address import Address, Endpoint, parse_address
 from harness.site.console import InForce
 from harness.site.page import CertProxy
 
 TAG = "run/1"
+
+
+_HIDDEN = re.compile(r"\[?([0-9A-Fa-f.:]+?)\]?:([0-9]{1,5})-([0-9]{1,5})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hidden:
+    """A device that shares its address with others; ports of its own tell them apart (RFC 7422)."""
+
+    address: Address
+    first_port: int
+    last_port: int
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +40,8 @@ class RunNote:
     """The run was not interrupted."""
     devices: Mapping[Address, str] = field(default_factory=lambda: MappingProxyType({}))
     """Device names by address."""
+    hidden: tuple[Hidden, ...] = ()
+    """Devices behind a translated address."""
     proxy_key: bytes | None = field(default=None, repr=False)
     """The certificate-proxy key of the run, which is worth nothing after it; None: not told."""
     other_keys: Mapping[str, bytes] = field(
@@ -36,6 +52,14 @@ class RunNote:
     """What was in force from when on, beside what the site says of the beginning; in order of time."""
     user_authorities: tuple[str, ...] = ()
     """Subject key identifiers (hex) of the authorities that the site trusts for users; (): not told."""
+
+    def device(self, end: Endpoint) -> str | None:
+        """The device whose end of a connection this is; None: nobody's."""
+        for hidden in self.hidden:
+            is_its_port = hidden.first_port <= end.port <= hidden.last_port
+            if hidden.address == end.address and is_its_port:
+                return hidden.name
+        return self.devices.get(end.address)
 
 
 def parse_run_note(text: str) -> RunNote:
@@ -57,7 +81,7 @@ def parse_run_note(text: str) -> RunNote:
         if not isinstance(data.get(key), bool):
             raise ValueError(f"{key}: got {data.get(key)!r}; expected true or false")
     if not isinstance(devices, dict) or not all(isinstance(name, str) for name in devices.values()):
-        raise ValueError(f"devices: got {devices!r}; expected address: name")
+        raise ValueError(f"devices: got {devices!r}; expected address (or address:port-port): name")
     secret, authorities = data.get("proxy_key"), data.get("user_authorities", [])
     if secret is not None and not isinstance(secret, str):
         raise ValueError(f"proxy_key: got {type(secret).__name__}; expected hex digits")
@@ -72,7 +96,17 @@ def parse_run_note(text: str) -> RunNote:
         settings=_read_settings(data.get("settings", [])),
         user_authorities=tuple(authorities),
         devices=MappingProxyType(
-            {parse_address(address): name for address, name in devices.items()}
+            {parse_address(a): name for a, name in devices.items() if not _HIDDEN.fullmatch(a)}
+        ),
+        hidden=tuple(
+            Hidden(
+                address=parse_address(match[1]),
+                first_port=int(match[2]),
+                last_port=int(match[3]),
+                name=name,
+            )
+            for match, name in ((_HIDDEN.fullmatch(a), name) for a, name in devices.items())
+            if match
         ),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from harness.checks.case import Case
-from harness.net.address import Address
+from harness.net.address import Endpoint
 from harness.site.sign_in import find_user
 from harness.trace.connection import Connection
 from harness.trace.journey import Proxied
@@ -29,16 +29,16 @@ def find_signed_in(case: Case) -> Mapping[str, str]:
     return MappingProxyType(dict(sorted(last.items())))
 
 
-def _find_device(case: Case, front: Connection, proxied: object) -> Address | None:
+def _find_device(case: Case, front: Connection, proxied: object) -> Endpoint | None:
     """The device behind a connection to the service; None: it was not found."""
     client = case.machines.client(front)
     if client in case.machines.balancers:
         return None  # It hands on what a device has sent.
     if client not in case.machines.nodes:
-        return front.client.address
-    return proxied.device.address if isinstance(proxied, Proxied) else None
+        return front.client
+    return proxied.device if isinstance(proxied, Proxied) else None
 
 
-def _name(case: Case, address: Address) -> str:
-    named = case.note.devices.get(address) if case.note is not None else None
-    return named or case.machines.name(address) or str(address)
+def _name(case: Case, device: Endpoint) -> str:
+    named = case.note.device(device) if case.note is not None else None
+    return named or case.machines.name(device.address) or str(device.address)

@@ -93,6 +93,9 @@ def _machines(scenario: Scenario) -> Iterator[Problem]:
             if machine.address is not None:
                 yield from _address((table, name, "address"), machine.address, owners)
                 owners.setdefault(machine.address, name)
+    for name, device in scenario.devices.items():
+        if device.behind is not None:
+            yield from _address(("devices", name, "behind"), device.behind, owners)
 
 
 def _name(path: Path, device: Device | None, names: dict[str, str]) -> Iterator[Problem]:

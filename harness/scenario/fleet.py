@@ -104,6 +104,8 @@ def _stated_addresses(scenario: Scenario) -> Iterable[Address]:
         *(site.addresses(name) for name in (*site.nodes, *site.balancers)),
         site.names.values(),
         (device.address for device in scenario.devices.values() if device.address is not None),
+        (device.behind for device in scenario.devices.values() if device.behind is not None),
+        site.translated.values(),
         (attacker.address for attacker in scenario.attackers.values()),
         (bystander.address for bystander in scenario.bystanders.values()),
     )

@@ -19,10 +19,18 @@ LONGEST_WAIT_NS = 30_000_000_000
 
 def find_needs(scenario: Scenario) -> tuple[str, ...]:
     """Why a scenario needs the simulated wire, one part of a sentence each; () when it does not."""
-    return tuple(
-        f"steps[{index}] {reason}"
-        for index, step in enumerate(scenario.steps)
-        for reason in _reasons(step)
+    return (
+        *(f"site.translated.{name} changes an address" for name in scenario.site.translated),
+        *(
+            f"devices.{name}.behind changes an address"
+            for name, device in scenario.devices.items()
+            if device.behind is not None
+        ),
+        *(
+            f"steps[{index}] {reason}"
+            for index, step in enumerate(scenario.steps)
+            for reason in _reasons(step)
+        ),
     )
 
 

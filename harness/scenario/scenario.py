@@ -47,6 +47,9 @@ class Device(Model):
     address: WrittenAddress | None = None
     """Not given: the next free one of 203.0.113.0/24 (or 100.64.0.0/10 for more than 200; or IPv6 where the
     FQDN has no IPv4 address)."""
+    behind: WrittenAddress | None = None
+    """The address that others see instead (a home router's or a carrier's); devices with the same one share it.
+    Simulated only."""
     count: Annotated[int, Field(ge=1, le=5000)] | None = None
     """So many devices, named NAME-1, NAME-2 and so on. Not given: one."""
     tunnel: tuple[TunnelRule, ...] | None = None

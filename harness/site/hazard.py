@@ -33,6 +33,7 @@ class HazardKind(StrEnum):
     CERT_PROXY_OFF = "cert-proxy-off"
     NODES_DIFFER = "nodes-differ"
     NO_BALANCER = "no-balancer"
+    NODES_BEHIND_ONE_ADDRESS = "nodes-behind-one-address"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -115,8 +115,24 @@ def _addresses(site: Site, *, is_built: bool) -> Iterator[Problem]:
                 expected=f"an address of its own: {owners[address]} has this one",
             )
         owners.setdefault(address, str(path[1]))
+    yield from _translated(site, owners)
     for name, address in site.names.items():
         if problem := address_problem(("names", name), address, is_built=is_built):
+            yield problem
+
+
+def _translated(site: Site, owners: Mapping[Address, str]) -> Iterator[Problem]:
+    for name, address in site.translated.items():
+        path: Path = ("translated", name)
+        if name not in site.nodes:
+            yield _bad_name(path, f"a node: {choose(site.nodes, name)}")
+        elif address.version != site.nodes[name].version or len(site.addresses(name)) > 1:
+            expected = f"a node with one address, of the family of {address}"
+            yield Problem(path=path, found=show(str(address)), expected=expected)
+        if address in owners:
+            expected = f"an address of its own: {owners[address]} has this one"
+            yield Problem(path=path, found=show(str(address)), expected=expected)
+        elif problem := address_problem(path, address):
             yield problem
 
 

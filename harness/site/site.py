@@ -94,6 +94,9 @@ class Site(Model):
     """Balancer name to its settings. Without one, devices reach the first node directly."""
     further_addresses: dict[str, tuple[WrittenAddress, ...]] = {}
     """Node or balancer name to the addresses that it has besides: IPv6 beside IPv4, or several ways out."""
+    translated: dict[str, WrittenAddress] = {}
+    """Node name to the address that the machines on the dmz see instead of its own. Nodes with the same one share it,
+    with other ports. Simulated only."""
     cert_proxy: CertProxy = CertProxy()
     """The cert-proxy settings page, the same on every node."""
     node_settings: dict[str, PageChange] = {}
@@ -151,9 +154,20 @@ class Site(Model):
             first = self.balancers[machine].address
         return () if first is None else (first, *self.further_addresses.get(machine, ()))
 
+    def aliases(self, machine: str) -> tuple[Address, ...]:
+        """All addresses by which others know a machine: its own, and a translated one that it shares with nobody."""
+        seen = self.translated.get(machine)
+        is_its = seen is not None and list(self.translated.values()).count(seen) == 1
+        return (*self.addresses(machine), *((seen,) if is_its and seen is not None else ()))
+
+    def reached_at(self, machine: str) -> Address:
+        """The address by which a machine on the dmz reaches a node or balancer; a shared one leads to nobody."""
+        *_, last = self.aliases(machine)
+        return last if last == self.translated.get(machine) else self.addresses(machine)[0]
+
     def node_at(self, address: Address) -> str | None:
         """The node with this address, whichever of its own it is; None for anybody else."""
-        return next((name for name in self.nodes if address in self.addresses(name)), None)
+        return next((name for name in self.nodes if address in self.aliases(name)), None)
 
     def balancer_at(self, address: Address) -> str | None:
         """The balancer with this address; None for anybody else."""

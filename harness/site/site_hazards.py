@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
 from harness.site.hazard import Hazard, HazardKind
-from harness.site.page_hazards import find_broken_chains, find_page_hazards
+from harness.site.page_hazards import NOBODY_SIGNS_IN, find_broken_chains, find_page_hazards
 from harness.site.site import BalancerMode, Site
 
 
@@ -30,6 +31,7 @@ def _find(site: Site) -> Iterator[Hazard]:
                 yield replace(hazard, effect=f"at {node}, {hazard.effect}")
     yield from _differing(site)
     yield from _balancers(site)
+    yield from _translated(site)
     if len(site.nodes) > 1 and not site.balancers:
         first = next(iter(site.nodes))
         yield Hazard(
@@ -58,6 +60,18 @@ def _balancers(site: Site) -> Iterator[Hazard]:
                 found='"offload"',
                 effect="requests reach the nodes in clear text, in a form of our own: the vendor documents none",
                 remedy="use terminate, unless it is known that the nodes take plain HTTP",
+            )
+
+
+def _translated(site: Site) -> Iterator[Hazard]:
+    for address, count in Counter(site.translated.values()).items():
+        if count > 1:
+            yield Hazard(
+                kind=HazardKind.NODES_BEHIND_ONE_ADDRESS,
+                path=("translated",),
+                found=f"{address} for {count} nodes",
+                effect=f"X-Forwarded-For names {address}, which is no single node: {NOBODY_SIGNS_IN}",
+                remedy="translate each node to an address of its own, or none of them",
             )
 
 

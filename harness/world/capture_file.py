@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,6 +35,9 @@ class CaptureFile:
     sessions: Sequence[SessionSecrets]
     platform: str
     """What carried the packets: the section's operating system; taps that begin with "simulated" say so too."""
+
+    find_outside: Callable[[Endpoint], Endpoint | None] = lambda _: None
+    """What packets show instead of an end of a connection that machines know; None: the end itself."""
 
     def write(self, recording: Recording, file: Path) -> None:
         """Write beside `file` and rename at the end, so that `file` is never half written.
@@ -73,7 +77,7 @@ class CaptureFile:
             name = build_interface_name(tap.name, is_simulated=is_simulated)
             writer.write_interface(name, description=f"{kind}tap on {tap.name}")
         writer.write_names({address: (name,) for address, name in self.host_names.items()})
-        pending = _by_ends(self.sessions)
+        pending = _by_ends(self.sessions, self.find_outside)
         written: set[bytes] = set()
         for frame in recording.frames:
             # Readers of one pass need the secrets before the first packet of their connection.
@@ -101,13 +105,19 @@ def _lines(session: SessionSecrets) -> bytes:
     )
 
 
-def _by_ends(sessions: Sequence[SessionSecrets]) -> dict[_Ends | None, list[SessionSecrets]]:
+def _by_ends(
+    sessions: Sequence[SessionSecrets], find_outside: Callable[[Endpoint], Endpoint | None]
+) -> dict[_Ends | None, list[SessionSecrets]]:
     found: dict[_Ends | None, list[SessionSecrets]] = {}
     for session in sessions:
         for carrier in sorted(session.carriers, key=sorted):
-            ends = sorted(_packed(endpoint) for endpoint in carrier)
-            # A connection of an endpoint to itself has one end only.
-            found.setdefault((ends[0], ends[-1]), []).append(session)
+            inside = sorted(carrier)
+            # One machine may know its own end only, and the other one what a translation made of it.
+            seen = ((end, find_outside(end)) for end in inside)
+            for ends in product(*((one, other) if other else (one,) for one, other in seen)):
+                packed = sorted(_packed(endpoint) for endpoint in ends)
+                # A connection of an endpoint to itself has one end only.
+                found.setdefault((packed[0], packed[-1]), []).append(session)
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Self
 
-from harness.net.address import Address
+from harness.net.address import Address, Endpoint
 from harness.world.recorder.recorder import Recorder
 from harness.world.recorder.recording import Recording
 from harness.world.wire.kernel import KernelWire
@@ -70,6 +70,11 @@ class KernelStage:
     def set_name(self, name: str, *addresses: Address) -> None:
         """See KernelWire.set_name."""
         self._wire.set_name(name, *addresses)
+
+    def find_outside(self, end: Endpoint) -> Endpoint | None:
+        """Nothing is translated here."""
+        del end
+        return None
 
     def inject(self, tap: str, frame: bytes) -> None:
         """See Recorder.inject."""

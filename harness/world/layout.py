@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from harness.net.address import Address
+from harness.net.address import Address, Endpoint
 from harness.scenario.fleet import NamedDevice, devices
 from harness.scenario.scenario import Scenario
 from harness.site import canary
+from harness.world.translations import find_translations
 from harness.world.wire.plan import Attachment, HostPlan, Plan
 
 CANARY_HOSTS: Mapping[str, Address] = MappingProxyType(
@@ -30,6 +31,14 @@ class Layout:
     devices: tuple[NamedDevice, ...]
     host_names: Mapping[Address, str]
     """Address to the one name that a capture shows for it."""
+
+    def seen(self, device: Address) -> str:
+        """Whose packets are a device's: an address, or ADDRESS:FIRST-LAST behind one that is shared."""
+        for translation in self.plan.translations:
+            ports = translation.blocks.get(device)
+            if ports is not None:
+                return f"{Endpoint(translation.outside, ports[0])}-{ports[1]}"
+        return str(device)
 
 
 def lay_out(scenario: Scenario) -> Layout:
@@ -78,9 +87,14 @@ def lay_out(scenario: Scenario) -> Layout:
     names |= scenario.look_ups
     names[site.fqdn] = site.resolve(site.fqdn)
     host_names = {address: name for name, owned in machines.items() for address in owned}
+    host_names |= {a: name for name in site.nodes for a in site.aliases(name)}
     host_names |= {device.address: device.name for device in named}
     return Layout(
-        plan=Plan(hosts=tuple(hosts), names=MappingProxyType(names)),
+        plan=Plan(
+            hosts=tuple(hosts),
+            names=MappingProxyType(names),
+            translations=find_translations(scenario, named),
+        ),
         devices=named,
         host_names=MappingProxyType(host_names),
     )

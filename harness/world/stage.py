@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from harness.net.address import Address
+from harness.net.address import Address, Endpoint
 from harness.world.host import Host
 from harness.world.recorder.recording import Recording
 
@@ -35,6 +35,10 @@ class Stage(Protocol):
 
     def host(self, name: str, address: Address | None = None) -> Host:
         """The machine of this name; with `address`, seen from this one of its addresses."""
+        ...
+
+    def find_outside(self, end: Endpoint) -> Endpoint | None:
+        """What a tap saw instead of this end of a connection; None: the end itself."""
         ...
 
     def inject(self, tap: str, frame: bytes) -> None:

@@ -135,6 +135,7 @@ async def _record(job: Job, layout: Layout, stage: Stage) -> bool:
                     host_names=layout.host_names,
                     sessions=tuple(keys),
                     platform=stage.platform,
+                    find_outside=stage.find_outside,
                 ).write(recording, job.file)
         finally:
             await stage.close()
@@ -238,7 +239,7 @@ def _annotations(
         "proxy_key": setting.proxy_key.hex(),
         "user_authorities": list(setting.pki.user_authorities),
         **_keys_and_settings(setting),
-        "devices": {str(d.address): d.name for d in layout.devices},
+        "devices": {layout.seen(d.address): d.name for d in layout.devices},
         "versions": {
             "certproxy-harness": __version__,
             "python": platform.python_version(),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from ipaddress import ip_address
 
 import pytest
 
 from harness.checks.run_note import parse_run_note
+from harness.net.address import Endpoint
 from tests.trace_builder import PIXEL
 
 GOOD = {
@@ -24,6 +26,22 @@ def test_a_note_is_read() -> None:
 
     assert (note.mode, note.canary, note.complete) == ("namespaces", True, True)
     assert dict(note.devices) == {PIXEL: "pixel"}
+
+
+def test_devices_behind_one_address_are_told_by_their_ports() -> None:
+    """IPv4 and IPv6; outside of the blocks there is nobody."""
+    devices = {
+        "198.51.100.7:1024-2047": "pixel",
+        "198.51.100.7:2048-4095": "galaxy",
+        "[2001:db8::7]:1-9": "six",
+        str(PIXEL): "alone",
+    }
+    note = parse_run_note(json.dumps(GOOD | {"devices": devices}))
+
+    ends = [("198.51.100.7", 1024), ("198.51.100.7", 4095), ("198.51.100.7", 9), ("2001:db8::7", 9)]
+    told = [note.device(Endpoint(ip_address(a), p)) for a, p in ends]
+    assert told == ["pixel", "galaxy", None, "six"]
+    assert note.device(Endpoint(PIXEL, 9)) == "alone"
 
 
 @pytest.mark.parametrize(

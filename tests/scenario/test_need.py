@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 import pytest
 
 from harness.scenario.need import find_needs, find_wait_ns
@@ -40,3 +42,17 @@ def test_a_step_may_last_as_long_as_it_says() -> None:
 
     assert find_wait_ns(step) == 60_000_000_000
     assert find_wait_ns(_load("{device: pixel, sign_in: app}").steps[0]) == 0
+
+
+def test_translated_addresses_need_a_simulation() -> None:
+    """Of devices and of nodes."""
+    plain = _load("{wait: 1s}")
+    device = plain.devices["pixel"].model_copy(update={"behind": ip_address("198.51.100.7")})
+    site = plain.site.model_copy(update={"translated": {"node1": ip_address("192.0.2.1")}})
+
+    needs = find_needs(plain.model_copy(update={"devices": {"pixel": device}, "site": site}))
+
+    assert needs == (
+        "site.translated.node1 changes an address",
+        "devices.pixel.behind changes an address",
+    )

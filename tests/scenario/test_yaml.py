@@ -66,7 +66,7 @@ MISTAKES = {
         "    user: alice@example.com",
         "    user: alice@example.com\n    wheels: 4",
         '13:5: $.devices.pixel.wheels: got an unknown key "wheels"; expected one of '
-        "address, android, certificate, count, email, later_user, tls, tunnel, valid_for",
+        "address, android, behind, certificate, count, email, later_user, tls, tunnel, valid_for",
     ),
     "field name of the code": (
         "{address: 10.20.0.10}",

@@ -104,6 +104,21 @@ PROBLEMS: dict[str, tuple[dict[str, Any], str, str]] = {
         "one machine can have",
     ),
     "discarded node": ({"nodes": {"node1": "100::1"}}, "$.nodes.node1", "one machine can have"),
+    "translated stranger": (
+        {"translated": {"node9": "192.0.2.9"}},
+        "$.translated.node9",
+        "a node: ",
+    ),
+    "translated to another family": (
+        {"translated": {"node1": "2001:db8::9"}},
+        "$.translated.node1",
+        "a node with one address, of the family",
+    ),
+    "translated to a machine's address": (
+        {"translated": {"node1": "10.20.1.2"}},
+        "$.translated.node1",
+        "node2 has this one",
+    ),
     "hands to nobody": (
         {"balancers": {"vip": {"address": "10.20.0.10", "to": ("node9",)}}},
         "$.balancers.vip.to[0]",

@@ -165,3 +165,16 @@ def test_modes_of_the_service_port(mode: str, ends_tls: bool, is_offloaded: bool
 
     assert bool(site.terminating) == ends_tls
     assert site.is_offloaded == is_offloaded
+
+
+def test_a_translated_address_stands_for_its_node_alone() -> None:
+    """Whoever shares one cannot be told from the others by it."""
+    own, shared = ip_address("192.0.2.11"), ip_address("192.0.2.12")
+    site = _site(translated={"node1": str(own)})
+    both = _site(translated={"node1": str(shared), "node2": str(shared)})
+
+    assert (site.node_at(own), site.reached_at("node1")) == ("node1", own)
+    assert site.addresses("node1") == (ip_address("10.20.1.1"),)
+    assert both.node_at(shared) is None
+    assert both.reached_at("node1") == ip_address("10.20.1.1")
+    assert site.reached_at("node2") == ip_address("10.20.1.2")

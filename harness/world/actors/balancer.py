@@ -339,7 +339,8 @@ async def dial(
 
 
 def _server(name: str, port: int, setting: Setting) -> Endpoint:
-    return Endpoint(setting.site.addresses(name)[0], port)
+    site = setting.site
+    return Endpoint(site.reached_at(name), port)
 
 
 def _refuse(status: int, reason: str) -> Response:

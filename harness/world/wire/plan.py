@@ -35,6 +35,16 @@ class HostPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Translation:
+    """One address that others on a segment see instead of those of some machines."""
+
+    segment: str
+    outside: Address
+    blocks: Mapping[Address, tuple[int, int] | None]
+    """Address behind it to the ports that it has there; None: it is the only one, and keeps its ports."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The whole wire."""
 
@@ -42,3 +52,5 @@ class Plan:
     names: Mapping[str, tuple[Address, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """What `Host.resolve` answers."""
     segments: tuple[str, ...] = SEGMENTS
+    translations: tuple[Translation, ...] = ()
+    """Only the simulated wire has them."""

@@ -11,16 +11,17 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from harness.net.address import Address
+from harness.net.address import Address, Endpoint
 from harness.world.entropy import Entropy
 from harness.world.recorder.recording import Recording
 from harness.world.wire.layout import NOBODY, check_plan, mac_of
-from harness.world.wire.plan import Plan
-from harness.world.wire.sim_address import number_of
+from harness.world.wire.plan import Plan, Translation
+from harness.world.wire.sim_address import address_of, number_of
 from harness.world.wire.sim_host import SimClock, SimHost
 from harness.world.wire.sim_link import Link, LinkSettings, SimTap, Switch
 from harness.world.wire.sim_loop import Agenda, SimLoop
 from harness.world.wire.sim_machine import SimMachine
+from harness.world.wire.sim_nat import OneToOneNat, SourceNat
 
 MODE = "simulated"
 START_NS = 1_767_225_600_000_000_000
@@ -82,6 +83,7 @@ class SimWire:
             self._clocks[host.name] = SimClock(agenda, start_ns=start_ns)
         self._plug_in(plan, entropy)
         self._lay_routes(plan)
+        self._nats = tuple(self._translate(one) for one in plan.translations)
 
     def _plug_in(self, plan: Plan, entropy: Entropy) -> None:
         for host in plan.hosts:
@@ -122,6 +124,33 @@ class SimWire:
                     if name != host.name:
                         for address in addresses:
                             routes.setdefault(address, link)
+
+    def _translate(self, translation: Translation) -> SourceNat | OneToOneNat:
+        """Install one; all others on the segment find its address there."""
+        segment, outside = translation.segment, number_of(translation.outside)
+        owners = {number_of(a): name for name, m in self._machines.items() for a in m.addresses}
+        inside = {number_of(address): ports for address, ports in translation.blocks.items()}
+        for (name, where), link in self._links.items():
+            if where == segment and name not in {owners[address] for address in inside}:
+                self._machines[name].routes[outside] = link
+        blocks = {address: ports for address, ports in inside.items() if ports is not None}
+        if not blocks:
+            (only,) = inside
+            one = OneToOneNat(outside, only)
+            one.install(self._links[owners[only], segment])
+            return one
+        nat = SourceNat(outside, blocks)
+        for address in blocks:
+            nat.install(self._links[owners[address], segment], address)
+        return nat
+
+    def find_outside(self, end: Endpoint) -> Endpoint | None:
+        """What a tap saw instead of this end of a connection, where its address is translated."""
+        inside = (number_of(end.address), end.port)
+        for nat in self._nats:
+            if (outside := nat.find_outside(inside)) is not None:
+                return Endpoint(address_of(outside[0]), outside[1])
+        return None
 
     def host(self, name: str, address: Address | None = None) -> SimHost:
         """One host; with an address, bound to it as the source of everything it sends.

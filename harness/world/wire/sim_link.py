@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from harness.world.entropy import Entropy
 from harness.world.recorder.recording import Frame, TapCount
@@ -81,6 +82,19 @@ class SimTap:
         """A simulated tap loses nothing: everything that it saw is kept."""
         seen = len(self.frames)
         return TapCount(name=self.name, received=seen, dropped=0, freezes=0, written=seen)
+
+
+class Plug(Protocol):
+    """What takes the packets for an address out of a switch."""
+
+    @property
+    def mac(self) -> bytes:
+        """Of the interface."""
+        ...
+
+    def take(self, packet: Packet, size: int, at_ns: int, *, is_corrupt: bool) -> None:
+        """A packet leaves the switch at a time to come."""
+        ...
 
 
 class Link:
@@ -208,24 +222,28 @@ class Switch:
         self._agenda = agenda
         self._start_ns = start_ns
         self._unowned = unowned
-        self._links: dict[int, Link] = {}
+        self._plugs: dict[int, Plug] = {}
 
-    def plug(self, address: int, link: Link) -> None:
-        """Deliver an address over a link."""
-        self._links[address] = link
+    def plug(self, address: int, plug: Plug) -> None:
+        """Deliver an address there."""
+        self._plugs[address] = plug
+
+    def unplug(self, address: int) -> None:
+        """Deliver an address nowhere."""
+        self._plugs.pop(address, None)
 
     def has(self, address: int) -> bool:
         """Somebody owns the address here."""
-        return address in self._links
+        return address in self._plugs
 
     def mac_of(self, address: int) -> bytes:
         """Of the interface that owns an address."""
-        link = self._links.get(address)
-        return self._unowned if link is None else link.mac
+        plug = self._plugs.get(address)
+        return self._unowned if plug is None else plug.mac
 
     def carry(self, packet: Packet, frame: bytes, at_ns: int, *, is_corrupt: bool) -> None:
         """Show a frame to the tap, at a time to come, and hand it on."""
         self.tap.record(self._start_ns + at_ns, frame)
-        link = self._links.get(packet.destination)
-        if link is not None:
-            link.take(packet, len(frame), at_ns, is_corrupt=is_corrupt)
+        plug = self._plugs.get(packet.destination)
+        if plug is not None:
+            plug.take(packet, len(frame), at_ns, is_corrupt=is_corrupt)

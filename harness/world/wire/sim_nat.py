@@ -1,76 +1,130 @@
-"""Address translation on a simulated cable: what a NAT device between a machine and its switch would do.
+"""Address translation between machines and their switch: what a home router, a carrier or a firewall does on a cable.
 
-Source translation hides addresses behind one, with ports of its own (RFC 3022 section 2.2); destination translation
-hands what comes for one endpoint to another one. Both keep a table, so that answers find their way back.
+Source translation hides machines behind one address, with ports of its own (RFC 3022 section 2.2): each address behind
+it has a block of ports to itself (RFC 7422). One-to-one translation changes the address alone. Destination translation
+hands what comes for one endpoint to another one. All keep a table, so that answers find their way back.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from harness.world.wire.sim_frame import ICMP, Datagram, Packet, Segment
 from harness.world.wire.sim_link import Link
 
-FIRST_PORT, LAST_PORT = 1024, 32767
-"""Ports that source translation gives out: others than machines choose themselves."""
-
+_TCP = 6
 _End = tuple[int, int]
 """Address and port."""
 
 
 class SourceNat:
-    """Everything that a machine sends comes from one other address."""
+    """Everything that some machines send comes from one other address."""
 
-    def __init__(self, outside: int) -> None:
-        """Args: `outside` is the address, IPv4 as a number, that all packets then come from."""
-        self._outside = outside
+    def __init__(self, outside: int, blocks: Mapping[int, tuple[int, int]]) -> None:
+        """Nobody has sent anything yet.
+
+        Args:
+            outside: the address, as a number (sim_address.py), that all packets then come from.
+            blocks: address behind it to the first and last port that its packets get.
+        """
+        self._outside, self._blocks = outside, blocks
+        self._links: dict[int, Link] = {}
+        self._next = {address: first for address, (first, _) in blocks.items()}
         self._ports: dict[tuple[int, _End], int] = {}
         self._inside: dict[tuple[int, int], _End] = {}
-        self._next = FIRST_PORT
+        self._visited: set[tuple[int, _End, _End]] = set()
+        """Who came in by a machine's own address: what goes back to them is left alone."""
 
-    def install(self, link: Link) -> None:
-        """Translate on this cable from now on; the switch delivers the outside address over it."""
+    def install(self, link: Link, *addresses: int) -> None:
+        """Translate on this cable from now on, for these addresses; the switch gives us what comes for the outside."""
         link.translate_out, link.translate_in = self.leave, self.enter
-        link.switch.plug(self._outside, link)
+        self._links |= dict.fromkeys(addresses, link)
+        link.switch.plug(self._outside, self)
+
+    @property
+    def mac(self) -> bytes:
+        """Of the first machine: the switch knows no other one here."""
+        return next(iter(self._links.values())).mac
+
+    def take(self, packet: Packet, size: int, at_ns: int, *, is_corrupt: bool) -> None:
+        """A packet for the outside address goes to the machine that it is for; what belongs to none is dropped."""
+        end = self._inside.get((_protocol(packet), packet.destination_port))
+        if end is not None:
+            self._links[end[0]].take(packet, size, at_ns, is_corrupt=is_corrupt)
 
     def leave(self, packet: Packet) -> Packet:
-        """Towards the switch.
-
-        Raises:
-            OSError: all ports are given out.
-        """
+        """Towards the switch."""
         if _is_icmp(packet):
             return replace(packet, source=self._outside)
         protocol, end = _protocol(packet), (packet.source, packet.source_port)
+        if (protocol, end, (packet.destination, packet.destination_port)) in self._visited:
+            return packet
         port = self._ports.get((protocol, end))
         if port is None:
             port = self._give_out(protocol, end)
         return replace(packet, source=self._outside, source_port=port)
 
     def _give_out(self, protocol: int, end: _End) -> int:
-        port = self._next
-        if port > LAST_PORT:
-            raise OSError(
-                f"source translation has given out all {LAST_PORT - FIRST_PORT + 1} ports"
-            )
-        self._next += 1
+        """The next port of the block; when all were given out, the one that was given out first."""
+        first, last = self._blocks[end[0]]
+        port = self._next[end[0]]
+        self._next[end[0]] = port + 1 if port < last else first
+        former = self._inside.pop((protocol, port), None)
+        if former is not None:
+            del self._ports[protocol, former]
         self._ports[protocol, end] = port
         self._inside[protocol, port] = end
         return port
 
     def enter(self, packet: Packet) -> Packet:
-        """Towards the machine; what belongs to nothing stays as it is, and is answered by the machine."""
-        end = self._inside.get((_protocol(packet), packet.destination_port))
-        if packet.destination != self._outside or end is None:
+        """Towards the machine."""
+        protocol, end = _protocol(packet), (packet.destination, packet.destination_port)
+        if packet.destination != self._outside:
+            self._visited.add((protocol, end, (packet.source, packet.source_port)))
             return packet
+        end = self._inside[protocol, packet.destination_port]
         return replace(packet, destination=end[0], destination_port=end[1])
+
+    def find_outside(self, end: _End) -> _End | None:
+        """What others saw instead of a machine's end of a TCP connection; None: nothing left from there."""
+        port = self._ports.get((_TCP, end))
+        return None if port is None else (self._outside, port)
+
+
+class OneToOneNat:
+    """A machine has another address for all others on a segment, and keeps its ports."""
+
+    def __init__(self, outside: int, inside: int) -> None:
+        """Both are addresses as numbers."""
+        self._outside, self._inside = outside, inside
+
+    def install(self, link: Link) -> None:
+        """Translate on this cable from now on: the switch delivers the outside address alone."""
+        link.translate_out, link.translate_in = self.leave, self.enter
+        link.switch.unplug(self._inside)
+        link.switch.plug(self._outside, link)
+
+    def leave(self, packet: Packet) -> Packet:
+        """Towards the switch."""
+        return replace(packet, source=self._outside) if packet.source == self._inside else packet
+
+    def enter(self, packet: Packet) -> Packet:
+        """Towards the machine."""
+        if packet.destination != self._outside:
+            return packet
+        return replace(packet, destination=self._inside)
+
+    def find_outside(self, end: _End) -> _End | None:
+        """What others saw instead of the machine's end of a connection."""
+        return (self._outside, end[1]) if end[0] == self._inside else None
 
 
 class DestinationNat:
     """What comes for one endpoint goes to another one behind the same cable."""
 
     def __init__(self, outside: _End, inside: _End) -> None:
-        """Args: both are address, IPv4 as a number, and port."""
+        """Args: both are address, as a number, and port."""
         self._outside, self._inside = outside, inside
         self._clients: set[tuple[int, _End]] = set()
         """Who came in by the outside endpoint: only their answers are translated back."""
@@ -96,7 +150,7 @@ class DestinationNat:
 
 
 def _protocol(packet: Packet) -> int:
-    return 6 if isinstance(packet, Segment) else packet.protocol
+    return _TCP if isinstance(packet, Segment) else packet.protocol
 
 
 def _is_icmp(packet: Packet) -> bool:
