@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from types import MappingProxyType
@@ -482,6 +482,7 @@ class TraceBuilder:
         asked_port: int = 5263,
         call_back: bool = True,
         handed: Certificate | None = None,
+        before_answer: Callable[[Address], None] | None = None,
         status: int = 200,
     ) -> SignIn:
         """A whole sign-in; every argument is the knob of one leg, None meaning as it should be.
@@ -501,6 +502,7 @@ class TraceBuilder:
             asked_port: its port.
             call_back: False: no call-back at all.
             handed: the certificate that the call-back answers; None: the device's.
+            before_answer: what else the node that picks the user does before it answers.
             status: of the service's answer; another than 200 makes the call-back answer 404.
         """
         proved = certificate or make_certificate(user)
@@ -531,6 +533,8 @@ class TraceBuilder:
                 key=key if key is not None else l3.client.port,
                 answer=answer,
             )
+        if before_answer is not None:
+            before_answer(caller)
         cookie = f"HZN=session-of-{user}-{len(self.wires)}".encode()
         self.finish(l3, at_front, l4, request, user=user, status=status, cookie=cookie)
         return SignIn(l1=l1, l2=l2, l3=l3, l4=l4, l5=l5, cookie=cookie, user=user)

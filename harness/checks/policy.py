@@ -89,7 +89,9 @@ def read_policy(site: Site, page: CertProxy | None = None) -> Policy:
         forced=_forced(site, page) if page.destination_forced else None,
         listed=None if page.destination_forced else AllowList.parse(page.destination),
         destination=page.destination,
-        other_services=frozenset(_service(text) for text in site.other_services.values()),
+        other_services=frozenset(
+            (*(_service(text) for text in site.other_services.values()), *_responder(site))
+        ),
     )
 
 
@@ -102,6 +104,12 @@ def _forced(site: Site, page: CertProxy) -> tuple[Address, ...]:
         return (parse_address(name),)
     except ValueError:
         return site.resolve(name)
+
+
+def _responder(site: Site) -> tuple[tuple[int, Endpoint], ...]:
+    """Who tells whether certificates are revoked."""
+    asked = site.revocation
+    return () if asked is None else ((TCP, Endpoint(asked.address, asked.port)),)
 
 
 def _service(text: str) -> tuple[int, Endpoint]:

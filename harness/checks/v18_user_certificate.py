@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from harness.checks.call_back_form import find_fingerprint
 from harness.checks.case import Case
-from harness.checks.check import Check, Judgement, Unjudged
+from harness.checks.check import Absent, Check, Judgement, Unjudged
 from harness.checks.evidence import answering, gather, opening, seen
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, PROXY_CONTENT, SERVICE_CONTENT
+from harness.checks.status import Statuses
 from harness.site.sign_in import find_user
 from harness.trace.certificate import Certificate
 from harness.trace.connection import Connection
@@ -23,6 +24,7 @@ CLIENT_AUTH, ANY_PURPOSE = "1.3.6.1.5.5.7.3.2", "2.5.29.37.0"
 
 def _judge(case: Case) -> Iterator[Judgement]:
     proofs = _find_proofs(case)
+    statuses = Statuses(case)
     for request in case.journeys.requests:
         response = request.exchange.response
         user = find_user(response.status, response.body) if response is not None else None
@@ -32,6 +34,7 @@ def _judge(case: Case) -> Iterator[Judgement]:
         handed += [c for c in request.perhaps if c.status == OK]
         for call_back in handed:
             yield from _judge_handed(case, request, call_back, response, user, proofs)
+            yield from _judge_status(case, request, call_back, user, proofs, statuses)
 
 
 def _judge_handed(
@@ -61,6 +64,36 @@ def _judge_handed(
         yield Unjudged(reason=f"{story.message}, or with another one", packets=story.packets)
     else:
         yield story
+
+
+def _judge_status(
+    case: Case,
+    request: ServiceRequest,
+    call_back: CallBack,
+    user: str,
+    proofs: dict[str, tuple[Certificate, Connection]],
+    statuses: Statuses,
+) -> Iterator[Judgement]:
+    """F76: whoever signs somebody in was told that the certificate is not revoked."""
+    given = find_fingerprint(call_back.exchange, case.site)
+    asked, answered = request.exchange.request, request.exchange.response
+    if given not in proofs or asked is None or answered is None:
+        return
+    certificate, proxy = proofs[given]
+    flaw = statuses.find_flaw(
+        request.node, certificate.serial_number, since_ns=asked.first_ns, now_ns=answered.first_ns
+    )
+    if flaw is None:
+        return
+    story = Finding(
+        message=f"{case.machines.tell_server(request.connection)} signed in {user} with a certificate {flaw.told}",
+        packets=gather(flaw.packets, answering(call_back.exchange), answering(request.exchange)),
+        endpoints=(request.connection.client, request.connection.server, proxy.client),
+    )
+    if len(request.perhaps) > 1:
+        yield Unjudged(reason=f"{story.message}, or with another one", packets=story.packets)
+    else:
+        yield story if flaw.is_seen else Absent(finding=story)
 
 
 def _find_flaw(case: Case, certificate: Certificate, now_ns: int) -> str | None:
@@ -104,7 +137,7 @@ def _find_proofs(case: Case) -> dict[str, tuple[Certificate, Connection]]:
 V18 = Check(
     id="V18",
     promise="Whoever is signed in has a certificate that is good at that time, and for that purpose.",
-    source="V18; F69 F75 F77 F78",
+    source="V18; F69 F75 F76 F77 F78",
     needs=(COMPLETE, PROXY_CONTENT, SERVICE_CONTENT, CALL_BACK_CONTENT),
     judge=_judge,
 )

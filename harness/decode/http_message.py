@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from harness.decode.detail import EVERYTHING, Detail
 from harness.decode.http_head import RequestLine, StatusLine
 from harness.decode.http_lane import Span
+from harness.decode.revocation import find_answer, find_query
 from harness.trace.http import Header, Request, Response
 
 MAX_BODY_KEPT = EVERYTHING.body_limit
@@ -69,6 +70,7 @@ class Draft:
         return Request(
             method=self.line.method,
             target=self.line.target,
+            status_query=find_query(self.headers, bytes(self.body.kept)),
             version=self.line.version,
             headers=self.headers,
             trailers=self.trailers,
@@ -87,6 +89,7 @@ class Draft:
         return Response(
             status=self.line.status,
             reason=self.line.reason,
+            status_answer=find_answer(self.headers, bytes(self.body.kept)),
             version=self.line.version,
             headers=self.headers,
             trailers=self.trailers,

@@ -24,6 +24,7 @@ from harness.decode.http_head import (
 )
 from harness.decode.http_reader import MAX_HEAD_SIZE
 from harness.decode.proxy_header import find_proxy_header
+from harness.decode.revocation import find_answer, find_query
 from harness.decode.sniff import sniff_client
 from harness.decode.swift_tls import OddError, Piece
 from harness.trace.http import Exchange, Header, Request, Response
@@ -139,11 +140,15 @@ def _read_head(
 
 
 def _build_request(draft: _Draft, line: RequestLine, detail: Detail) -> Request:
-    return Request(method=line.method, target=line.target, **_find_shared(draft, detail))
+    shared = _find_shared(draft, detail)
+    query = find_query(shared["headers"], shared["body"])
+    return Request(method=line.method, target=line.target, status_query=query, **shared)
 
 
 def _build_response(draft: _Draft, line: StatusLine, detail: Detail) -> Response:
-    return Response(status=line.status, reason=line.reason, **_find_shared(draft, detail))
+    shared = _find_shared(draft, detail)
+    answer = find_answer(shared["headers"], shared["body"])
+    return Response(status=line.status, reason=line.reason, status_answer=answer, **shared)
 
 
 class _Shared(TypedDict):

@@ -22,6 +22,7 @@ from harness.scenario.scenario import (
     Probe,
     RawProxyRequest,
     Restart,
+    Revoke,
     SaveSettings,
     Scenario,
     SignIn,
@@ -236,10 +237,8 @@ def _step(path: Path, step: Step, scenario: Scenario) -> Iterator[Problem]:
                 (*path, "call_back"), step.call_back, _hosts(scenario), needs_port=True
             )
             yield from _order((*path, "up_to"), step.port, step.up_to)
-        case KeptTunnel():
-            yield from _kept_tunnel(path, step, scenario)
-        case RawProxyRequest():
-            yield from _one_device(path, step.device, scenario)
+        case KeptTunnel() | RawProxyRequest() | Revoke():
+            yield from _deed(path, step, scenario)
         case Restart() | Probe() | EditSettings() | SaveSettings() | CloneNode():
             yield from find_settings_problems(path, step, scenario)
         case Wait() | Until() | LinkChange() | NameChange() | ClockChange():
@@ -251,17 +250,38 @@ def _step(path: Path, step: Step, scenario: Scenario) -> Iterator[Problem]:
                 yield from _step((*path, "together", index), one, scenario)
 
 
+def _deed(
+    path: Path, step: KeptTunnel | RawProxyRequest | Revoke, scenario: Scenario
+) -> Iterator[Problem]:
+    """What one device does beside signing in."""
+    match step:
+        case KeptTunnel():
+            yield from _kept_tunnel(path, step, scenario)
+        case RawProxyRequest():
+            yield from _one_device(path, step.device, scenario)
+        case Revoke():
+            yield from _one_device(path, step.revoke, scenario, key="revoke")
+            if scenario.site.revocation is None:
+                yield Problem(
+                    path=(*path, "revoke"),
+                    found=show(step.revoke),
+                    expected="site.revocation: nobody asks whether certificates are revoked",
+                )
+
+
 def _kept_tunnel(path: Path, step: KeptTunnel, scenario: Scenario) -> Iterator[Problem]:
     yield from _one_device(path, step.device, scenario)
     if step.host is not None:
         yield from _target((*path, "host"), step.host, _hosts(scenario), needs_port=False)
 
 
-def _one_device(path: Path, name: str, scenario: Scenario) -> Iterator[Problem]:
+def _one_device(
+    path: Path, name: str, scenario: Scenario, *, key: str = "device"
+) -> Iterator[Problem]:
     singles = [one for one, device in scenario.devices.items() if device.count is None]
     if name not in singles:
         yield Problem(
-            path=(*path, "device"),
+            path=(*path, key),
             found=show(name),
             expected=f"one device: {choose(singles, name)}",
             looked_in=("devices",),

@@ -156,6 +156,7 @@ DEFECTS: tuple[Defect, ...] = (
         "F74", "cert_proxy", "V11", "the proxy connects before it knows of the client's certificate"
     ),
     _defect("F75", "cert_proxy, access", "V18", "expired certificates of users are good"),
+    _defect("F76", "access", "V18", "a certificate about which nobody can tell is good"),
     _defect(
         "F77", "cert_proxy, access", "V18", "certificates of any CA and for any purpose are good"
     ),

@@ -51,9 +51,10 @@ expect: {verdict: pass, signed_in: {pixel: alice@example.com}}
 """
 
 _ORDER = (
-    "Site", "Balancer", "CertProxy", "Port", "PageChange", "HeaderNames", "CallBackForm",
-    "Device", "TunnelRule", "Attacker", "Bystander", "PortRange",
-    "SignIn", "KeptTunnel", "RawProxyRequest", "Restart", "Probe", "EditSettings", "SaveSettings", "CloneNode",
+    "Site", "Balancer", "CertProxy", "Port", "PageChange", "HeaderNames", "CallBackForm", "Revocation",
+    "Device", "TunnelRule", "Attacker", "Bystander", "PortRange", "Responder",
+    "SignIn", "KeptTunnel", "RawProxyRequest", "Restart", "Probe", "Revoke",
+    "EditSettings", "SaveSettings", "CloneNode",
     "ForgedRequest", "ForgedCallback",
     "Wait", "Until", "LinkChange", "NameChange", "ClockChange", "Together", "Expect",
 )  # fmt: skip

@@ -85,6 +85,18 @@ class PortRange(Model):
     """The highest."""
 
 
+class Responder(Model):
+    """How the machine of `site.revocation` answers."""
+
+    ocsp: Literal["right", "slow", "try_later", "expired", "unknown", "other_nonce"] = "right"
+    """Its OCSP answers: `slow` ones come too late, `try_later` is a refusal, `expired` ones hold no more, `unknown`
+    knows no certificate, and `other_nonce` answers another question."""
+    crl: Literal["right", "slow", "missing", "expired"] = "right"
+    """Its list of revoked certificates."""
+    gone: bool = False
+    """Nobody listens at all."""
+
+
 class SignIn(Model):
     """A device signs in to an application."""
 
@@ -130,6 +142,13 @@ class RawProxyRequest(Model):
 
 ALL_NODES = "all"
 """Stands for every node, one after the other."""
+
+
+class Revoke(Model):
+    """The certificate of a device is revoked, which the machine of `site.revocation` tells from now on."""
+
+    revoke: str
+    """Device name."""
 
 
 class Restart(Model):
@@ -215,6 +234,7 @@ STEP_KINDS = (
     "to_proxy",
     "restart",
     "probe",
+    "revoke",
     "edit",
     "save",
     "clone",
@@ -238,6 +258,7 @@ def _find_kind(step: object) -> str | None:
         RawProxyRequest,
         Restart,
         Probe,
+        Revoke,
         EditSettings,
         SaveSettings,
         CloneNode,
@@ -268,6 +289,7 @@ Action = Annotated[
     | Annotated[RawProxyRequest, Tag("<to_proxy>")]
     | Annotated[Restart, Tag("<restart>")]
     | Annotated[Probe, Tag("<probe>")]
+    | Annotated[Revoke, Tag("<revoke>")]
     | Annotated[EditSettings, Tag("<edit>")]
     | Annotated[SaveSettings, Tag("<save>")]
     | Annotated[CloneNode, Tag("<clone>")]
@@ -295,6 +317,7 @@ Step = Annotated[
     | Annotated[RawProxyRequest, Tag("<to_proxy>")]
     | Annotated[Restart, Tag("<restart>")]
     | Annotated[Probe, Tag("<probe>")]
+    | Annotated[Revoke, Tag("<revoke>")]
     | Annotated[EditSettings, Tag("<edit>")]
     | Annotated[SaveSettings, Tag("<save>")]
     | Annotated[CloneNode, Tag("<clone>")]
@@ -340,6 +363,8 @@ class Scenario(Model):
     """Node, balancer or device name to the ports of the connections that it opens."""
     slow_sign_ins: dict[str, Annotated[int, Field(ge=1, le=10_000)]] = {}
     """Node name to the milliseconds that its Access service takes before it asks for a certificate."""
+    responder: Responder = Responder()
+    """What is wrong with the answers about revocation, if anything is."""
     steps: tuple[Step, ...] = ()
     """What happens, one after the other."""
     defects: tuple[str, ...] = ()

@@ -14,10 +14,13 @@ from harness.site.machine_address import address_problem
 from harness.site.page import CertProxy
 from harness.site.page_problems import find_page_problems
 from harness.site.problem import Path, Problem, choose, show
+from harness.site.responder import RESPONDER
 from harness.site.service import EXPECTED, parse_service
 from harness.site.site import BalancerMode, Site
 
-RESERVED = (LOCALHOST, "canary-node", "canary-other-node", "canary-balancer", "canary-device")
+RESERVED = (
+    LOCALHOST, "canary-node", "canary-other-node", "canary-balancer", "canary-device", RESPONDER,
+)  # fmt: skip
 """Names that the harness itself gives to machines."""
 
 
@@ -100,6 +103,8 @@ def _addresses(site: Site, *, is_built: bool) -> Iterator[Problem]:
             for index, address in enumerate(further)
         ),
     ]
+    if site.revocation is not None:
+        machines.append((("revocation", RESPONDER), site.revocation.address))
     for name in site.further_addresses:
         if name not in (*site.nodes, *site.balancers):
             known = choose((*site.nodes, *site.balancers), name)

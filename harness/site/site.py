@@ -81,6 +81,17 @@ class Balancer(Model):
     """Which program balances."""
 
 
+class Revocation(Model):
+    """Whom the Access services ask whether a user certificate is revoked; without a good answer nobody signs in."""
+
+    address: WrittenAddress
+    """The machine that answers, over HTTP, on the segment `inside`."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 80
+    """Where it listens."""
+    method: Literal["ocsp", "crl", "ocsp_then_crl"] = "ocsp"
+    """`ocsp`; `crl`; or OCSP first, and the CRL only where no usable answer came (never the other way round)."""
+
+
 class Site(Model):
     """The deployment under test."""
 
@@ -115,6 +126,8 @@ class Site(Model):
     """Names of the headers that a terminating balancer sets; for captures of others."""
     call_back: CallBackForm = CallBackForm()
     """The form of the certificate call-back; for captures of others."""
+    revocation: Revocation | None = None
+    """Whom the Access services ask whether a user certificate is revoked. Not given: nobody."""
     user_policies: tuple[str, ...] = ()
     """Certificate policies (object identifiers) of which a user certificate must have one; () for any."""
     store_limit: Annotated[int, Field(ge=1)] = 4096

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.trace.packet import PacketNumber
+from harness.trace.revocation import StatusAnswer, StatusQuery
 from harness.trace.tls import Side
 
 
@@ -47,6 +48,8 @@ class Request(Message):
 
     method: bytes
     target: bytes
+    status_query: StatusQuery | None = None
+    """What the body asks about a certificate (OCSP)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,8 @@ class Response(Message):
 
     status: int
     reason: bytes = b""
+    status_answer: StatusAnswer | None = None
+    """What the body tells about certificates (OCSP, CRL)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from harness.scenario.scenario import (
     Probe,
     RawProxyRequest,
     Restart,
+    Revoke,
     SaveSettings,
     Scenario,
     SignIn,
@@ -24,6 +25,7 @@ from harness.scenario.scenario import (
     Together,
 )
 from harness.site.console import SERVICES, Service
+from harness.site.responder import RESPONDER
 from harness.world.actors.access import Access
 from harness.world.actors.android import Android
 from harness.world.actors.attacker import Attacker
@@ -31,6 +33,7 @@ from harness.world.actors.balancer import LoadBalancer
 from harness.world.actors.bystander import Bystander
 from harness.world.actors.canary import Canary
 from harness.world.actors.cert_proxy import CertProxy
+from harness.world.actors.responder import Responder
 from harness.world.actors.setting import Setting
 from harness.world.events import Events
 from harness.world.host import Wire
@@ -71,6 +74,9 @@ class Crew:
             Bystander(wire.host(name), bystander, setting)
             for name, bystander in scenario.bystanders.items()
         ]
+        if site.revocation is not None:
+            host = wire.host(RESPONDER)
+            servers.append(Responder(host, scenario.responder, site.revocation, setting))
         self._servers = tuple(servers)
         self._devices = {
             named.name: Android(
@@ -170,6 +176,18 @@ class Crew:
     def _nodes(self, name: str) -> tuple[str, ...]:
         return self._console.nodes if name == ALL_NODES else (name,)
 
+    def _one(
+        self, step: KeptTunnel | RawProxyRequest | Revoke
+    ) -> Callable[[], Coroutine[Any, Any, None]]:
+        """What one device does beside signing in."""
+        match step:
+            case KeptTunnel():
+                return _bind(self._devices[step.device].keep_tunnel, step)
+            case RawProxyRequest():
+                return _bind(self._devices[step.device].send_raw, step)
+            case Revoke():
+                return _bind(self._devices[step.revoke].revoke, step)
+
     def _actions(self, step: Step) -> tuple[Callable[[], Coroutine[Any, Any, None]], ...]:
         match step:
             case SignIn():
@@ -180,10 +198,8 @@ class Crew:
                 return (_bind(self._attackers[step.attacker].forged_request, step),)
             case ForgedCallback():
                 return (_bind(self._attackers[step.attacker].forged_callback, step),)
-            case KeptTunnel():
-                return (_bind(self._devices[step.device].keep_tunnel, step),)
-            case RawProxyRequest():
-                return (_bind(self._devices[step.device].send_raw, step),)
+            case KeptTunnel() | RawProxyRequest() | Revoke():
+                return (self._one(step),)
             case Restart() | Probe() | EditSettings() | SaveSettings() | CloneNode():
                 return (_bind(self._administer, step),)
             case Wait() | Until() | LinkChange() | NameChange() | ClockChange():

@@ -10,6 +10,7 @@ from harness.net.address import Address, Endpoint
 from harness.scenario.fleet import NamedDevice, devices
 from harness.scenario.scenario import Scenario
 from harness.site import canary
+from harness.site.responder import RESPONDER
 from harness.world.translations import find_translations
 from harness.world.wire.plan import Attachment, HostPlan, Plan
 
@@ -72,6 +73,11 @@ def lay_out(scenario: Scenario) -> Layout:
             HostPlan(name=name, attachments=_attach((host.address,), host.segment))
             for name, host in table.items()
         ]
+    responder = {} if site.revocation is None else {RESPONDER: (site.revocation.address,)}
+    hosts += [
+        HostPlan(name=name, attachments=_attach(owned, "inside"))
+        for name, owned in responder.items()
+    ]
     hosts += _device_hosts(named, scenario)
     hosts += [
         HostPlan(name=name, attachments=_attach((address,), "dmz"))
@@ -82,6 +88,7 @@ def lay_out(scenario: Scenario) -> Layout:
         **{name: (host.address,) for name, host in scenario.attackers.items()},
         **{name: (host.address,) for name, host in scenario.bystanders.items()},
         **{name: (address,) for name, address in CANARY_HOSTS.items()},
+        **responder,
     }
     names = {**machines, **{name: (address,) for name, address in site.names.items()}}
     names |= scenario.look_ups

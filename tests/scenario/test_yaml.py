@@ -131,21 +131,23 @@ MISTAKES = {
         "sign_in: salesforce",
         "signin: salesforce",
         "16:5: $.steps[0]: got the keys device, signin; expected a step with one of the "
-        "keys sign_in, request, call_back, tunnel, to_proxy, restart, probe, edit, save, clone, wait, at, link, "
+        "keys sign_in, request, call_back, tunnel, to_proxy, restart, probe, revoke, edit, save, clone, "
+        "wait, at, link, "
         "look_up, clock, together (did you mean sign_in instead of signin?)",
     ),
     "step that is text": (
         "{device: pixel, sign_in: salesforce}",
         "wait",
         '16:5: $.steps[0]: got "wait"; expected a step with one of the keys sign_in, '
-        "request, call_back, tunnel, to_proxy, restart, probe, edit, save, clone, wait, at, link, "
+        "request, call_back, tunnel, to_proxy, restart, probe, revoke, edit, save, clone, wait, at, link, "
         "look_up, clock, together",
     ),
     "step inside a step": (
         "{device: pixel, sign_in: salesforce}",
         "together: [{together: []}]",
         "16:16: $.steps[0].together[0]: got the keys together; expected a step with one "
-        "of the keys sign_in, request, call_back, tunnel, to_proxy, restart, probe, edit, save, clone, wait, at, link, "
+        "of the keys sign_in, request, call_back, tunnel, to_proxy, restart, probe, revoke, edit, save, clone, "
+        "wait, at, link, "
         "look_up, clock",
     ),
     "nothing together": (

@@ -17,7 +17,9 @@ from harness.world.actors.location import Location, LocationError, find_location
 from harness.world.actors.server_identity import service_identity, user_verify
 from harness.world.actors.sessions import Sessions
 from harness.world.actors.setting import Setting
+from harness.world.actors.status_check import check_status
 from harness.world.host import Host, Stream
+from harness.world.pki.revocation import StatusError
 from harness.world.tls.endpoint import ServerSettings, open_server
 from harness.world.tls.identity import VerificationError
 
@@ -113,10 +115,11 @@ class Access:
                 await self._host.clock.sleep(slow_ns)
             chain = await request_certificate(self._host, location, self._setting)
             self._verify_user(chain)
+            await check_status(self._host, chain, self._setting)
             user = self._setting.pki.user_of(chain, is_email_first="F78" in self._setting.defects)
         except LocationError as error:
             return _refuse(error.status, str(error))
-        except (CertificateRequestError, VerificationError) as error:
+        except (CertificateRequestError, StatusError, VerificationError) as error:
             return _refuse(403, str(error))
         session = self._host.entropy(16).hex()
         return _answer(user, (b"Set-Cookie", self._sessions.open(session, user)))

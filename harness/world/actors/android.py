@@ -10,7 +10,14 @@ from functools import partial
 from urllib.parse import quote
 
 from harness.scenario.event import parse_duration
-from harness.scenario.scenario import Device, KeptTunnel, RawProxyRequest, SignIn, TunnelRule
+from harness.scenario.scenario import (
+    Device,
+    KeptTunnel,
+    RawProxyRequest,
+    Revoke,
+    SignIn,
+    TunnelRule,
+)
 from harness.site import sign_in
 from harness.site.site import SERVICE_PORT
 from harness.world.actors.authority import (
@@ -52,6 +59,11 @@ class Android:
         self._session: SavedSession | None = None
         """The last one with a cert proxy."""
         self._kept: dict[tuple[str, int], TlsStream] = {}
+
+    async def revoke(self, step: Revoke) -> None:
+        """Lose the certificate: its authority says so from now on."""
+        if self._identity is not None:
+            self._setting.pki.revoke(self._identity)
 
     async def sign_in(self, step: SignIn) -> None:
         """Sign in; a refusal is an end like any other, and in the packets."""

@@ -59,6 +59,11 @@ class Setting:
         """How long an Access service waits for a certificate, and a cert proxy for its destination."""
         return self.timeout_ns // 2
 
+    @property
+    def status_timeout_ns(self) -> int:
+        """How long an Access service waits for one answer about revocation: it may ask twice."""
+        return self.timeout_ns // 8
+
     def is_node(self, address: Address) -> bool:
         """Whether an address is a cluster node's, or loopback: the node itself."""
         return address.is_loopback or self.site.node_at(address) is not None

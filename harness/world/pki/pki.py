@@ -26,6 +26,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from harness.net.address import Address
 from harness.world.pki import verification
+from harness.world.pki.revocation import RevocationAuthority, RevocationJudge
 from harness.world.pki.subject import encode_upn, user_of
 from harness.world.tls.identity import Identity, Verify
 
@@ -190,6 +191,24 @@ class Pki:
                 return self.device_identity(user, ca="other")
             case "server_only":
                 return self.device_identity(user, purpose=ExtendedKeyUsageOID.SERVER_AUTH)
+
+    @cached_property
+    def revocation(self) -> RevocationAuthority:
+        """What the user CA has revoked."""
+        issuer, key = self._users.signer("trusted")
+        return RevocationAuthority(
+            issuer, key, now=lambda: datetime.fromtimestamp(self._clock() // 1_000_000_000, UTC)
+        )
+
+    def revoke(self, identity: Identity) -> None:
+        """From now on a certificate of the user CA is revoked."""
+        leaf = x509.load_pem_x509_certificate(identity.chain_pem[0].encode())
+        self.revocation.revoke(leaf.serial_number)
+
+    @cached_property
+    def revocation_judge(self) -> RevocationJudge:
+        """The judge of what the user CA says about revocation."""
+        return RevocationJudge(self._users.root)
 
     def server_verifier(self, server_name: str | Address, *, roots: Roots) -> Verify:
         """Make the judge of a server's chain: chain, dates, host name or address, EKU serverAuth."""

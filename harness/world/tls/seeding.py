@@ -60,13 +60,7 @@ def _patches(take: Take, start_s: int) -> list[_Patch]:
     def refuse_rsa(*_: Any, **__: Any) -> Any:
         raise RuntimeError("RSA keys cannot be made from a seed; use EC keys on the simulated wire")
 
-    plain_sign = x509.CertificateBuilder.sign
-
-    def sign(self: Any, private_key: Any, algorithm: Any, *details: Any, **named: Any) -> Any:
-        if isinstance(private_key, ec.EllipticCurvePrivateKey):
-            named["ecdsa_deterministic"] = True
-        return plain_sign(self, private_key, algorithm, *details, **named)
-
+    builders = (x509.CertificateBuilder, x509.CertificateRevocationListBuilder)
     urandom.is_seeded = True  # type: ignore[attr-defined]
     clock = SimpleNamespace(**{**vars(time), "time": lambda: float(start_s)})
     return [
@@ -74,7 +68,7 @@ def _patches(take: Take, start_s: int) -> list[_Patch]:
         (ec, "generate_private_key", generate_ec),
         (rsa, "generate_private_key", refuse_rsa),
         (x25519.X25519PrivateKey, "generate", staticmethod(generate_x25519)),
-        (x509.CertificateBuilder, "sign", sign),
+        *((builder, "sign", _sign_alike(vars(builder)["sign"])) for builder in builders),
         (ec_key, "_SCHEMES", _deterministic_schemes()),
         *(
             (module, "time", clock)
@@ -82,6 +76,17 @@ def _patches(take: Take, start_s: int) -> list[_Patch]:
             if name.startswith("tlslite.") and vars(module).get("time") is time
         ),
     ]
+
+
+def _sign_alike(plain_sign: Callable[..., Any]) -> Callable[..., Any]:
+    """The same method of a builder; equal contents give equal signatures."""
+
+    def sign(self: Any, private_key: Any, algorithm: Any, *details: Any, **named: Any) -> Any:
+        if isinstance(private_key, ec.EllipticCurvePrivateKey):
+            named["ecdsa_deterministic"] = True
+        return plain_sign(self, private_key, algorithm, *details, **named)
+
+    return sign
 
 
 def _deterministic_schemes() -> dict[int, ec.ECDSA]:

@@ -11,6 +11,7 @@ from typing import Any
 from harness.net.address import Endpoint
 from harness.scenario.scenario import Bystander as BystanderPlan
 from harness.scenario.scenario import Device, SignIn
+from harness.scenario.scenario import Responder as ResponderPlan
 from harness.site.console import Console
 from harness.site.sign_in import find_user
 from harness.site.site import Site
@@ -21,6 +22,7 @@ from harness.world.actors.balancer import LoadBalancer
 from harness.world.actors.bystander import Bystander
 from harness.world.actors.cert_proxy import CertProxy
 from harness.world.actors.http1 import Response
+from harness.world.actors.responder import Responder
 from harness.world.actors.setting import Setting
 from harness.world.pki.pki import Pki
 from tests.world.memory_wire import MemoryClock, MemoryWire
@@ -142,6 +144,7 @@ async def stage(
     *,
     defects: Iterable[str] = (),
     device: Device | None = None,
+    responder: ResponderPlan | None = None,
     timeout_ns: int = LONG_NS,
 ) -> AsyncIterator[Stage]:
     """Every actor of a site, started; stopped at the end, when nothing may be left and no serve may have raised."""
@@ -157,6 +160,9 @@ async def stage(
         servers.append(LoadBalancer(wire.host(name, balancer.address), name, setting))
     bystander = BystanderPlan(address=ip_address(BYSTANDER), listen=(443, 8443))
     servers.append(Bystander(wire.host("bystander", BYSTANDER), bystander, setting))
+    if site.revocation is not None:
+        host = wire.host("responder", site.revocation.address)
+        servers.append(Responder(host, responder or ResponderPlan(), site.revocation, setting))
     for server in servers:
         await server.start()
     plan = device or Device(user="alice@example.com")
