@@ -73,23 +73,15 @@ def lay_out(scenario: Scenario) -> Layout:
             HostPlan(name=name, attachments=_attach((host.address,), host.segment))
             for name, host in table.items()
         ]
-    responder = {} if site.revocation is None else {RESPONDER: (site.revocation.address,)}
-    hosts += [
-        HostPlan(name=name, attachments=_attach(owned, "inside"))
-        for name, owned in responder.items()
-    ]
+    if site.revocation is not None:
+        asked = _attach((site.revocation.address,), "inside")
+        hosts.append(HostPlan(name=RESPONDER, attachments=asked))
     hosts += _device_hosts(named, scenario)
     hosts += [
         HostPlan(name=name, attachments=_attach((address,), "dmz"))
         for name, address in CANARY_HOSTS.items()
     ]
-    machines = {
-        **{name: site.addresses(name) for name in (*site.nodes, *site.balancers)},
-        **{name: (host.address,) for name, host in scenario.attackers.items()},
-        **{name: (host.address,) for name, host in scenario.bystanders.items()},
-        **{name: (address,) for name, address in CANARY_HOSTS.items()},
-        **responder,
-    }
+    machines = _machines(scenario)
     names = {**machines, **{name: (address,) for name, address in site.names.items()}}
     names |= scenario.look_ups
     names[site.fqdn] = site.resolve(site.fqdn)
@@ -105,6 +97,19 @@ def lay_out(scenario: Scenario) -> Layout:
         devices=named,
         host_names=MappingProxyType(host_names),
     )
+
+
+def _machines(scenario: Scenario) -> dict[str, tuple[Address, ...]]:
+    """The addresses of every machine but devices."""
+    site = scenario.site
+    asked = site.revocation
+    return {
+        **{name: site.addresses(name) for name in (*site.nodes, *site.balancers)},
+        **{name: (host.address,) for name, host in scenario.attackers.items()},
+        **{name: (host.address,) for name, host in scenario.bystanders.items()},
+        **{name: (address,) for name, address in CANARY_HOSTS.items()},
+        **({} if asked is None else {RESPONDER: (asked.address,)}),
+    }
 
 
 def _ports(scenario: Scenario, name: str) -> tuple[int, int] | None:
