@@ -25,6 +25,8 @@ TEXT_LIMIT = 1_000_000
 VALUE_LIMIT = 100_000
 """Values after aliases are followed: a few lines of aliases can stand for billions."""
 DEPTH_LIMIT = 32
+_BRACKET_LIMIT = 256
+"""Brackets open at once, those in quotes included: the parser's work grows with the square of their number."""
 
 _TEXT_TAG = "tag:yaml.org,2002:str"
 _PLAIN_TAGS = frozenset(
@@ -33,6 +35,7 @@ _PLAIN_TAGS = frozenset(
 )
 """What ruamel gives to values without a tag of their own."""
 _WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
+_BRACKET = re.compile(r"[\[\]{}]")
 _WORDS: Mapping[str, Data] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
@@ -48,6 +51,7 @@ _REMEDIES = {
     "',' or '": "a comma, or the closing bracket or brace",
     "end of stream": "the closing quote",
     "node content": "the closing bracket or brace",
+    "maximum depth": f"a depth of at most {DEPTH_LIMIT}",
 }
 
 
@@ -95,23 +99,25 @@ def parse_document(text: str, *, name: str) -> Document:
     """
     if len(text) > TEXT_LIMIT:
         raise _refuse(name, 1, 1, f"{len(text)} characters", f"at most {TEXT_LIMIT}")
+    if (deep := _find_deep_bracket(text)) is not None:
+        line, column = _count_place(text, deep)
+        expected = f"a depth of at most {DEPTH_LIMIT}"
+        raise _refuse(name, line, column, f"{_BRACKET_LIMIT} brackets inside one another", expected)
+    loader = YAML(typ="safe", pure=True)
+    # A value is one deeper than its list.
+    loader.max_depth = DEPTH_LIMIT + 1
     try:
-        root = YAML(typ="safe", pure=True).compose(text)
+        root = loader.compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise _refuse(name, line, column, *_explain(error)) from error
     except ReaderError as error:
-        before = text[: error.position]
-        line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+        line, column = _count_place(text, error.position)
         found = f"the character U+{ord(text[error.position]):04X}"
         raise _refuse(name, line, column, found, "printable text") from error
     except YAMLError as error:
         raise _refuse(name, 1, 1, str(error), "YAML 1.2") from error
-    except RecursionError:
-        raise _refuse(
-            name, 1, 1, "brackets in brackets in brackets", f"a depth of at most {DEPTH_LIMIT}"
-        ) from None
     if root is None:
         raise _refuse(name, 1, 1, "an empty file", "a mapping such as scenario: ...")
     reader = _Reader(name)
@@ -119,6 +125,22 @@ def parse_document(text: str, *, name: str) -> Document:
     if reader.problems:
         raise ScenarioError(tuple(reader.problems))
     return Document(name=name, data=data, places=reader.places)
+
+
+def _find_deep_bracket(text: str) -> int | None:
+    """Where more brackets are open than anybody means."""
+    depth = 0
+    for match in _BRACKET.finditer(text):
+        depth += 1 if match[0] in "[{" else -1
+        if depth > _BRACKET_LIMIT:
+            return match.start()
+    return None
+
+
+def _count_place(text: str, offset: int) -> tuple[int, int]:
+    """Line and column, from 1."""
+    before = text[:offset]
+    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
 
 
 def _refuse(name: str, line: int, column: int, found: str, expected: str) -> ScenarioError:
@@ -130,7 +152,7 @@ def _refuse(name: str, line: int, column: int, found: str, expected: str) -> Sce
 
 def _explain(error: MarkedYAMLError) -> tuple[str, str]:
     """What was found and a remedy, from the parser's words."""
-    words = str(error.problem or error.context)
+    words = str(error.problem or error.context).partition(" (")[0]
     expected = next((remedy for sign, remedy in _REMEDIES.items() if sign in words), "YAML 1.2")
     words = re.sub(r"^(expected .*, )?(but )?(found|got) ", "", words)
     return f"{words} ({error.context})" if error.context and error.problem else words, expected

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,8 +57,9 @@ BAD: dict[str, tuple[str, int, int, str]] = {
     "control character": ("a: b\nc: \x01\n", 2, 4, "printable text"),
     "nothing": ("", 1, 1, "a mapping"),
     "only a comment": ("# nothing\n", 1, 1, "a mapping"),
-    "too deep": ("[" * 600, 1, 1, "a depth of at most 32"),
-    "rather deep": ("[" * 40 + "]" * 40, 1, 33, "a depth of at most 32"),
+    "too deep": ("\n" + "[" * 600, 2, 257, "a depth of at most 32"),
+    "rather deep": ("[" * 40 + "]" * 40, 1, 34, "a depth of at most 32"),
+    "deep without brackets": ("- " * 40 + "x", 1, 67, "a depth of at most 32"),
     "too long": ("#" * 1_000_001, 1, 1, "at most 1000000"),
 }
 
@@ -140,3 +143,20 @@ def test_reads_or_refuses_anything(text: str) -> None:
     except ScenarioError:
         return
     assert () in document.places
+
+
+@pytest.mark.parametrize("text", ["[" * 500_000, "{a: " * 200_000, "- " * 400_000, "? " * 400_000])
+def test_depth_costs_nothing(text: str) -> None:
+    """A file that is all brackets is refused before anything works on them; it took seconds once."""
+    begun = time.process_time()
+    with pytest.raises(ScenarioError, match="a depth of at most 32"):
+        parse_document(text, name="f.yaml")
+
+    assert time.process_time() - begun < 1
+
+
+def test_as_deep_as_allowed() -> None:
+    """The limit itself is no problem, and neither are many brackets in a text."""
+    text = "a: " + "[" * 31 + "1" + "]" * 31 + "\nb: '" + "[" * 200 + "'\n"
+
+    assert parse_document(text, name="f.yaml").places
