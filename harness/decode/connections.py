@@ -29,6 +29,7 @@ from harness.decode.observation import (
 )
 from harness.decode.only import ALL, Only
 from harness.decode.reassembly import LINGER_NS, Reassembler
+from harness.decode.tap_names import TapNames
 from harness.decode.tcp_connection import TcpConnection
 from harness.decode.unread import Unread
 from harness.trace.connection import Connection
@@ -114,6 +115,7 @@ class ConnectionReader(Iterator[Connection]):
         self._secrets = self._build_secrets(limit=None)
         self._takes_keys = False
         """Secrets are taken where they stand; they were not read ahead."""
+        self._tap_names = TapNames()
         self._taps: dict[int, tuple[str, int]] = {}
         """Name and link type of each interface."""
         self._found = self._read(stream)
@@ -255,10 +257,7 @@ class ConnectionReader(Iterator[Connection]):
                 self.packet_count += 1
                 self.skipped[f"block type {block.kind} without a frame"] += 1
             case blocks.Interface():
-                name = block.name or f"interface {block.index}"
-                if any(name == taken for taken, _ in self._taps.values()):
-                    name = f"{name} ({block.index})"
-                self._taps[block.index] = (name, block.link_type)
+                self._taps[block.index] = (self._tap_names.find(block), block.link_type)
             case blocks.Keys(kind=blocks.TLS_KEY_LOG) if self._takes_keys:
                 self._secrets.add(block.data)
             case blocks.Damage():

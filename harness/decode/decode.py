@@ -22,6 +22,7 @@ from harness.decode.observation import (
     reason_not_followed,
 )
 from harness.decode.reassembly import Reassembler
+from harness.decode.tap_names import TapNames
 from harness.decode.tls_rsa import RsaKeys
 from harness.net.address import Address
 from harness.trace.packet import Packet, PacketNumber
@@ -61,6 +62,8 @@ class _TapDraft:
     statistics: blocks.Statistics | None = None
     started: PacketNumber | None = None
     stopped: PacketNumber | None = None
+    is_joined: bool = False
+    """It goes over several sections, and nothing proves that nothing is missing between them."""
 
 
 class _Decoder:
@@ -70,6 +73,7 @@ class _Decoder:
         self._frames = FrameDecoder()
         self._reassembler = Reassembler(lambda: LayerStack(secrets))
         self._packets: list[Packet] = []
+        self._tap_names = TapNames()
         self._taps: dict[int, _TapDraft] = {}
         self._names: dict[Address, list[str]] = {}
         self._comments: list[str] = []
@@ -89,7 +93,7 @@ class _Decoder:
                 )
                 self._skipped[note] += 1
             case blocks.Interface():
-                self._taps[block.index] = _TapDraft(self._name(block), block.link_type)
+                self._add_tap(block)
             case blocks.Section():
                 self._comments.extend(block.comments)
             case blocks.Names():
@@ -103,11 +107,15 @@ class _Decoder:
             case blocks.Keys():
                 pass
 
-    def _name(self, interface: blocks.Interface) -> str:
-        """The interface's own name; numbered where it has none, or has that of another of its section."""
-        name = interface.name or f"interface {interface.index}"
-        taken = {tap.name for tap in self._taps.values()}
-        return name if name not in taken else f"{name} ({interface.index})"
+    def _add_tap(self, interface: blocks.Interface) -> None:
+        """A new tap, or one of an earlier section once more."""
+        name = self._tap_names.find(interface)
+        for tap in self._taps.values():
+            if tap.name == name:
+                tap.is_joined = True
+                self._taps[interface.index] = tap
+                return
+        self._taps[interface.index] = _TapDraft(name, interface.link_type)
 
     def _handle_capture(self, block: blocks.Capture) -> None:
         tap = self._taps[block.interface]
@@ -153,7 +161,9 @@ class _Decoder:
         return Trace(
             packets=tuple(self._packets),
             connections=connections,
-            taps=tuple(_build_tap(tap) for tap in self._taps.values()),
+            taps=tuple(
+                _build_tap(tap) for tap in {t.name: t for t in self._taps.values()}.values()
+            ),
             host_names=MappingProxyType(
                 {address: tuple(names) for address, names in self._names.items()}
             ),
@@ -164,7 +174,7 @@ class _Decoder:
 
 
 def _build_tap(draft: _TapDraft) -> Tap:
-    statistics = draft.statistics
+    statistics = draft.statistics if not draft.is_joined else None
     return Tap(
         name=draft.name,
         link_type=draft.link_type,
@@ -172,6 +182,6 @@ def _build_tap(draft: _TapDraft) -> Tap:
         received=statistics.received if statistics else None,
         dropped=statistics.dropped if statistics else None,
         freezes=find_freezes(statistics.comments) if statistics else None,
-        started=draft.started,
+        started=draft.started if not draft.is_joined else None,
         stopped=draft.stopped,
     )

@@ -126,6 +126,9 @@ class Intake(Generic[R]):
             (tap, low.to_bytes(6, "big"), high.to_bytes(6, "big"))
             for tap, low, high in zip(taps, lows, highs, strict=True)
         ]
+        if len(set(keys)) < len(keys):
+            # One tap in two sections of the file: two groups of one connection.
+            odd = odd | {key for key, count in Counter(keys).items() if count > 1}
         present = [self._reassembler.find_present(key) for key in keys]
         regular, sums = judge_groups(segments, self._look_up(keys, present))
         careful = np.ones(len(start), bool)

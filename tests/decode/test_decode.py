@@ -218,6 +218,23 @@ def test_interfaces_of_one_name_are_told_apart() -> None:
     assert [tap.name for tap in decode(stream).taps] == ["eth0", "eth0 (1)", "interface 2"]
 
 
+def test_a_tap_of_two_sections_is_one_and_proves_nothing() -> None:
+    """Two captures in one file: connections go on, and what was missed between them nobody knows."""
+    stream = BytesIO()
+    for part in (0, 1):
+        writer = PcapngWriter(stream)
+        writer.write_interface("eth0")
+        writer.write_packet(0, part, build_sentinel("start", "eth0", "r"))
+        writer.write_packet(0, part, build_sentinel("stop", "eth0", "r"))
+        writer.write_statistics(0, part, received=2, dropped=0)
+    stream.seek(0)
+
+    (tap,) = decode(stream).taps
+
+    assert (tap.name, tap.packet_count) == ("eth0", 4)
+    assert (tap.started, tap.received, tap.dropped) == (None, None, None)
+
+
 def test_decoding_is_linear() -> None:
     """Ten times the packets do not take forty times as long, in CPU time, with all connections interleaved."""
 
