@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from harness import __version__
-from harness.cli import certificate, decode, judge, live, site, site_template
+from harness.cli import certificate, decode, judge, live, settings, site, site_template
 from harness.cli.complaint import Complaint
 from harness.cli.exit_code import ExitCode
 
@@ -84,6 +84,6 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"certproxy-harness {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in (judge, decode, site, site_template, certificate, live):
+    for group in (judge, decode, site, settings, site_template, certificate, live):
         group.add_commands(commands)
     return parser

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from harness.checks.check import examine
 from harness.checks.rules import Rules, read_rules
 from harness.checks.run_note import RunNote
 from harness.checks.v06_header_origin import V06
@@ -11,8 +12,10 @@ from harness.checks.v15_destination import V15
 from harness.checks.v22_configuration import V22
 from harness.site.console import InForce
 from harness.site.page import PageChange
+from harness.site.site import Site
 from harness.verdict.outcome import Outcome
-from tests.checks.examining import result_of
+from harness.verdict.verdict import CheckResult
+from tests.checks.examining import make_case, result_of
 from tests.defect_traces import ALICE
 from tests.trace_builder import (
     BYSTANDER,
@@ -20,6 +23,7 @@ from tests.trace_builder import (
     N1,
     N2,
     N3,
+    START_NS,
     VIP,
     TraceBuilder,
     make_random,
@@ -143,3 +147,53 @@ def test_a_destination_is_judged_by_the_page_of_its_time() -> None:
     assert result_of(V15, _opening(LONG_AGO)).outcome is Outcome.PASS
     assert result_of(V15, _opening(later)).outcome is Outcome.FAIL
     assert result_of(V15, _opening(LONG_AGO, REVOKED)).outcome is Outcome.FAIL
+
+
+THIRD = PageChange.model_validate(
+    {
+        "ports": [
+            {"port": 5262},
+            {"port": 5264},
+            {"port": 5263, "admin_port": True, "ssl_certificate_type": "passthrough"},
+        ]
+    }
+)
+WITH_THIRD = CLUSTER.model_copy(update={"cert_proxy": THIRD.apply(CLUSTER.cert_proxy)})
+WITHOUT = PageChange(ports=CLUSTER.cert_proxy.ports)
+
+
+def _knock(*changes: InForce, site: Site, is_open: bool) -> CheckResult:
+    """V22 on one connection to a third port of node1."""
+    builder = TraceBuilder(site)
+    builder.settings += changes
+    builder.open("dmz", VIP, N1, 5264)
+    case = make_case(builder)
+    (connection,) = case.trace.connections
+    if not is_open:
+        refused = replace(connection, syn_ack=(), established=False, closed="rst")
+        trace = replace(case.trace, connections=(refused,))
+        case = make_case(trace, site, note=case.note)
+    return examine(V22, case)
+
+
+def test_a_port_that_was_added_must_be_open() -> None:
+    """F88: refused although it is in force; in its first second it may be."""
+    site = WITH_THIRD.model_copy(update={"node_settings": {"node1": WITHOUT}})
+    long_ago = _change(1, THIRD, site=site)
+    just_now = replace(long_ago, at_ns=START_NS)
+
+    (finding,) = _knock(long_ago, site=site, is_open=False).findings
+    assert "refused a connection from" in finding.message
+    assert _knock(long_ago, site=site, is_open=True).outcome is Outcome.PASS
+    assert _knock(just_now, site=site, is_open=False).outcome is Outcome.PASS
+    assert _knock(site=WITH_THIRD, is_open=False).outcome is Outcome.PASS
+
+
+def test_a_port_that_is_not_there_must_be_closed() -> None:
+    """A01: it took a connection."""
+    off = PageChange(enabled=False)
+    site = WITH_THIRD.model_copy(update={"node_settings": {"node1": off}})
+
+    (finding,) = _knock(site=site, is_open=True).findings
+    assert "its settings have no such port in force" in finding.message
+    assert _knock(site=site, is_open=False).outcome is Outcome.PASS

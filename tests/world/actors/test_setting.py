@@ -11,8 +11,17 @@ import pytest
 
 from harness.scenario.defect import DEFECTS
 from harness.scenario.scenario import Device, ForgedCallback, ForgedRequest, TunnelRule
+from harness.site.page import PageChange
 from harness.site.site import Site
-from tests.world.actors.stage import BYSTANDER, NODES, Stage, cluster, pass_through_cluster, stage
+from tests.world.actors.stage import (
+    BYSTANDER,
+    NODES,
+    Stage,
+    cluster,
+    make_setting,
+    pass_through_cluster,
+    stage,
+)
 
 NODE1, NODE2, NODE3 = NODES.values()
 ALICE = "alice@example.com"
@@ -262,3 +271,36 @@ async def test_a_balancer_that_ends_tls_shows_its_own_handshakes() -> None:
         assert running.wire.servers("vip") == (f"{NODE1}:5262",)
         assert running.wire.servers("node1") == ()
     assert not any(stream.is_aborted or stream._is_reset for stream in running.wire.served)
+
+
+OPEN_LIST = PageChange(destination_forced=False, destination="10.20.0.0/24")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("defects", "expected"), [((), ("10.20.0.10:443",)), (("F88",), ())], ids=["default", "F88"]
+)
+async def test_what_is_saved_is_in_force(
+    defects: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    """A14: typed it is not, saved it is; with F88 it never is."""
+    nobody = cluster(destination_forced=False, destination="192.0.2.0/24")
+    async with stage(nobody, defects=defects) as running:
+        console = running.setting.console
+        for node in console.nodes:
+            console.edit(node, OPEN_LIST)
+        typed = await where_to()(running)
+        for node in console.nodes:
+            console.save(node, at_ns=0)
+        await running.sign_in()
+        saved = running.wire.servers("node2")  # Whose turn it is.
+
+    assert (typed, saved) == ((), expected)
+
+
+def test_equal_names_are_equal_keys() -> None:
+    """A09: other text is another key, and the usual one is that of the run."""
+    setting = make_setting(cluster())
+
+    assert setting.key("shared") == setting.proxy_key
+    assert setting.key("a") == setting.key("a") != setting.key("b")
