@@ -143,9 +143,10 @@ def _choose_wire(wanted: Wanted, loaded: Mapping[Path, tuple[Scenario, str]]) ->
     """Say what will be simulated; "" when nothing is.
 
     Raises:
-        Complaint: a scenario needs the simulated wire, and the kernel's was asked for.
+        Complaint: the kernel's was asked for, and there is none or a scenario needs the simulated one.
     """
     from harness.scenario.need import find_needs
+    from harness.world.job import WorldError
     from harness.world.wire.choice import NOT_SHOWN, choose
 
     needs = {file: found for file, (one, _) in loaded.items() if (found := find_needs(one))}
@@ -157,7 +158,10 @@ def _choose_wire(wanted: Wanted, loaded: Mapping[Path, tuple[Scenario, str]]) ->
             " --wire auto simulates these alone",
             ExitCode.ENVIRONMENT,
         )
-    choice = choose(wanted)
+    try:
+        choice = choose(wanted)
+    except WorldError as error:
+        raise Complaint(f"{error}; nothing was run", ExitCode.ENVIRONMENT) from error
     if choice.kind == "kernel" and needs:
         return f"wire: {len(needs)} of {len(loaded)} simulated (they need it); {NOT_SHOWN}"
     return choice.line

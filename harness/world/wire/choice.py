@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from harness.world.job import WorldError
+
 Kind = Literal["kernel", "sim"]
 Wanted = Literal["kernel", "sim", "auto"]
 
@@ -32,18 +34,30 @@ class Choice:
 
 
 def choose(wanted: Wanted) -> Choice:
-    """Decide; `auto` proves the kernel wire first, once for each process."""
+    """Decide; `auto` proves the kernel wire first, once for each process.
+
+    Raises:
+        WorldError: the kernel's was asked for, and this is no Linux.
+    """
+    if wanted == "kernel" and (foreign := _find_foreign()) is not None:
+        raise WorldError(f"{foreign}; use --wire sim or auto")
     if wanted == "auto":
         refusal = find_refusal()
         return Choice(kind="kernel") if refusal is None else Choice(kind="sim", reason=refusal)
     return Choice(kind=wanted, reason="as asked" if wanted == "sim" else "")
 
 
+def _find_foreign() -> str | None:
+    """Which other system this is; None: Linux."""
+    is_linux = sys.platform.startswith("linux")
+    return None if is_linux else f"the kernel wire needs Linux, and this is {platform.system()}"
+
+
 @cache
 def find_refusal() -> str | None:
     """Why there is no kernel wire on this machine; None: there is, which has been proven by doing."""
-    if not sys.platform.startswith("linux"):
-        return f"the kernel wire needs Linux, and this is {platform.system()}"
+    if (foreign := _find_foreign()) is not None:
+        return foreign
     # Here and not above: these know Linux alone.
     from harness.world.wire.doctor import attempt_mode
     from harness.world.wire.namespace import Mode

@@ -560,6 +560,24 @@ async def talk_gone(wire: Wire) -> None:
     stream.abort()
 
 
+async def talk_long_answer(wire: Wire) -> None:
+    """Four full segments and a rest, within the first window; the client ends first."""
+
+    async def serve(stream: Stream) -> None:
+        await stream.read()
+        await stream.write(bytes(6000))
+        await stream.read()
+
+    await wire.host("vip").listen(443, serve)
+    stream = await wire.host("phones").connect(SERVER, timeout_ns=SECOND)
+    await stream.write(b"question")
+    answer = 0
+    while answer < 6000:
+        answer += len(await stream.read())
+    await asyncio.sleep(0.1)
+    await stream.close()
+
+
 async def talk_ipv6(wire: Wire) -> None:
     """A question, an answer, a closed port."""
 

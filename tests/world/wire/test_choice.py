@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness.world.job import WorldError
 from harness.world.wire import choice
 from harness.world.wire.choice import choose, find_refusal
 from harness.world.wire.doctor import Diagnosis
@@ -46,3 +47,5 @@ def test_elsewhere_there_is_no_kernel_wire(name: str, monkeypatch: pytest.Monkey
     monkeypatch.setitem(sys.modules, "harness.world.wire.doctor", None)
 
     assert find_refusal() == "the kernel wire needs Linux, and this is Elsewhere"
+    with pytest.raises(WorldError, match="this is Elsewhere; use --wire sim or auto"):
+        choose("kernel")

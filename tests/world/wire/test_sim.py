@@ -11,7 +11,7 @@ from harness.world.entropy import Entropy
 from harness.world.recorder.recorder import Recorder
 from harness.world.recorder.recording import Recording
 from harness.world.wire.kernel import KernelWire
-from harness.world.wire.namespace import Mode
+from harness.world.wire.namespace import Mode, set_sysctl
 from harness.world.wire.plan import Plan
 from harness.world.wire.sim import SimWire, run_simulated
 from harness.world.wire.sim_loop import Agenda
@@ -29,6 +29,7 @@ from tests.world.wire.contract import (
     Case,
     contract_plan,
     talk_ipv6,
+    talk_long_answer,
 )
 
 
@@ -73,8 +74,18 @@ async def _talk_ipv6_on_kernel(_: Mode) -> tuple[tuple[bool, int, int], ...]:
     return shape(recording)
 
 
-async def _record(plan: Plan, talk: Case) -> Recording:
+async def _talk_plainly_on_kernel(_: Mode) -> tuple[tuple[bool, int, int], ...]:
+    recording = await _record(site_plan(), talk_long_answer, plain=("phones", "vip"))
+    return from_server(shape(recording))
+
+
+async def _record(plan: Plan, talk: Case, *, plain: tuple[str, ...] = ()) -> Recording:
+    """What a conversation looks like; `plain` hosts have no timestamps and no selective acknowledgements."""
     wire = await KernelWire.build(plan)
+    for name in plain:
+        with wire._machines[name].namespace.entered():
+            set_sysctl("ipv4/tcp_timestamps", "0")
+            set_sysctl("ipv4/tcp_sack", "0")
     recorder = Recorder(wire.taps)
     recorder.start()
     await talk(wire)
@@ -87,6 +98,13 @@ async def _record(plan: Plan, talk: Case) -> Recording:
 def shape(recording: Recording) -> tuple[tuple[bool, int, int], ...]:
     """From the server or not, flags and payload of each segment, in order."""
     return tuple((s.src.port == 443, s.flags, len(s.payload)) for s in segments(recording))
+
+
+def from_server(
+    talk: tuple[tuple[bool, int, int], ...],
+) -> tuple[tuple[bool, int, int], ...]:
+    """Its segments with data: how often the client acknowledges in between depends on when it reads."""
+    return tuple(one for one in talk if one[0] and one[2])
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -122,3 +140,11 @@ def test_the_contract_holds_in_the_kernel_with_ipv6(live: Live, name: str) -> No
 def test_ipv6_segments_are_those_of_the_kernel(live: Live) -> None:
     """Flags, sizes and order."""
     assert shape(simulate(talk_ipv6, plan=dual_plan())) == live(_talk_ipv6_on_kernel)
+
+
+def test_a_long_answer_is_cut_as_by_a_kernel_without_timestamps(live: Live) -> None:
+    """docs/adr/0009: that is the one difference."""
+    simulated = from_server(shape(simulate(talk_long_answer, plan=site_plan())))
+
+    assert simulated == live(_talk_plainly_on_kernel)
+    assert [size for _, _, size in simulated] == [1460, 1460, 1460, 1460, 160]
