@@ -17,7 +17,8 @@ from harness.verdict.finding import Finding
 
 REFUSED = 400
 """Statuses from here on refuse."""
-BAD_REQUEST = 400
+REFUSALS = (400, 408)
+"""Bad Request, and Request Timeout: the end of what came never did."""
 """RFC 9112 section 6.3: the answer to framing that cannot be trusted, before the connection is closed."""
 
 
@@ -57,7 +58,7 @@ def _judge_malformed(
     machines = case.machines
     server, client = machines.tell_server(connection), machines.tell_client(connection)
     packets = gather(malformed.packets, *(answering(e) for e, _ in answered))
-    if len(answered) > 1 and answered[-1][1].status == BAD_REQUEST:
+    if len(answered) > 1 and answered[-1][1].status in REFUSALS:
         reason = (
             f"{server} answered {client} {len(answered)} times and then refused; which was {why}"
         )

@@ -55,9 +55,10 @@ def test_going_on_after_an_odd_request_fails(statuses: tuple[int, ...]) -> None:
     assert "went on answering" in finding.message
 
 
-def test_a_good_request_before_an_odd_one_in_the_same_packet_is_no_failure() -> None:
-    """200 to the first, 400 to the second, and the end: which was odd is not known."""
-    builder, wire = _odd(200, 400)
+@pytest.mark.parametrize("refusal", [400, 408])
+def test_a_good_request_before_an_odd_one_in_the_same_packet_is_no_failure(refusal: int) -> None:
+    """200 to the first, a refusal to the second, and the end: which was odd is not known."""
+    builder, wire = _odd(200, refusal)
     wire.exchanges = [
         replace(e, request=replace(e.request, packets=wire.malformed[0].packets))
         for e in wire.exchanges

@@ -35,7 +35,7 @@ class Access:
         self._node = node
         self._setting = setting
         self._sessions = Sessions()
-        self._verify_user = user_verify(setting, is_resumed=True)
+        self._verify_user = user_verify(setting, host.clock, is_resumed=True)
         self._tls = ServerSettings(
             identity=service_identity(setting, node), version=setting.site.tls
         )

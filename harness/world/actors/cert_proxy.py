@@ -95,7 +95,7 @@ class CertProxy:
         setting = self._setting
         if setting.site.resumption == "none":
             return None
-        verify = user_verify(setting, is_resumed=True)
+        verify = user_verify(setting, self._host.clock, is_resumed=True)
 
         def admit(chain: tuple[bytes, ...]) -> bool:
             if not chain:
@@ -147,7 +147,7 @@ class CertProxy:
 
     async def _listen_proxy(self, port: Port) -> None:
         identity = port_identity(self._setting, self._node, port)
-        verify = user_verify(self._setting)
+        verify = user_verify(self._setting, self._host.clock)
 
         async def serve(stream: Stream) -> None:
             timeout_ns = self._setting.timeout_ns

@@ -7,6 +7,7 @@ that RFC 9110 foresees, and then the end of the connection; nothing of what it s
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -20,6 +21,8 @@ HEAD_LIMIT = 16 * 1024
 """Bytes of a request or status line with all its header lines."""
 BODY_LIMIT = 64 * 1024
 """Bytes of a body."""
+
+_FOLD = re.compile(rb"\n[ \t]")
 
 Headers = tuple[tuple[bytes, bytes], ...]
 """Name and value of each field line, as written, in order."""
@@ -98,7 +101,7 @@ class HttpServer:
             raise HttpError(str(error), status=error.error_status_hint) from error
 
     async def _receive(self) -> Request | None:
-        head = await self._event()
+        head = await self._head()
         if not isinstance(head, h11.Request):
             return None
         self._is_head = head.method == b"HEAD"
@@ -176,6 +179,24 @@ class HttpServer:
     async def _event(self) -> object:
         while (event := self._machine.next_event()) is h11.NEED_DATA:
             self._machine.receive_data(await self._stream.read())
+        return event if event is not h11.PAUSED else h11.EndOfMessage()
+
+    async def _head(self) -> object:
+        """The next event, which begins a request.
+
+        Raises:
+            HttpError: a line of it is folded.
+        """
+        while True:
+            pending = self._machine.trailing_data[0]
+            event = self._machine.next_event()
+            if event is not h11.NEED_DATA:
+                break
+            self._machine.receive_data(await self._stream.read())
+        written = pending[: len(pending) - len(self._machine.trailing_data[0])]
+        if isinstance(event, h11.Request) and _FOLD.search(written) and not self._is_lenient:
+            # RFC 9112 section 5.2; h11 joins the lines and says nothing.
+            raise HttpError("a folded header line")
         return event if event is not h11.PAUSED else h11.EndOfMessage()
 
     async def _send(self, *events: h11.Event) -> None:

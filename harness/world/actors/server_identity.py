@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from harness.site.page import Port
 from harness.world.actors.setting import Setting
+from harness.world.host import Clock
 from harness.world.tls.identity import Identity, VerificationError, Verify
 
 IMPOSTOR = "impostor.invalid"
@@ -56,12 +57,12 @@ def port_identity(setting: Setting, node: str, port: Port) -> Identity:
     return _node_identity(setting, node)
 
 
-def user_verify(setting: Setting, *, is_resumed: bool = False) -> Verify:
-    """What is demanded of a user's certificate, by cert proxies and Access services (V18).
+def user_verify(setting: Setting, clock: Clock, *, is_resumed: bool = False) -> Verify:
+    """What is demanded of a user's certificate, by cert proxies and Access services (V18), at the time of their clock.
 
     `is_resumed`: the proof may be that of an earlier connection, which F69 takes for good whatever time it is.
     """
-    verify = setting.pki.user_verifier()
+    verify = setting.pki.user_verifier(clock=clock.now_ns)
     tolerated = {alert for name, alert in _TOLERATED if name in setting.defects}
     if is_resumed and "F69" in setting.defects:
         tolerated.add(_EXPIRED)

@@ -220,27 +220,42 @@ class Pki:
                 "both": (self._public.root, self._appliance.root),
             }[roots]
             self._server_verifiers[key] = self._judge(
-                lambda at: verification.server_verifier(trusted, server_name=server_name, at=at)
+                lambda at: verification.server_verifier(trusted, server_name=server_name, at=at),
+                self._clock,
             )
         return self._server_verifiers[key]
 
-    def user_verifier(self) -> Verify:
-        """Make the judge of a device's chain: chain to the user CA, dates, EKU clientAuth."""
+    def user_verifier(self, *, clock: Callable[[], int] | None = None) -> Verify:
+        """Make the judge of a device's chain: chain to the user CA, dates, EKU clientAuth.
+
+        Args:
+            clock: of the machine that judges, in nanoseconds since the epoch; None: the one that is right.
+        """
+        if clock is not None:
+            return self._judge(self._trust_users, clock)
         return self._user_verifier
 
     @cached_property
     def _user_verifier(self) -> Verify:
-        return self._judge(lambda at: verification.client_verifier((self._users.root,), at=at))
+        return self._judge(self._trust_users, self._clock)
 
-    def _judge(self, make: Callable[[datetime], Verify]) -> Verify:
-        """Judge at the time of asking. What holds is remembered, for as long as the minute lasts."""
+    def _trust_users(self, at: datetime) -> Verify:
+        return verification.client_verifier((self._users.root,), at=at)
+
+    def _judge(self, make: Callable[[datetime], Verify], clock: Callable[[], int]) -> Verify:
+        """Judge at the time of asking.
+
+        Which chains hold is remembered for as long as the minute lasts; the life of the leaf counts to the second.
+        """
         made = lru_cache(maxsize=1)(make)
 
         def verify(chain: tuple[bytes, ...]) -> None:
-            minutes = self._clock() // _MINUTE_NS
+            now_ns = clock()
+            minutes = now_ns // _MINUTE_NS
             started = self._now.replace(second=0, microsecond=0)
             at = datetime.fromtimestamp(minutes * 60, UTC)
             made(self._now if at == started else at)(chain)
+            verification.check_life(chain[0], now_ns)
 
         return verify
 

@@ -6,7 +6,7 @@ that RFC 8446 section 6.2 names.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import ip_address
 
@@ -79,6 +79,31 @@ def _policies(
     )
 
 
+def check_life(leaf: bytes, now_ns: int) -> None:
+    """Look once more at the dates of a certificate (DER) that can be read.
+
+    Raises:
+        VerificationError: it is not valid now (nanoseconds since the epoch).
+    """
+    subject, since, until = _read_life(leaf)
+    now = datetime.fromtimestamp(now_ns // 1_000_000_000, UTC)
+    if not since <= now <= until:
+        raise _not_valid(subject, since, until, now)
+
+
+@lru_cache(maxsize=_CHAINS)
+def _read_life(leaf: bytes) -> tuple[str, datetime, datetime]:
+    certificate = x509.load_der_x509_certificate(leaf)
+    subject = certificate.subject.rfc4514_string()
+    return subject, certificate.not_valid_before_utc, certificate.not_valid_after_utc
+
+
+def _not_valid(subject: str, since: datetime, until: datetime, now: datetime) -> VerificationError:
+    return VerificationError(
+        f"{subject} is valid from {since} to {until}; it is {now}", alert=_CERTIFICATE_EXPIRED
+    )
+
+
 def _make(
     verifier: verification.ServerVerifier | verification.ClientVerifier, at: datetime, role: str
 ) -> Verify:
@@ -94,10 +119,7 @@ def _make(
             ) from error
         subject = leaf.subject.rfc4514_string()
         if not leaf.not_valid_before_utc <= at <= leaf.not_valid_after_utc:
-            raise VerificationError(
-                f"{subject} is valid from {leaf.not_valid_before_utc} to {leaf.not_valid_after_utc}; it is {at}",
-                alert=_CERTIFICATE_EXPIRED,
-            )
+            raise _not_valid(subject, leaf.not_valid_before_utc, leaf.not_valid_after_utc, at)
         try:
             verifier.verify(leaf, others)
         except verification.VerificationError as error:

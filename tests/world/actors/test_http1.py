@@ -83,6 +83,8 @@ async def test_header_lines_keep_case_and_order() -> None:
         (b"GET / HTTP/1.1\r\nHost: h\r\nHost: i\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: h\r\nRemotePort : 40000\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: h\r\nA: b\0c\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n c: d\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n\tRemotePort: 40000\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", 400),
         (
             b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from harness.world.tls.identity import Identity, VerificationError
-from tests.world.handshake import FQDN, der_of, device, node, site_pki
+from tests.world.handshake import FQDN, NOW_NS, der_of, device, node, site_pki
 
 NODE_1, NODE_2 = IPv4Address("10.20.1.1"), IPv4Address("10.20.1.2")
 
@@ -169,3 +169,14 @@ def test_a_judge_remembers_no_refusal() -> None:
             pki.user_verifier()(bad)
     with pytest.raises(VerificationError):
         pki.user_verifier()((good[0][:-1] + bytes((good[0][-1] ^ 1,)),))
+
+
+def test_the_clock_of_whoever_judges_counts_to_the_second() -> None:
+    """A certificate of 90 seconds holds until then, by the clock that is asked."""
+    pki, second_ns = site_pki(), 1_000_000_000
+    alice = pki.device_identity("alice@example.com", lifetime_ns=90 * second_ns)
+    end_ns = (NOW_NS // second_ns + 90) * second_ns
+
+    pki.user_verifier()(der_of(alice))
+    pki.user_verifier(clock=lambda: end_ns)(der_of(alice))
+    _refused(pki.user_verifier(clock=lambda: end_ns + second_ns), alice, 45)

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from harness.world.pki.verification import client_verifier, server_verifier
+from harness.world.pki.verification import check_life, client_verifier, server_verifier
 from harness.world.tls.identity import VerificationError
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -98,4 +98,17 @@ def test_dates_are_named() -> None:
         VerificationError, match=r"valid from 2026-05-31 .*; it is 2026-07-01"
     ) as refused:
         client_verifier((ROOT,), at=NOW + timedelta(days=30))((_leaf(CLIENT),))
+    assert refused.value.alert == 45
+
+
+@pytest.mark.parametrize("days", [-2, 2])
+def test_a_life_that_is_not_now(days: int) -> None:
+    """Looked at alone, in nanoseconds: both ends are included."""
+    leaf = _leaf(CLIENT)
+    at = NOW + timedelta(days=days)
+
+    for edge in (-1, 1):
+        check_life(leaf, int((NOW + timedelta(days=edge)).timestamp()) * 1_000_000_000)
+    with pytest.raises(VerificationError, match="is valid from") as refused:
+        check_life(leaf, int(at.timestamp()) * 1_000_000_000)
     assert refused.value.alert == 45
