@@ -83,6 +83,16 @@ def examine(scenes: Sequence[Scene], *, each: int, seed: int) -> list[Tally]:
     return tallies
 
 
+def examine_all(paths: Sequence[Path], *, each: int, seed: int) -> tuple[int, list[Tally]]:
+    """Every run that passes, on all cores: how many they are, and what became of their changes."""
+    jobs = max(1, min(os.cpu_count() or 1, len(paths)))
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        shares = (paths[i::jobs] for i in range(jobs))
+        done = [f.result() for f in [pool.submit(_examine_files, s, each, seed) for s in shares]]
+    return sum(passing for passing, _ in done), _sum(tallies for _, tallies in done)
+
+
 def _begin() -> list[Tally]:
     return [Tally(kind.name, kind.check) for kind in KINDS]
 
@@ -113,16 +123,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
     paths = tuple(options.captures or stored_runs())
-    jobs = max(1, min(os.cpu_count() or 1, len(paths)))
-    shares = [paths[i::jobs] for i in range(jobs)]
     began = time.monotonic()
-    context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        work = [pool.submit(_examine_files, s, options.each, options.seed) for s in shares]
-        done = [future.result() for future in work]
+    count, tallies = examine_all(paths, each=options.each, seed=options.seed)
     seconds = time.monotonic() - began
-    count = sum(passing for passing, _ in done)
-    tallies = _sum(tallies for _, tallies in done)
     for tally in tallies:
         print(_line(tally))
     made = sum(t.made for t in tallies)

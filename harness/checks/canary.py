@@ -7,12 +7,15 @@ reaches the results of the real site, and the real site's rules are not loosened
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from harness.checks.case import Case, build_case
 from harness.checks.check import Check, Judgement, Unjudged, examine
+from harness.net.address import Address
 from harness.site import canary
 from harness.site.page import CertProxy
 from harness.site.site import Balancer, Site
+from harness.trace.trace import Trace
 from harness.verdict.finding import Finding
 from harness.verdict.outcome import Outcome
 
@@ -50,6 +53,29 @@ def is_canary(finding: Finding) -> bool:
     return all(e.address.version == 4 and e.address in canary.NETWORK for e in finding.endpoints)
 
 
+def _find_own(trace: Trace) -> Trace:
+    """What the canary's machines said and heard; of a run with many devices it is very little."""
+    known: dict[Address, bool] = {}
+
+    def is_own(address: Address) -> bool:
+        found = known.get(address)
+        if found is None:
+            found = known[address] = address.version == 4 and address in canary.NETWORK
+        return found
+
+    return replace(
+        trace,
+        packets=tuple(
+            p
+            for p in trace.packets
+            if p.flow is not None and (is_own(p.flow.src) or is_own(p.flow.dst))
+        ),
+        connections=tuple(
+            c for c in trace.connections if is_own(c.client.address) or is_own(c.server.address)
+        ),
+    )
+
+
 def _judge(case: Case, checks: tuple[Check, ...]) -> Iterable[Judgement]:
     if case.note is None:
         yield Unjudged(
@@ -59,7 +85,7 @@ def _judge(case: Case, checks: tuple[Check, ...]) -> Iterable[Judgement]:
     if not case.note.canary:
         yield Unjudged(reason="the run had no canary: nothing shows that the checks can fire")
         return
-    own = build_case(case.trace, SITE, note=case.note, ledger=case.ledger)
+    own = build_case(_find_own(case.trace), SITE, note=case.note, ledger=case.ledger)
     results = {check.id: examine(check, own) for check in checks}
     for family, ids in canary.FAMILIES.items():
         for check_id in ids:

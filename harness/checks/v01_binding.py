@@ -132,10 +132,11 @@ def _judge_binding(case: Case, success: _Success, call_back: CallBack) -> Iterat
 def _find_stranger(case: Case, proxied: Proxied) -> str | None:
     """F37: the balancer that is the client of this TLS, where the devices' own connections to it were seen."""
     sender = case.machines.client(proxied.proxy)
-    is_balancer = sender in case.machines.balancers
+    if proxied.outer is not None or sender not in case.machines.balancers:
+        return None
     outers = [c for c in case.legs.outer if case.machines.server(c) == sender]
-    is_behind = proxied.outer is None and bool(outers) and None not in map(outer_random, outers)
-    return case.machines.tell_address(sender) if is_balancer and is_behind else None
+    is_behind = bool(outers) and None not in map(outer_random, outers)
+    return case.machines.tell_address(sender) if is_behind else None
 
 
 def _unjoined(success: _Success, request: ServiceRequest) -> Unjudged:

@@ -32,6 +32,8 @@ NEIGHBOUR = range(133, 138)
 PROTOCOLS = {ICMP: "ICMP", TCP: "TCP", UDP: "UDP", ICMPV6: "ICMPv6"}
 
 _Pair = tuple[str, int, Endpoint, Endpoint]
+_Ends = tuple[_Pair, bool, bool]
+"""The two ends in one order, whether a node receives the packet, and whether a node sent it."""
 
 
 @dataclass(slots=True)
@@ -47,9 +49,8 @@ class _Talk:
     echoes: set[tuple[str, Address, Address]] = field(default_factory=set)
     """Echo requests, by sender and receiver."""
 
-    def note(self, packet: Packet, flow: Flow, *, is_to_node: bool) -> None:
+    def note(self, packet: Packet, flow: Flow, pair: _Pair, *, is_to_node: bool) -> None:
         """Remember one packet."""
-        pair = _pair(packet, flow)
         if flow.protocol == TCP:
             if _is_opening(packet):
                 self.first[pair] = flow.source
@@ -62,7 +63,7 @@ class _Talk:
         if flow.protocol in ECHO and packet.icmp_type == ECHO[flow.protocol][0]:
             self.echoes.add((packet.tap, flow.src, flow.dst))
 
-    def is_answer(self, packet: Packet, flow: Flow) -> bool:
+    def is_answer(self, packet: Packet, flow: Flow, pair: _Pair) -> bool:
         """Whether the packet answers something that its sender received."""
         if flow.protocol in ECHO:
             if packet.icmp_type == ECHO[flow.protocol][1]:
@@ -71,15 +72,24 @@ class _Talk:
             if quoted is None or packet.icmp_type not in ERRORS[flow.protocol]:
                 return False
             return quoted.src == flow.dst and (packet.tap, quoted) in self.received
-        return (
-            self.first.get(_pair(packet, flow)) == flow.destination
-            and flow.source != flow.destination
-        )
+        return self.first.get(pair) == flow.destination and flow.source != flow.destination
 
 
 def _pair(packet: Packet, flow: Flow) -> _Pair:
     low, high = sorted((flow.source, flow.destination))
     return packet.tap, flow.protocol, low, high
+
+
+def _find_ends(
+    case: Case, packet: Packet, flow: Flow, known: dict[tuple[str, Flow], _Ends]
+) -> _Ends:
+    """The ends of a flow; those of most packets are known from the packet before."""
+    found = known.get((packet.tap, flow))
+    if found is None:
+        is_to_node = _receiver(case, packet, flow).address in case.machines.nodes
+        found = _pair(packet, flow), is_to_node, case.machines.is_sender_node(packet)
+        known[packet.tap, flow] = found
+    return found
 
 
 def _is_opening(packet: Packet) -> bool:
@@ -92,23 +102,24 @@ def _judge(case: Case) -> Iterator[Judgement]:
     unread: list[PacketNumber] = []
     strangers: list[PacketNumber] = []
     orphans: list[PacketNumber] = []
+    known: dict[tuple[str, Flow], _Ends] = {}
     for packet in case.trace.packets:
         flow = packet.flow
         if flow is None:
             if packet.ether_type in (IPV4, IPV6, None) and packet.note is not None:
                 unread.append(packet.number)
             continue
-        is_to_node = _receiver(case, packet, flow).address in case.machines.nodes
-        talk.note(packet, flow, is_to_node=is_to_node)
-        if not case.machines.is_sender_node(packet):
+        pair, is_to_node, is_from_node = _find_ends(case, packet, flow, known)
+        talk.note(packet, flow, pair, is_to_node=is_to_node)
+        if not is_from_node:
             if _is_stranger(case, packet, flow):
                 strangers.append(packet.number)
             continue
-        if talk.is_answer(packet, flow) or _is_allowed(case, packet, flow, talk):
+        if talk.is_answer(packet, flow, pair) or _is_allowed(case, packet, flow, talk):
             continue
         if flow.protocol in (TCP, UDP) and not flow.src_port:
             unread.append(packet.number)  # A later fragment: its ports are in another packet.
-        elif flow.protocol == TCP and _pair(packet, flow) not in talk.first:
+        elif flow.protocol == TCP and pair not in talk.first:
             orphans.append(packet.number)
         elif (what := (flow.src, flow.protocol, flow.destination)) not in told:
             told.add(what)

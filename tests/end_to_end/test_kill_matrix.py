@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from harness.scenario.defect import DEFECTS
 from tests.end_to_end.kill_matrix import (
+    CHANGES,
     EXPLAINED,
     IDS,
     build_page,
+    change_stored_runs,
     find_kills,
     find_surviving,
     read_page,
+    tell_changes,
 )
 from tests.end_to_end.scenario_files import CAPTURES, ROOT
 
@@ -41,6 +44,16 @@ def test_stored_captures_kill_as_their_defects_say() -> None:
 
     assert len(kills) >= 3
     assert [w for w in find_surviving(kills).items() if w[1] != "no capture"] == []
+
+
+def test_the_page_tells_what_becomes_of_changes() -> None:
+    """Thousands of random changes of the stored runs: each kind as the page says, and none wrongly."""
+    tallies = change_stored_runs()
+
+    assert [tally.name for tally in tallies if tally.is_wrong] == []
+    assert sum(tally.made for tally in tallies) > 2000
+    table = PAGE.read_text("utf-8").partition(CHANGES)[2].splitlines()
+    assert [line for line in tell_changes(tallies) if line not in table] == []
 
 
 def test_a_survivor_is_told() -> None:
