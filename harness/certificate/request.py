@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from harness.certificate.private_key import write_key
+from harness.certificate.private_key import read_key, write_key
 
 KEY_BITS = 2048
 _EXPONENT = 65537
@@ -30,11 +30,18 @@ class Request:
     """The first is the common name; all are subject alternative names."""
 
 
-def build_request(names: tuple[str, ...], *, organization: str | None = None) -> Request:
+def build_request(
+    names: tuple[str, ...], *, organization: str | None = None, key_pem: str | None = None
+) -> Request:
     """Make a key and a request for these names and addresses.
 
+    Args:
+        names: the common name first.
+        organization: O= of the subject; None: none.
+        key_pem: a key to use again (PKCS#1); None: a new one is made.
+
     Raises:
-        ValueError: no name, or one that a certificate cannot hold.
+        ValueError: no name, or one that a certificate cannot hold; or a key that is none.
     """
     if not names:
         raise ValueError("a request needs at least one name")
@@ -42,7 +49,7 @@ def build_request(names: tuple[str, ...], *, organization: str | None = None) ->
         raise ValueError(
             f"common name {names[0]!r} has {len(names[0])} characters; at most {_COMMON_NAME_SIZE}"
         )
-    key = rsa.generate_private_key(public_exponent=_EXPONENT, key_size=KEY_BITS)
+    key = _load_key(key_pem) if key_pem is not None else _make_key()
     subject = [x509.NameAttribute(NameOID.COMMON_NAME, names[0])]
     if organization is not None:
         subject.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization))
@@ -60,6 +67,17 @@ def build_request(names: tuple[str, ...], *, organization: str | None = None) ->
         key_pem=write_key(key),
         names=distinct,
     )
+
+
+def _make_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=_EXPONENT, key_size=KEY_BITS)
+
+
+def _load_key(pem: str) -> rsa.RSAPrivateKey:
+    key, flaws = read_key("the key", pem.encode())
+    if key is None:
+        raise ValueError(str(flaws[0]))
+    return key
 
 
 def _general(name: str) -> x509.GeneralName:

@@ -29,6 +29,17 @@ class Hidden:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateInForce:
+    """A server certificate that somebody imported, from the start of the service that shows it."""
+
+    at: str
+    """Machine and port, `node1:5263`."""
+    sha256: tuple[str, ...]
+    """Fingerprints of its chain, leaf first."""
+    since_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunNote:
     """Facts of one run that packets cannot show."""
 
@@ -52,6 +63,8 @@ class RunNote:
     """What was in force from when on, beside what the site says of the beginning; in order of time."""
     user_authorities: tuple[str, ...] = ()
     """Subject key identifiers (hex) of the authorities that the site trusts for users; (): not told."""
+    certificates: tuple[CertificateInForce, ...] = ()
+    """What has to be shown since when, in that order; places without an import are not told."""
 
     def device(self, end: Endpoint) -> str | None:
         """The device whose end of a connection this is; None: nobody's."""
@@ -95,6 +108,7 @@ def parse_run_note(text: str) -> RunNote:
         other_keys=_read_keys(data.get("other_keys", {})),
         settings=_read_settings(data.get("settings", [])),
         user_authorities=tuple(authorities),
+        certificates=_read_certificates(data.get("certificates", [])),
         devices=MappingProxyType(
             {parse_address(a): name for a, name in devices.items() if not _HIDDEN.fullmatch(a)}
         ),
@@ -130,3 +144,19 @@ def _read_settings(data: object) -> tuple[InForce, ...]:
         page = CertProxy.model_validate(entry["page"])
         found.append(InForce(at_ns=at_ns, node=node, page=page))
     return tuple(sorted(found, key=lambda change: change.at_ns))
+
+
+def _read_certificates(data: object) -> tuple[CertificateInForce, ...]:
+    expected = "a list of objects with at, sha256 and since_ns"
+    if not isinstance(data, list):
+        raise ValueError(f"certificates: got {type(data).__name__}; expected {expected}")
+    found = []
+    for one in data:
+        match one:
+            case {"at": str(at), "sha256": list(sha256), "since_ns": int(since_ns)} if sha256:
+                found.append(
+                    CertificateInForce(at=at, sha256=tuple(map(str, sha256)), since_ns=since_ns)
+                )
+            case _:
+                raise ValueError(f"certificates: got {one!r}; expected {expected}")
+    return tuple(found)

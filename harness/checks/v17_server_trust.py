@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from harness.checks.call_back_form import find_key
 from harness.checks.case import Case
 from harness.checks.check import Check, Judgement
+from harness.checks.due_certificate import find_due, find_leaf_difference
 from harness.checks.evidence import asking, gather, seen
 from harness.checks.listeners import find_port, find_service_certificates
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE
 from harness.net.address import Address
+from harness.net.host_pattern import is_covered
 from harness.trace.certificate import Certificate
 from harness.trace.connection import Connection
 from harness.trace.packet import PacketNumber
@@ -55,13 +57,17 @@ def _find_flaw(
     server = case.machines.server(connection)
     node = case.machines.nodes.get(server, "")
     names = {name.lower() for name in shown.dns_names} | set(shown.ip_addresses)
-    wanted = [node.lower(), str(server)]
+    wanted = list(dict.fromkeys((node.lower(), case.site.host_name(node).lower(), str(server))))
     if len(case.site.nodes) == 1 or case.machines.port(connection) not in case.site.admin_ports:
         wanted.append(case.site.fqdn.lower())  # A certificate shared with devices names the site.
-    if not names & set(wanted):
+    if not any(is_covered(name, one) for name in names for one in wanted):
         return f"for {', '.join(sorted(names)) or 'nobody'}; expected {' or '.join(wanted)}"
     if shown.not_after_ns and not shown.not_before_ns <= connection.opened_ns <= shown.not_after_ns:
         return "that is not valid at this time"
+    due = find_due(case, connection)
+    difference = find_leaf_difference(due, shown) if due is not None else None
+    if difference is not None:
+        return f"that is not the right one: {difference}"
     port = find_port(case, connection)
     at_service = own.get(server, {})
     if port is not None and port.ssl_certificate_type == "passthrough" and at_service:

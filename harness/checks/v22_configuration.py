@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from harness.checks.call_back_form import find_key
 from harness.checks.case import Case
-from harness.checks.check import Check, Judgement
+from harness.checks.check import Check, Judgement, Unjudged
+from harness.checks.due_certificate import find_difference, find_due
 from harness.checks.evidence import accepting, answering, asking, gather, opening, seen
 from harness.checks.headers import port_values
 from harness.checks.listeners import find_leaf, find_port, find_service_certificates
@@ -34,6 +35,7 @@ STARTING_NS = 1_000_000_000
 
 def _judge(case: Case) -> Iterator[Judgement]:
     yield from _judge_certificates(case)
+    yield from _judge_due(case)
     yield from _judge_keys(case)
     yield from _judge_ports(case)
     for connection in case.legs.proxy:
@@ -115,6 +117,28 @@ def _is_new(case: Case, node: Address, number: int) -> bool:
     """Whether a port was not there when the run began: one that was may be closed for another reason."""
     (first, *_) = case.rules.pages(node, 0, 0)
     return not (first.enabled and any(row.port == number for row in first.ports))
+
+
+def _judge_due(case: Case) -> Iterator[Judgement]:
+    """B09, F52: each place shows what was imported there, as it was imported."""
+    legs = case.legs
+    listed = {c.number: c for c in (*legs.fronts, *legs.service, *legs.proxy, *legs.admin)}
+    for connection in listed.values():
+        tls, due = connection.tls, find_due(case, connection)
+        if tls is None or due is None:
+            continue
+        told = f"{case.machines.tell_server(connection)} showed"
+        if not tls.server_certificates:
+            if tls.server_hello is None or tls.resumed:
+                continue  # No certificate had to be shown.
+            reason = (
+                f"{told} a certificate that cannot be seen ({tls.undecrypted or 'not captured'})"
+            )
+            yield Unjudged(reason=reason, packets=_hello(connection))
+            continue
+        difference = find_difference(due, tls.server_certificates)
+        if difference is not None:
+            yield _finding(f"{told} {difference}", _hello(connection), connection)
 
 
 def _judge_keys(case: Case) -> Iterator[Judgement]:
@@ -242,7 +266,7 @@ def _finding(message: str, packets: tuple[PacketNumber, ...], *connections: Conn
 V22 = Check(
     id="V22",
     promise="Keys, certificates and settings are the same on every node, and those of the settings page.",
-    source="V22; A01 F48 F52 F88 F89",
+    source="V22; A01 F48 F52 F88 F89 B04 B09",
     needs=(COMPLETE, PROXY_CONTENT, CALL_BACK_CONTENT),
     judge=_judge,
 )

@@ -11,6 +11,7 @@ from harness.checks.evidence import answering, asking, gather, opening
 from harness.checks.joining import inner_random, outer_random
 from harness.checks.need import COMPLETE, NODE_SERVICE_CONTENT, PROXY_CONTENT
 from harness.checks.tunnel import find_end
+from harness.site.certificate_place import find_balancer_names
 from harness.trace.connection import Connection
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import TlsSession
@@ -76,12 +77,13 @@ def _judge_end(case: Case, connection: Connection) -> Iterator[Judgement]:
 def _judge_alerts(
     case: Case, connection: Connection, at_service: set[bytes]
 ) -> Iterator[Judgement]:
-    """F65: a device that asked for the service by its name, and cannot trust what it got."""
+    """F65: a device that asked for the service by one of its names, and cannot trust what it got."""
     tunnel = connection.tunnel
     if tunnel is not None and inner_random(connection) not in at_service:
         return
+    names = {name.lower() for name in (case.site.fqdn, *find_balancer_names(case.site))}
     for tls in (connection.tls, tunnel.tls if tunnel is not None else None):
-        if tls is None or (tls.sni or "").lower() != case.site.fqdn.lower():
+        if tls is None or (tls.sni or "").lower() not in names:
             continue
         alert = _find_alert(tls)
         if alert is not None:

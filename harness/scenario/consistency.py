@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from harness.net.address import Address, parse_address
 from harness.scenario import fleet
+from harness.scenario.certificate_consistency import find_certificate_problems, find_import_problems
+from harness.scenario.certificate_import import CertificateImport
 from harness.scenario.device_consistency import find_device_problems
 from harness.scenario.event import ClockChange, LinkChange, NameChange, Until, Wait
 from harness.scenario.event_consistency import find_event_problems
@@ -54,6 +56,7 @@ def find_problems(scenario: Scenario) -> tuple[Problem, ...]:
         ),
         *_rules(scenario),
         *_habits(scenario),
+        *find_certificate_problems(scenario),
         *_steps(scenario),
         *find_expectation_problems(scenario),
     )
@@ -241,6 +244,8 @@ def _step(path: Path, step: Step, scenario: Scenario) -> Iterator[Problem]:
             yield from _deed(path, step, scenario)
         case Restart() | Probe() | EditSettings() | SaveSettings() | CloneNode():
             yield from find_settings_problems(path, step, scenario)
+        case CertificateImport():
+            yield from find_import_problems(path, step, scenario.site)
         case Wait() | Until() | LinkChange() | NameChange() | ClockChange():
             yield from find_event_problems(path, step, scenario)
         case Together():

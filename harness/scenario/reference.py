@@ -51,10 +51,11 @@ expect: {verdict: pass, signed_in: {pixel: alice@example.com}}
 """
 
 _ORDER = (
-    "Site", "Balancer", "CertProxy", "Port", "PageChange", "HeaderNames", "CallBackForm", "Revocation",
+    "Site", "Balancer", "CertProxy", "Port", "PageChange", "ExpectedCertificate", "HeaderNames", "CallBackForm",
+    "Revocation",
     "Device", "TunnelRule", "Attacker", "Bystander", "PortRange", "Responder",
     "SignIn", "KeptTunnel", "RawProxyRequest", "Restart", "Probe", "Revoke",
-    "EditSettings", "SaveSettings", "CloneNode",
+    "EditSettings", "SaveSettings", "CloneNode", "CertificateImport",
     "ForgedRequest", "ForgedCallback",
     "Wait", "Until", "LinkChange", "NameChange", "ClockChange", "Together", "Expect",
 )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from harness.scenario.certificate_import import CertificateImport
 from harness.scenario.event import ClockChange, LinkChange, NameChange, Until, Wait
 from harness.site.model import Model
 from harness.site.page import PageChange
@@ -52,6 +53,8 @@ class Device(Model):
     Simulated only."""
     count: Annotated[int, Field(ge=1, le=5000)] | None = None
     """So many devices, named NAME-1, NAME-2 and so on. Not given: one."""
+    trusts_appliance: bool = False
+    """Whether its user has told it to trust the authority that signs the certificates of installations."""
     tunnel: tuple[TunnelRule, ...] | None = None
     """Not given: one rule, the FQDN through the proxy; everything else goes directly."""
 
@@ -238,6 +241,7 @@ STEP_KINDS = (
     "edit",
     "save",
     "clone",
+    "import_certificate",
     "wait",
     "at",
     "link",
@@ -262,6 +266,7 @@ def _find_kind(step: object) -> str | None:
         EditSettings,
         SaveSettings,
         CloneNode,
+        CertificateImport,
         Wait,
         Until,
         LinkChange,
@@ -293,6 +298,7 @@ Action = Annotated[
     | Annotated[EditSettings, Tag("<edit>")]
     | Annotated[SaveSettings, Tag("<save>")]
     | Annotated[CloneNode, Tag("<clone>")]
+    | Annotated[CertificateImport, Tag("<import_certificate>")]
     | Annotated[Wait, Tag("<wait>")]
     | Annotated[Until, Tag("<at>")]
     | Annotated[LinkChange, Tag("<link>")]
@@ -321,6 +327,7 @@ Step = Annotated[
     | Annotated[EditSettings, Tag("<edit>")]
     | Annotated[SaveSettings, Tag("<save>")]
     | Annotated[CloneNode, Tag("<clone>")]
+    | Annotated[CertificateImport, Tag("<import_certificate>")]
     | Annotated[Wait, Tag("<wait>")]
     | Annotated[Until, Tag("<at>")]
     | Annotated[LinkChange, Tag("<link>")]
@@ -365,6 +372,10 @@ class Scenario(Model):
     """Node name to the milliseconds that its Access service takes before it asks for a certificate."""
     responder: Responder = Responder()
     """What is wrong with the answers about revocation, if anything is."""
+    fresh_nodes: tuple[str, ...] = ()
+    """Nodes that show nothing but the self-signed certificate of their installation, on every port."""
+    certificates: tuple[CertificateImport, ...] = ()
+    """Server certificates that are imported before the run begins. Not given: each place has a good one already."""
     steps: tuple[Step, ...] = ()
     """What happens, one after the other."""
     defects: tuple[str, ...] = ()

@@ -7,9 +7,10 @@ stands beside it; with several balancers, the name of each.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.site.problem import choose
+from harness.site.problem import Problem, choose, show
 from harness.site.site import SERVICE_PORT, Site
 
 _PLACE = re.compile(r"([a-z0-9-]+):([1-9][0-9]{0,4})", re.ASCII)
@@ -41,7 +42,7 @@ def parse_place(text: str, site: Site) -> Place:
         return place
     if place.machine in site.nodes and any(
         p.port == place.port and p.ssl_certificate_type == "passthrough"
-        for p in site.cert_proxy.ports
+        for p in site.page(place.machine).ports
     ):
         raise ValueError(
             f"{place.machine}:{SERVICE_PORT}, whose certificate that port shows (its type is passthrough)"
@@ -64,19 +65,34 @@ def find_places(site: Site) -> tuple[Place, ...]:
         places.append(Place(machine=node, port=SERVICE_PORT))
         places += [
             Place(machine=node, port=port.port)
-            for port in site.cert_proxy.ports
+            for port in site.page(node).ports
             if port.ssl_certificate_type == "custom"
         ]
     return tuple(places)
 
 
+def find_certificate_problems(site: Site) -> Iterator[Problem]:
+    """What is wrong with the site's expected certificates."""
+    for text, expected in site.certificates.items():
+        path = ("certificates", text)
+        try:
+            parse_place(text, site)
+        except ValueError as error:
+            yield Problem(path=path, found=show(text), expected=str(error), at_key=True)
+        if not expected.is_fingerprint:
+            remedy = "64 hex digits, as harness certificate check prints them"
+            yield Problem(path=(*path, "sha256"), found=show(expected.sha256), expected=remedy)
+        if not expected.sha256 and not expected.issuer:
+            yield Problem(path=path, found="{}", expected="sha256 or issuer, or both")
+
+
 def find_names(site: Site, place: Place) -> tuple[str, ...]:
     """The names that a certificate needs there; the first is its common name."""
-    users = (site.fqdn, *_balancer_names(site))
+    users = (site.fqdn, *find_balancer_names(site))
     if place.machine in site.balancers:
         return users
     own = (site.host_name(place.machine),)
-    row = next((p for p in site.cert_proxy.ports if p.port == place.port), None)
+    row = next((p for p in site.page(place.machine).ports if p.port == place.port), None)
     if row is not None and row.admin_port and site.proxy_ports:
         return own
     if site.terminating:
@@ -86,9 +102,9 @@ def find_names(site: Site, place: Place) -> tuple[str, ...]:
     return (*users, *(site.host_name(node) for node in site.nodes))
 
 
-def _balancer_names(site: Site) -> tuple[str, ...]:
+def find_balancer_names(site: Site) -> tuple[str, ...]:
     """Names of the site that stand for balancers: users may open any of them, by name (B08)."""
-    addresses = {balancer.address for balancer in site.balancers.values()}
+    addresses = {one for balancer in site.balancers for one in site.addresses(balancer)}
     return tuple(
         name for name, address in site.names.items() if address in addresses and name != site.fqdn
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from harness.net.address import Address
+from harness.site.certificate_place import find_certificate_problems
 from harness.site.contract_problems import find_contract_problems
 from harness.site.host_name import LOCALHOST, is_host_name, is_machine_name
 from harness.site.machine_address import address_problem
@@ -38,6 +39,7 @@ def find_problems(site: Site, *, is_built: bool = True) -> tuple[Problem, ...]:
         *_balancers(site),
         *_other_services(site),
         *find_contract_problems(site, is_built=is_built),
+        *find_certificate_problems(site),
     )
 
 

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from harness.net.address import Address, parse_address
 from harness.net.forwarding import REAL_IP
 from harness.site.contract import CallBackForm, HeaderNames
+from harness.site.expected_certificate import ExpectedCertificate
 from harness.site.model import Model
 from harness.site.page import CertProxy, PageChange
 
@@ -134,6 +135,8 @@ class Site(Model):
     """Certificates that one node keeps at most: tunnels that are open there at the same time."""
     answer_timeout_s: Annotated[int, Field(ge=1)] = 30
     """Seconds within which a device gets an answer or a definite refusal."""
+    certificates: dict[str, ExpectedCertificate] = {}
+    """What has to be shown where: `MACHINE:PORT` to a certificate; passthrough ports show that of 443."""
     seen_as: dict[str, str] = {}
     """Where addresses or ports of the capture are not the site's: `ADDRESS:PORT` to `MACHINE:PORT [from MACHINE]`."""
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, assert_never
 
+from harness.scenario.certificate_import import CertificateImport
 from harness.scenario.event import ClockChange, LinkChange, NameChange, Until, Wait
 from harness.scenario.scenario import (
     ALL_NODES,
@@ -27,6 +28,7 @@ from harness.scenario.scenario import (
 from harness.site.console import SERVICES, Service
 from harness.site.responder import RESPONDER
 from harness.world.actors.access import Access
+from harness.world.actors.administrator import Administrator
 from harness.world.actors.android import Android
 from harness.world.actors.attacker import Attacker
 from harness.world.actors.balancer import LoadBalancer
@@ -61,6 +63,9 @@ class Crew:
     def __init__(self, scenario: Scenario, layout: Layout, wire: Wire, setting: Setting) -> None:
         """Put each actor on its host; nothing listens yet."""
         site = scenario.site
+        self._administrator = Administrator(setting)
+        for one in scenario.certificates:
+            self._administrator.import_certificate(one)
         self._services: dict[tuple[str, str], CertProxy | Access] = {}
         for node in site.nodes:
             self._services[node, "cert_proxy"] = CertProxy(wire.host(node), node, setting)
@@ -133,7 +138,8 @@ class Crew:
             await action()
 
     async def _administer(
-        self, step: Restart | Probe | EditSettings | SaveSettings | CloneNode
+        self,
+        step: Restart | Probe | EditSettings | SaveSettings | CloneNode | CertificateImport,
     ) -> None:
         match step:
             case Restart():
@@ -141,11 +147,13 @@ class Crew:
             case Probe():
                 await self._balancers[step.probe].probe()
             case EditSettings():
-                await self._edit(step)
+                self._edit(step)
             case SaveSettings():
-                await self._save(step)
+                self._save(step)
             case CloneNode():
                 await self._clone(step)
+            case CertificateImport():
+                self._administrator.import_certificate(step)
 
     async def _restart(self, step: Restart) -> None:
         await self._clock.sleep(step.after_ms * 1_000_000)
@@ -159,11 +167,11 @@ class Crew:
         self._console.restart(node, service, at_ns=self._true_clock.now_ns())
         await self._services[node, service].restart()
 
-    async def _edit(self, step: EditSettings) -> None:
+    def _edit(self, step: EditSettings) -> None:
         for node in self._nodes(step.edit):
             self._console.edit(node, step.page)
 
-    async def _save(self, step: SaveSettings) -> None:
+    def _save(self, step: SaveSettings) -> None:
         for node in self._nodes(step.save):
             self._console.save(node, at_ns=self._true_clock.now_ns())
 
@@ -200,7 +208,14 @@ class Crew:
                 return (_bind(self._attackers[step.attacker].forged_callback, step),)
             case KeptTunnel() | RawProxyRequest() | Revoke():
                 return (self._one(step),)
-            case Restart() | Probe() | EditSettings() | SaveSettings() | CloneNode():
+            case (
+                Restart()
+                | Probe()
+                | EditSettings()
+                | SaveSettings()
+                | CloneNode()
+                | CertificateImport()
+            ):
                 return (_bind(self._administer, step),)
             case Wait() | Until() | LinkChange() | NameChange() | ClockChange():
                 return (_bind(self._events.play, step),)

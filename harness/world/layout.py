@@ -83,6 +83,7 @@ def lay_out(scenario: Scenario) -> Layout:
     ]
     machines = _machines(scenario)
     names = {**machines, **{name: (address,) for name, address in site.names.items()}}
+    names |= {site.host_name(name): site.addresses(name) for name in site.nodes}
     names |= scenario.look_ups
     names[site.fqdn] = site.resolve(site.fqdn)
     host_names = {address: name for name, owned in machines.items() for address in owned}

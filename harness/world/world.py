@@ -14,6 +14,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -176,6 +177,7 @@ def _make_setting(job: Job, stage: Stage, keys: KeyLog) -> Setting:
         keys=keys,
         proxy_key=any_host.entropy(32),
         timeout_ns=job.scenario.time_out_ms * 1_000_000,
+        fresh=frozenset(job.scenario.fresh_nodes),
         slow_ns={n: ms * 1_000_000 for n, ms in job.scenario.slow_sign_ins.items()},
     )
 
@@ -240,6 +242,7 @@ def _annotations(
         "user_authorities": list(setting.pki.user_authorities),
         **_keys_and_settings(setting),
         "devices": {layout.seen(d.address): d.name for d in layout.devices},
+        "certificates": [asdict(one) for one in setting.installed.in_force],
         "versions": {
             "certproxy-harness": __version__,
             "python": platform.python_version(),

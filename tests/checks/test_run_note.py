@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from harness.checks.run_note import parse_run_note
+from harness.checks.run_note import CertificateInForce, parse_run_note
 from harness.net.address import Endpoint
 from tests.trace_builder import PIXEL
 
@@ -75,9 +75,26 @@ def test_what_the_nodes_share_is_read() -> None:
     assert (note.proxy_key, note.user_authorities) == (b"\x00\xff", ("aa",))
 
 
+def test_certificates_in_force_are_read() -> None:
+    """In the order of the services' starts."""
+    one = {"at": "node1:443", "sha256": ["aa", "bb"], "since_ns": 5}
+    note = parse_run_note(json.dumps(GOOD | {"certificates": [one]}))
+
+    assert note.certificates == (
+        CertificateInForce(at="node1:443", sha256=("aa", "bb"), since_ns=5),
+    )
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [{"proxy_key": 1}, {"proxy_key": "xyz"}, {"user_authorities": "aa"}, {"user_authorities": [1]}],
+    [
+        {"certificates": {}},
+        {"certificates": [{"at": "x", "sha256": [], "since_ns": 1}]},
+        {"proxy_key": 1},
+        {"proxy_key": "xyz"},
+        {"user_authorities": "aa"},
+        {"user_authorities": [1]},
+    ],
     ids=str,
 )
 def test_a_shared_value_of_the_wrong_kind_is_an_error(wrong: dict[str, object]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.checks.v17_server_trust import V17
+from harness.site.expected_certificate import ExpectedCertificate
 from harness.trace.certificate import Certificate
 from harness.verdict.outcome import Outcome
 from tests.checks.examining import result_of
@@ -60,6 +61,35 @@ def test_another_certificate_fails(certificate: Certificate, site: object, expec
 
     assert expected in finding.message
     assert finding.packets
+
+
+@pytest.mark.parametrize(
+    ("expected", "outcome"),
+    [({"issuer": "CN=Server CA"}, Outcome.PASS), ({"issuer": "CN=Another"}, Outcome.FAIL)],
+    ids=["as expected", "another issuer"],
+)
+def test_the_site_can_say_who_issued_it(expected: dict[str, str], outcome: Outcome) -> None:
+    """Without anything to compare it with."""
+    certificates = {"node2:443": ExpectedCertificate(**expected)}
+    site = CLUSTER.model_copy(update={"certificates": certificates})
+
+    assert result_of(V17, _shown(make_server_certificate(), site=site)).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome"),
+    [
+        ("node2.corp.example", Outcome.PASS),
+        ("*.corp.example", Outcome.PASS),
+        ("*.example", Outcome.FAIL),
+        ("node1.corp.example", Outcome.FAIL),
+    ],
+)
+def test_a_node_has_its_name_in_the_domain(name: str, outcome: Outcome) -> None:
+    """B07, B08: a wildcard stands for one label."""
+    site = CUSTOM.model_copy(update={"domain": "corp.example"})
+
+    assert result_of(V17, _shown(make_server_certificate(name), site=site)).outcome is outcome
 
 
 def test_a_call_back_in_the_clear_fails() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness.checks.v22_configuration import V22
+from harness.site.expected_certificate import ExpectedCertificate
+from harness.trace.certificate import Certificate
 from harness.verdict.outcome import Outcome
 from tests.checks.examining import result_of
 from tests.defect_traces import ALICE
@@ -82,6 +84,39 @@ def test_nodes_with_different_names_on_one_port_fail() -> None:
 
     (finding,) = result_of(V22, builder).findings
     assert "for other.example.com" in finding.message
+
+
+def _expecting(certificate: Certificate) -> TraceBuilder:
+    """A sign-in at a site that expects this certificate on 443 of every node."""
+    expected = ExpectedCertificate(sha256=certificate.sha256)
+    places = ("node1:443", "node2:443", "node3:443")
+    builder = TraceBuilder(
+        CLUSTER.model_copy(update={"certificates": dict.fromkeys(places, expected)})
+    )
+    builder.open("dmz", VIP, N2, 443).handshake(make_random("l4"))
+    return builder
+
+
+def test_the_certificate_that_the_site_expects_passes() -> None:
+    """B09: it is what is shown."""
+    assert result_of(V22, _expecting(make_server_certificate())).outcome is Outcome.PASS
+
+
+def test_another_certificate_than_the_site_expects_fails() -> None:
+    """Without anything to compare it with."""
+    (finding,) = result_of(V22, _expecting(make_server_certificate(serial=7))).findings
+
+    assert "expected by the site is sha256" in finding.message
+    assert finding.packets
+
+
+def test_a_certificate_that_is_due_and_cannot_be_seen_is_unknown() -> None:
+    """TLS 1.3 without keys."""
+    builder = _expecting(make_server_certificate())
+    result = result_of(V22, without_keys(builder.build(), 1), builder.site)
+
+    assert result.outcome is Outcome.UNKNOWN
+    assert "showed a certificate that cannot be seen" in (result.reason or "")
 
 
 def test_another_key_fails_even_when_refused() -> None:

@@ -107,6 +107,19 @@ def test_a_device_that_cannot_trust_the_service_fails(sni: str, outcome: Outcome
     assert result_of(V26, builder).outcome is outcome
 
 
+def test_a_balancer_s_own_name_counts_too() -> None:
+    """B08: devices come by either."""
+    site = CLUSTER.model_copy(update={"names": {"lb1.example.com": VIP}})
+    builder = TraceBuilder(site)
+    wire = builder.open("outside", PIXEL, VIP, 443)
+    number = wire.send(from_client=True)
+    seen = Seen(time_ns=builder.now_ns, packets=(number,))
+    alert = Alert(sender="client", level=2, description=46, name="certificate_unknown", seen=seen)
+    wire.handshake(make_random("alert"), sni="lb1.example.com", alerts=(alert,))
+
+    assert result_of(V26, builder).outcome is Outcome.FAIL
+
+
 @pytest.mark.parametrize(("rounds", "outcome"), [(1, Outcome.PASS), (2, Outcome.FAIL)])
 def test_a_login_loop_fails(rounds: int, outcome: Outcome) -> None:
     """F40: fresh sessions that the next node does not know, twice."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.scenario.scenario import ForgedRequest, Scenario, SignIn, Together
+from harness.scenario.scenario import STEP_KINDS, ForgedRequest, Scenario, SignIn, Together
 from harness.scenario.yaml import ScenarioError, load_scenario, load_site
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -66,7 +66,8 @@ MISTAKES = {
         "    user: alice@example.com",
         "    user: alice@example.com\n    wheels: 4",
         '13:5: $.devices.pixel.wheels: got an unknown key "wheels"; expected one of '
-        "address, android, behind, certificate, count, email, later_user, tls, tunnel, valid_for",
+        "address, android, behind, certificate, count, email, later_user, tls, trusts_appliance, tunnel, "
+        "valid_for",
     ),
     "field name of the code": (
         "{address: 10.20.0.10}",
@@ -131,24 +132,18 @@ MISTAKES = {
         "sign_in: salesforce",
         "signin: salesforce",
         "16:5: $.steps[0]: got the keys device, signin; expected a step with one of the "
-        "keys sign_in, request, call_back, tunnel, to_proxy, restart, probe, revoke, edit, save, clone, "
-        "wait, at, link, "
-        "look_up, clock, together (did you mean sign_in instead of signin?)",
+        f"keys {', '.join(STEP_KINDS)} (did you mean sign_in instead of signin?)",
     ),
     "step that is text": (
         "{device: pixel, sign_in: salesforce}",
         "wait",
-        '16:5: $.steps[0]: got "wait"; expected a step with one of the keys sign_in, '
-        "request, call_back, tunnel, to_proxy, restart, probe, revoke, edit, save, clone, wait, at, link, "
-        "look_up, clock, together",
+        f'16:5: $.steps[0]: got "wait"; expected a step with one of the keys {", ".join(STEP_KINDS)}',
     ),
     "step inside a step": (
         "{device: pixel, sign_in: salesforce}",
         "together: [{together: []}]",
         "16:16: $.steps[0].together[0]: got the keys together; expected a step with one "
-        "of the keys sign_in, request, call_back, tunnel, to_proxy, restart, probe, revoke, edit, save, clone, "
-        "wait, at, link, "
-        "look_up, clock",
+        f"of the keys {', '.join(STEP_KINDS[:-1])}",
     ),
     "nothing together": (
         "{device: pixel, sign_in: salesforce}",

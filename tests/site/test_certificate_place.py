@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from harness.site.certificate_place import Place, find_names, find_places, parse_place
+from harness.site.certificate_place import (
+    Place,
+    find_certificate_problems,
+    find_names,
+    find_places,
+    parse_place,
+)
 from harness.site.site import Site
 
 FQDN = "access.example.com"
@@ -85,3 +91,23 @@ def test_the_names_that_are_needed(
 def test_a_place_is_written_as_it_is_read() -> None:
     """`vip:443`."""
     assert str(Place(machine="vip", port=443)) == "vip:443"
+
+
+def test_expected_certificates_have_a_place_and_say_something() -> None:
+    """Each problem with its path."""
+    site = make_site(
+        certificates={
+            "vip:443": {"issuer": "CN=CA"},
+            "node1:5262": {"sha256": "abc"},
+            "node1:443": {},
+            "node7:443": {"issuer": "CN=CA"},
+        }
+    )
+    found = [str(problem) for problem in find_certificate_problems(site)]
+
+    assert [text.split(":")[0] for text in found] == ["$.certificates.node1"] * 2 + [
+        "$.certificates.node7"
+    ]
+    assert "64 hex digits" in found[0]
+    assert "sha256 or issuer" in found[1]
+    assert "a port that ends TLS" in found[2]

@@ -6,6 +6,7 @@ Every request gets a definite answer within the time-out; whatever goes wrong, n
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from harness.net.address import Address, Endpoint
 from harness.site import sign_in
@@ -36,14 +37,14 @@ class Access:
         self._setting = setting
         self._sessions = Sessions()
         self._verify_user = user_verify(setting, host.clock, is_resumed=True)
-        self._tls = ServerSettings(
-            identity=service_identity(setting, node), version=setting.site.tls
-        )
         self._connections = Connections(host, timeout_ns=setting.timeout_ns)
 
     async def start(self) -> None:
-        """Listen."""
-        await self._connections.listen(SERVICE_PORT, self._serve)
+        """Listen, with the certificate that is in force now."""
+        settings = ServerSettings(
+            identity=service_identity(self._setting, self._node), version=self._setting.site.tls
+        )
+        await self._connections.listen(SERVICE_PORT, partial(self._serve, settings))
 
     async def stop(self) -> None:
         """Stop listening and end what is running."""
@@ -55,12 +56,12 @@ class Access:
         self._sessions = Sessions()
         await self.start()
 
-    async def _serve(self, stream: Stream) -> None:
+    async def _serve(self, settings: ServerSettings, stream: Stream) -> None:
         timeout_ns = self._setting.timeout_ns
         tls = stream
         if not self._setting.site.is_offloaded:
             tls = await open_server(
-                stream, self._tls, keys=self._setting.keys, timeout_ns=timeout_ns
+                stream, settings, keys=self._setting.keys, timeout_ns=timeout_ns
             )
 
         first: list[Headers] = []

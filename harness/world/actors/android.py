@@ -232,7 +232,11 @@ class Android:
         settings = replace(
             settings,
             version=self._device.tls,
-            verify=self._setting.pki.server_verifier(as_verified(name), roots="public"),
+            verify=self._setting.pki.server_verifier(
+                as_verified(name),
+                roots="both" if self._device.trusts_appliance else "public",
+                clock=self._host.clock.now_ns,
+            ),
             android=self._device.android,
         )
         try:

@@ -14,7 +14,7 @@ from harness.world.actors.forwarded import forward_headers, strip_connection
 from harness.world.actors.http1 import HttpClient, HttpServer, Request, Response, Rest
 from harness.world.actors.lenient import add_headers, read_request
 from harness.world.actors.relay import join
-from harness.world.actors.server_identity import public_identity, service_verify
+from harness.world.actors.server_identity import balancer_identity, service_verify
 from harness.world.actors.setting import Setting
 from harness.world.host import Host, Stream
 from harness.world.tls.endpoint import (
@@ -24,6 +24,7 @@ from harness.world.tls.endpoint import (
     open_client,
     open_server,
 )
+from harness.world.tls.identity import Identity
 
 _OWN_USER = "balancer@example.com"
 """Whom the balancer's own client certificate names (F37)."""
@@ -112,7 +113,7 @@ class Upstream:
         if not site.is_offloaded:
             is_balancer = name in site.balancers
             settings = ClientSettings(
-                server_name=site.fqdn if is_balancer else name,
+                server_name=site.fqdn if is_balancer else site.host_name(name),
                 version=site.tls,
                 verify=self._setting.pki.server_verifier(site.fqdn, roots="public")
                 if is_balancer
@@ -143,7 +144,8 @@ class LoadBalancer:
         self._host = host
         self._setting = setting
         self._settings = setting.site.balancers[name]
-        self._identity = public_identity(setting)
+        self._name = name
+        self._identity: Identity | None = None
         behind = setting.site.behind(name)
         self._proxies = Rotation(behind)
         # One node further than the proxies', so that sign-ins one by one need another node's certificate.
@@ -154,7 +156,8 @@ class LoadBalancer:
         self._connections = Connections(host, timeout_ns=setting.timeout_ns)
 
     async def start(self) -> None:
-        """Listen on every port."""
+        """Listen on every port, with the certificate that is in force now."""
+        self._identity = balancer_identity(self._setting, self._name)
         is_terminated = self._settings.proxy is BalancerMode.TERMINATE or bool(
             {"F36", "F37"} & self._setting.defects
         )
@@ -309,6 +312,7 @@ class LoadBalancer:
             await tls.close()
 
     async def _accept(self, stream: Stream, *, asks: bool = False) -> TlsStream:
+        assert self._identity is not None, "nobody connects before the balancer listens"
         settings = ServerSettings(
             identity=self._identity,
             version=self._setting.site.tls,

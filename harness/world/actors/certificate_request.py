@@ -60,7 +60,7 @@ async def _ask(host: Host, location: Location, server: Endpoint, setting: Settin
     """
     timeout_ns = setting.callback_timeout_ns
     settings = ClientSettings(
-        server_name=location.node,
+        server_name=setting.site.host_name(location.node),
         version=setting.site.tls,
         verify=callback_verify(setting, location.node, callback_port(setting, host.name)),
     )

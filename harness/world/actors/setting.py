@@ -12,6 +12,7 @@ from harness.net.address import Address
 from harness.site.console import Console
 from harness.site.page import SHARED_KEY, CertProxy
 from harness.site.site import Site
+from harness.world.actors.installed import Installed
 from harness.world.pki.pki import Pki
 from harness.world.tls.identity import Identity, KeyTap
 
@@ -35,6 +36,10 @@ class Setting:
 
     slow_ns: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """Node name to how long its Access service takes before it asks for a certificate."""
+    fresh: frozenset[str] = frozenset()
+    """Nodes that show the certificate of their installation on every port."""
+    installed: Installed = field(default_factory=Installed, repr=False)
+    """Server certificates that were imported."""
     issued: dict[str, Identity] = field(default_factory=dict, repr=False)
     """Server certificates issued so far, so that the ports that share one show the same."""
 

@@ -26,12 +26,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from harness.net.address import Address
 from harness.world.pki import verification
+from harness.world.pki.issuing import load_signer, sign_request
 from harness.world.pki.revocation import RevocationAuthority, RevocationJudge
 from harness.world.pki.subject import encode_upn, user_of
 from harness.world.tls.identity import Identity, Verify
 
 Ca = Literal["trusted", "other"]
 Roots = Literal["public", "appliance", "both"]
+Clock = Callable[[], int]
 
 _MINUTE_NS = 60_000_000_000
 _LIFETIME = timedelta(days=30)
@@ -58,6 +60,16 @@ class _Authority:
         return self.trusted if ca == "trusted" else self.other
 
     @cached_property
+    def intermediate(self) -> trustme.CA:
+        """An authority below the trusted one, which signs for it."""
+        return trustme.CA(
+            parent_cert=self.trusted,
+            path_length=0,
+            organization_name="certproxy-harness",
+            organization_unit_name=f"{self.name} 1",
+        )
+
+    @cached_property
     def root(self) -> x509.Certificate:
         return x509.load_pem_x509_certificate(self.trusted.cert_pem.bytes())
 
@@ -80,7 +92,7 @@ class Pki:
         fqdn: str,
         nodes: Mapping[str, Address],
         now_ns: int,
-        clock: Callable[[], int] | None = None,
+        clock: Clock | None = None,
     ) -> None:
         """Make the authorities.
 
@@ -97,7 +109,9 @@ class Pki:
         self._appliance = _Authority("Appliance CA")
         self._users = _Authority("User CA")
         self._clock = clock or (lambda: now_ns)
-        self._server_verifiers: dict[tuple[str, Roots], Verify] = {}
+        self._server_verifiers: dict[
+            tuple[str, Roots], tuple[Callable[[datetime], Verify], Verify]
+        ] = {}
 
     def public_identity(
         self,
@@ -109,24 +123,78 @@ class Pki:
         """Issue a public certificate for these names and addresses (a balancer, the VIP, 5262); the first is its CN."""
         return self._server_identity(self._public.select(ca), names, not_before, not_after)
 
-    def node_identity(self, node: str) -> Identity:
-        """Issue a node's public certificate where no balancer ends TLS: the FQDN and every node."""
+    def node_identity(self, node: str, *names: str) -> Identity:
+        """Issue a node's public certificate where no balancer ends TLS: the FQDN, every node, and these names."""
         self._address_of(node)
-        return self.public_identity(self._fqdn, *self._nodes, *self._nodes.values())
+        known = (self._fqdn, *self._nodes, *self._nodes.values())
+        return self.public_identity(*known, *(name for name in names if name not in known))
 
     def appliance_identity(
         self,
         node: str,
-        *,
+        *names: str,
         ca: Ca = "trusted",
         not_before: datetime | None = None,
         not_after: datetime | None = None,
     ) -> Identity:
-        """Issue a node's "self-signed" certificate, for 443 and 5263 behind a terminating balancer."""
-        address = self._address_of(node)
-        return self._server_identity(
-            self._appliance.select(ca), (node, address), not_before, not_after
+        """Issue a node's "self-signed" certificate for its name and address, and these names; the first is its CN."""
+        known = (*dict.fromkeys((*names, node)), self._address_of(node))
+        return self._server_identity(self._appliance.select(ca), known, not_before, not_after)
+
+    def sign_request(
+        self,
+        request_pem: str,
+        *,
+        signed_by: Literal["public", "stranger", "itself"],
+        key_pem: str,
+        not_before: datetime,
+        not_after: datetime,
+        has_root: bool = False,
+    ) -> tuple[str, ...]:
+        """Answer a request for a server certificate with its chain in PEM, leaf first.
+
+        Args:
+            request_pem: PKCS#10.
+            signed_by: `public`: by way of an intermediate authority; `stranger`: an authority that nobody trusts, in
+                the chain; `itself`: `key_pem`, the key of the request.
+            key_pem: the key of the request.
+            not_before: start of its life.
+            not_after: end of its life.
+            has_root: whether the public root is in the chain, too.
+        """
+        authority = {
+            "public": self._public.intermediate,
+            "stranger": self._public.other,
+            "itself": None,
+        }[signed_by]
+        signer = key_pem if authority is None else authority.private_key_pem.bytes().decode()
+        issuer = None if authority is None else authority.cert_pem.bytes()
+        leaf = sign_request(
+            request_pem,
+            issuer=None if issuer is None else x509.load_pem_x509_certificate(issuer),
+            signer=load_signer(signer),
+            not_before=not_before,
+            not_after=not_after,
         )
+        above = [] if issuer is None else [issuer.decode("ascii")]
+        if has_root and signed_by == "public":
+            above.append(self.root_pem("public"))
+        return (leaf, *above)
+
+    def fingerprints(self, chain_pem: tuple[str, ...]) -> tuple[str, ...]:
+        """SHA-256 of each certificate, lower-case hex."""
+        return tuple(
+            x509.load_pem_x509_certificate(pem.encode()).fingerprint(SHA256()).hex()
+            for pem in chain_pem
+        )
+
+    def now(self) -> datetime:
+        """The time at which certificates are judged, to the second."""
+        return datetime.fromtimestamp(self._clock() // 1_000_000_000, UTC)
+
+    def now_ns(self) -> int:
+        """The same in nanoseconds since the epoch."""
+        return self._clock()
 
     def device_identity(
         self,
@@ -210,8 +278,16 @@ class Pki:
         """The judge of what the user CA says about revocation."""
         return RevocationJudge(self._users.root)
 
-    def server_verifier(self, server_name: str | Address, *, roots: Roots) -> Verify:
-        """Make the judge of a server's chain: chain, dates, host name or address, EKU serverAuth."""
+    def server_verifier(
+        self, server_name: str | Address, *, roots: Roots, clock: Clock | None = None
+    ) -> Verify:
+        """Make the judge of a server's chain: chain, dates, host name or address, EKU serverAuth.
+
+        Args:
+            server_name: what it must be called.
+            roots: whom the caller trusts.
+            clock: the caller's, in nanoseconds since the epoch; None: that of the run.
+        """
         key = str(server_name), roots
         if key not in self._server_verifiers:
             trusted = {
@@ -219,13 +295,14 @@ class Pki:
                 "appliance": (self._appliance.root,),
                 "both": (self._public.root, self._appliance.root),
             }[roots]
-            self._server_verifiers[key] = self._judge(
-                lambda at: verification.server_verifier(trusted, server_name=server_name, at=at),
-                self._clock,
+            make = _remember(
+                lambda at: verification.server_verifier(trusted, server_name=server_name, at=at)
             )
-        return self._server_verifiers[key]
+            self._server_verifiers[key] = make, self._judge(make, self._clock)
+        make, judge = self._server_verifiers[key]
+        return judge if clock is None else self._judge(make, clock)
 
-    def user_verifier(self, *, clock: Callable[[], int] | None = None) -> Verify:
+    def user_verifier(self, *, clock: Clock | None = None) -> Verify:
         """Make the judge of a device's chain: chain to the user CA, dates, EKU clientAuth.
 
         Args:
@@ -239,22 +316,22 @@ class Pki:
     def _user_verifier(self) -> Verify:
         return self._judge(self._trust_users, self._clock)
 
-    def _trust_users(self, at: datetime) -> Verify:
-        return verification.client_verifier((self._users.root,), at=at)
+    @cached_property
+    def _trust_users(self) -> Callable[[datetime], Verify]:
+        return _remember(lambda at: verification.client_verifier((self._users.root,), at=at))
 
-    def _judge(self, make: Callable[[datetime], Verify], clock: Callable[[], int]) -> Verify:
+    def _judge(self, make: Callable[[datetime], Verify], clock: Clock) -> Verify:
         """Judge at the time of asking.
 
         Which chains hold is remembered for as long as the minute lasts; the life of the leaf counts to the second.
         """
-        made = lru_cache(maxsize=1)(make)
 
         def verify(chain: tuple[bytes, ...]) -> None:
             now_ns = clock()
             minutes = now_ns // _MINUTE_NS
             started = self._now.replace(second=0, microsecond=0)
             at = datetime.fromtimestamp(minutes * 60, UTC)
-            made(self._now if at == started else at)(chain)
+            make(self._now if at == started else at)(chain)
             verification.check_life(chain[0], now_ns)
 
         return verify
@@ -308,6 +385,11 @@ class Pki:
             chain_pem=tuple(blob.bytes().decode("ascii") for blob in leaf.cert_chain_pems),
             key_pem=leaf.private_key_pem.bytes().decode("ascii"),
         )
+
+
+def _remember(make: Callable[[datetime], Verify]) -> Callable[[datetime], Verify]:
+    """For the right time and one wrong clock."""
+    return lru_cache(maxsize=2)(make)
 
 
 def _with_extensions(

@@ -16,6 +16,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa, x25519
+from tlslite.utils.keyfactory import generateRSAKey
 
 from harness.world.tls import ec_key
 
@@ -57,8 +58,20 @@ def _patches(take: Take, start_s: int) -> list[_Patch]:
     def generate_x25519() -> x25519.X25519PrivateKey:
         return x25519.X25519PrivateKey.from_private_bytes(take(32))
 
-    def refuse_rsa(*_: Any, **__: Any) -> Any:
-        raise RuntimeError("RSA keys cannot be made from a seed; use EC keys on the simulated wire")
+    def generate_rsa(public_exponent: int, key_size: int, backend: Any = None) -> rsa.RSAPrivateKey:
+        if public_exponent != 65537:
+            raise ValueError(f"public exponent {public_exponent}; expected 65537")
+        # Slow, in Python, but its random bytes are ours.
+        key = generateRSAKey(key_size, implementations=["python"])
+        return rsa.RSAPrivateNumbers(
+            p=int(key.p),
+            q=int(key.q),
+            d=int(key.d),
+            dmp1=int(key.dP),
+            dmq1=int(key.dQ),
+            iqmp=int(key.qInv),
+            public_numbers=rsa.RSAPublicNumbers(e=int(key.e), n=int(key.n)),
+        ).private_key()
 
     builders = (x509.CertificateBuilder, x509.CertificateRevocationListBuilder)
     urandom.is_seeded = True  # type: ignore[attr-defined]
@@ -66,7 +79,7 @@ def _patches(take: Take, start_s: int) -> list[_Patch]:
     return [
         (os, "urandom", urandom),
         (ec, "generate_private_key", generate_ec),
-        (rsa, "generate_private_key", refuse_rsa),
+        (rsa, "generate_private_key", generate_rsa),
         (x25519.X25519PrivateKey, "generate", staticmethod(generate_x25519)),
         *((builder, "sign", _sign_alike(vars(builder)["sign"])) for builder in builders),
         (ec_key, "_SCHEMES", _deterministic_schemes()),
