@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.scenario.certificate_import import CertificateImport
-from harness.site.site import Port
+from harness.site.page import Port
 from harness.world.actors.administrator import Administrator
 from harness.world.actors.pem import parse_pem
 from harness.world.actors.server_identity import (
