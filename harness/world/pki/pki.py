@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import trustme
@@ -20,18 +20,17 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
-    load_pem_private_key,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from harness.net.address import Address
 from harness.world.pki import verification
+from harness.world.pki.authority import Authority, Ca
 from harness.world.pki.issuing import load_signer, sign_request
 from harness.world.pki.revocation import RevocationAuthority, RevocationJudge
 from harness.world.pki.subject import encode_upn, user_of
 from harness.world.tls.identity import Identity, Verify
 
-Ca = Literal["trusted", "other"]
 Roots = Literal["public", "appliance", "both"]
 Clock = Callable[[], int]
 
@@ -39,48 +38,6 @@ _MINUTE_NS = 60_000_000_000
 _LIFETIME = timedelta(days=30)
 _BACKDATE = timedelta(hours=1)
 """Certificates start a little before the run: the clocks of hosts may differ by less."""
-
-
-class _Authority:
-    """One CA and its untrusted double."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.trusted = self._make()
-
-    def _make(self) -> trustme.CA:
-        return trustme.CA(organization_name="certproxy-harness", organization_unit_name=self.name)
-
-    @cached_property
-    def other(self) -> trustme.CA:
-        """Same name, another key."""
-        return self._make()
-
-    def select(self, ca: Ca) -> trustme.CA:
-        return self.trusted if ca == "trusted" else self.other
-
-    @cached_property
-    def intermediate(self) -> trustme.CA:
-        """An authority below the trusted one, which signs for it."""
-        return trustme.CA(
-            parent_cert=self.trusted,
-            path_length=0,
-            organization_name="certproxy-harness",
-            organization_unit_name=f"{self.name} 1",
-        )
-
-    @cached_property
-    def root(self) -> x509.Certificate:
-        return x509.load_pem_x509_certificate(self.trusted.cert_pem.bytes())
-
-    @cache  # noqa: B019 - one of a handful, which live as long as the run
-    def signer(self, ca: Ca) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-        """Certificate and key, for certificates that trustme does not make."""
-        authority = self.select(ca)
-        key = load_pem_private_key(authority.private_key_pem.bytes(), password=None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise AssertionError(f"the key of {self.name} is {type(key).__name__}; expected P-256")
-        return x509.load_pem_x509_certificate(authority.cert_pem.bytes()), key
 
 
 class Pki:
@@ -105,9 +62,9 @@ class Pki:
         self._fqdn = fqdn
         self._nodes = dict(nodes)
         self._now = datetime.fromtimestamp(now_ns // 1_000_000_000, UTC)
-        self._public = _Authority("Public CA")
-        self._appliance = _Authority("Appliance CA")
-        self._users = _Authority("User CA")
+        self._public = Authority("Public CA")
+        self._appliance = Authority("Appliance CA")
+        self._users = Authority("User CA")
         self._clock = clock or (lambda: now_ns)
         self._server_verifiers: dict[
             tuple[str, Roots], tuple[Callable[[datetime], Verify], Verify]
