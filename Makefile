@@ -14,7 +14,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run kill-matrix rows false-alarms test replay check format bench bench-replay bench-sim fuzz corpus captures system clean
+.PHONY: help run kill-matrix rows how-to false-alarms test replay check format bench bench-replay bench-sim fuzz corpus captures system clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r n t; do printf '%-14s %s\n' "$$n" "$$t"; done
@@ -42,6 +42,9 @@ false-alarms: $(STAMP) ## run COUNT (500) good deployments drawn by SEED, on bot
 
 rows: $(STAMP) ## list the rows of the deployment documents: scenarios, defects, checks, state
 	@$(BIN)/python -m tests.end_to_end.rows
+
+how-to: $(STAMP) ## write the outputs on the pages of docs/how-to again
+	@$(BIN)/python -m tests.end_to_end.how_to
 
 replay: $(STAMP) ## judge every checked-in capture again
 	@$(HARNESS) replay captures

@@ -184,7 +184,7 @@ def _judge_tunnel(
             for address, page in case.rules.others(*between).items()
             if _find_answer(case, case.rules.policies[page], request.target) is (not did)
         ]
-        if not differing:
+        if not _is_odd(case, differing):
             return
         other = f"which the settings of {', '.join(differing)} {'forbid' if did else 'allow'}"
     target = request.target[:80].decode("latin-1").encode("unicode_escape").decode("ascii")
@@ -193,6 +193,11 @@ def _judge_tunnel(
         f"a tunnel to {target}, {other}"
     )
     yield _finding(message, gather(asking(exchange), answering(exchange)), connection)
+
+
+def _is_odd(case: Case, differing: list[str]) -> bool:
+    """Whether it is this node that is set up otherwise, and not those: they are at least as many as the rest."""
+    return bool(differing) and 2 * len(differing) >= len(case.site.nodes)
 
 
 def _find_earlier(case: Case, node: Address, request: Request) -> set[bool | None]:
@@ -217,7 +222,7 @@ def _judge_disbelief(case: Case, request: ServiceRequest) -> Iterator[Judgement]
         for address, page in others.items()
         if case.rules.policies[page].refusal(peer) is None
     ]
-    if believing:
+    if _is_odd(case, believing):
         told = (
             f"{case.machines.tell_server(connection)} refused the request from "
             f"{case.machines.tell_client(connection)} because {why}, unlike {', '.join(believing)}"

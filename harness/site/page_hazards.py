@@ -171,7 +171,7 @@ def _forced(site: Site, page: CertProxy, path: Path) -> Iterator[Hazard]:
             path=path,
             found=show(page.destination),
             effect="a balancer has the public certificate, and the node shows its own: devices end the TLS in the "
-            f"tunnel (alert unknown_ca), and {NOBODY_SIGNS_IN} (V26)",
+            f"tunnel (alert certificate_unknown), and {NOBODY_SIGNS_IN} (V26)",
             remedy=f"force {site.fqdn}",
         )
     if where & passing:
@@ -194,7 +194,7 @@ def _forced(site: Site, page: CertProxy, path: Path) -> Iterator[Hazard]:
             found=show(page.destination),
             effect=f"tunnels that come through {others} end in another data center, whose nodes call back across to "
             f"their admin ports; where that is blocked {NOBODY_SIGNS_IN}",
-            remedy="give each node the balancer of its own data center (node_settings)",
+            remedy=f"force {site.fqdn}, which leads to the data center that is in use",
         )
 
 
