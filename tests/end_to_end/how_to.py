@@ -90,8 +90,8 @@ EXAMPLES = (
         name="passthrough-cluster",
         title="A cluster behind a balancer that passes TLS through",
         text="The balancer forwards bytes on 443 and on 5262. It can add no header, so that the node that gets a\n"
-        "sign-in must be the one that has the certificate: each cert proxy sends the request to its own node. The certificate\n"
-        "on 443 is public, and names every node.",
+        "sign-in must be the one that has the certificate: each cert proxy sends the request to its own node. The\n"
+        "certificate on 443 is public, and names every node.",
         mistakes=(
             Mistake(
                 title="The destination is the balancer",
