@@ -182,7 +182,11 @@ DEFECTS: tuple[Defect, ...] = (
         "V05",
         "the call-back goes to the node of the same rank in the caller's own data center",
     ),
+    _defect("B03", "authority", "V26", "the authority leaves out the names of the request"),
     _defect("B04", "cert_proxy", "V22", "the import page takes any files"),
+    _defect(
+        "B06", "administrator", "V26", "the machine's own name is requested, not that of users"
+    ),
     _defect("B09", "cert_proxy", "V22", "a restart does not take the imported certificate"),
     _defect("F91", "network", "V26", "a firewall blocks the proxy port"),
 )

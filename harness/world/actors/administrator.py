@@ -33,6 +33,8 @@ class Administrator:
         for text in step.places:
             place = parse_place(text, self._setting.site)
             names = step.names or find_names(self._setting.site, place)
+            if "B06" in self._setting.defects:
+                names = (place.machine,)
             self._import(step, place, self._request(names))
 
     def _request(self, names: tuple[str, ...]) -> Request:
@@ -74,6 +76,7 @@ class Administrator:
             not_before=not_before,
             not_after=not_after,
             has_root=step.root,
+            has_names="B03" not in self._setting.defects,
         )
         make = make_pem if step.file == "pem" else make_pfx
         other = build_request(request.names).key_pem if step.fault == "foreign_key" else ""

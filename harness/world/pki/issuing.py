@@ -35,8 +35,17 @@ def sign_request(
     signer: Signer,
     not_before: datetime,
     not_after: datetime,
+    has_names: bool = True,
 ) -> str:
-    """A server certificate (PEM) with the subject, names and key of a request; without an issuer it is its own.
+    """A server certificate (PEM) with the subject and key of a request.
+
+    Args:
+        request_pem: PKCS#10.
+        issuer: None: it is its own.
+        signer: the issuer's key.
+        not_before: start of its life.
+        not_after: end of its life.
+        has_names: whether the request's alternative names are taken over.
 
     Raises:
         ValueError: the request cannot be read, or is not signed by its key.
@@ -46,7 +55,7 @@ def sign_request(
         raise ValueError("the request is not signed by its own key")
     names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     issuer_key = signer.public_key()
-    certificate = (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(request.subject)
         .issuer_name(request.subject if issuer is None else issuer.subject)
@@ -57,15 +66,16 @@ def sign_request(
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName(list(names)), critical=False)
         .add_extension(
             x509.SubjectKeyIdentifier.from_public_key(request.public_key()), critical=False
         )
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False
         )
-        .sign(signer, SHA256())
     )
+    if has_names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(list(names)), critical=False)
+    certificate = builder.sign(signer, SHA256())
     return certificate.public_bytes(Encoding.PEM).decode("ascii")
 
 

@@ -107,6 +107,7 @@ class Pki:
         not_before: datetime,
         not_after: datetime,
         has_root: bool = False,
+        has_names: bool = True,
     ) -> tuple[str, ...]:
         """Answer a request for a server certificate with its chain in PEM, leaf first.
 
@@ -118,6 +119,7 @@ class Pki:
             not_before: start of its life.
             not_after: end of its life.
             has_root: whether the public root is in the chain, too.
+            has_names: whether the alternative names of the request are taken over.
         """
         authority = {
             "public": self._public.intermediate,
@@ -132,6 +134,7 @@ class Pki:
             signer=load_signer(signer),
             not_before=not_before,
             not_after=not_after,
+            has_names=has_names,
         )
         above = [] if issuer is None else [issuer.decode("ascii")]
         if has_root and signed_by == "public":

@@ -16,6 +16,7 @@ from harness.world.actors.server_identity import (
     service_identity,
 )
 from harness.world.actors.setting import Setting
+from harness.world.tls.identity import VerificationError
 from tests.world.actors.stage import FQDN, cluster, make_setting, single_node
 
 CUSTOM, SHARED = (
@@ -88,3 +89,15 @@ def test_names_are_those_that_the_place_needs() -> None:
 
     for name in (FQDN, "node1"):
         setting.pki.server_verifier(name, roots="public")(chain)
+
+
+@pytest.mark.parametrize("defect", ["B03", "B06"])
+def test_without_the_users_name_nobody_believes_it(defect: str) -> None:
+    """B03, B06: the name is left out by the authority, or was never asked for; the page cannot know."""
+    setting = make_setting(cluster(), (defect,))
+    do(setting, import_certificate="vip:443")
+    shown = balancer_identity(setting, "vip")
+
+    with pytest.raises(VerificationError):
+        setting.pki.server_verifier(FQDN, roots="public")(parse_pem("".join(shown.chain_pem)))
+    assert setting.installed.in_force[-1].sha256 == setting.pki.fingerprints(shown.chain_pem)
