@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness.net.address import Address
@@ -194,6 +196,64 @@ def test_agrees_with_the_obvious(
     expected = any(_slowly(entry, address) for entry in entries)
     assert allowed.allows(IPv4Address(address)) is expected
     assert allowed.allows(IPv6Address(f"::ffff:{IPv4Address(address)}")) is expected
+
+
+OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+IPV4_FORM = rf"{OCTET}(?:\.{OCTET}){{3}}"
+MASKS = "|".join(re.escape(str(IPv4Address(2**32 - 2 ** (32 - size)))) for size in range(33))
+GRAMMAR = re.compile(rf"[ \t]*{IPV4_FORM}(?:/(?:3[0-2]|[12]?[0-9])| +(?:{MASKS}))?[ \t]*", re.ASCII)
+"""One IPv4 entry, written out from the grammar: every mask is listed."""
+ADDRESSES = ("10.0.0.5", "10.0.0.0", "0.0.0.0", "010.0.0.1", "256.0.0.1", "1")
+REST = ("255.255.255.0", "0.0.0.255", "/", "24", "024", "33", ";", " ", "\t", "\n", "\u00a0", "-")
+PIECES = st.sampled_from((*ADDRESSES, *REST))
+
+
+@given(st.lists(PIECES, max_size=8).map("".join))
+def test_accepts_what_the_grammar_accepts(text: str) -> None:
+    """No more and no less, whatever pieces it is made of."""
+    parts = text.split(";")
+    if len(parts) > 1 and not parts[-1].strip(" \t"):
+        parts.pop()
+    expected = not text.strip(" \t") or all(map(GRAMMAR.fullmatch, parts))
+    try:
+        AllowList.parse(text)
+        accepted = True
+    except AllowListError:
+        accepted = False
+
+    assert accepted is bool(expected)
+
+
+@given(st.integers(0, 2**128 - 1), st.integers(0, 128), st.integers(0, 127), st.booleans())
+def test_agrees_with_the_obvious_on_ipv6(
+    number: int, prefix: int, bit: int, is_flipped: bool
+) -> None:
+    """Equal leading bits, written as text; mapped and loopback addresses have rules of their own."""
+    other = number ^ (1 << bit) if is_flipped else number
+    listed, asked = IPv6Address(number), IPv6Address(other)
+    assume(not any(a.ipv4_mapped or a.is_loopback for a in (listed, asked)))
+
+    expected = f"{number:0128b}"[:prefix] == f"{other:0128b}"[:prefix]
+    assert AllowList.parse(f"{listed}/{prefix}").allows(asked) is expected
+
+
+ELSEWHERE = {
+    "A11": "world/actors/test_location.py",
+    "A12": "world/actors/test_location.py",
+    "A15": "site/test_page_problems.py",
+}
+"""Readings that are not about the list itself."""
+
+
+@pytest.mark.parametrize("reading", [f"A{number}" for number in range(1, 16)])
+def test_every_reading_is_in_a_table(reading: str) -> None:
+    """A1 to A15: a row that names it, here or where it is decided."""
+    rows = [*READ, *REFUSED, *ALLOWED, *WARNED]
+    if reading in ELSEWHERE:
+        text = (Path(__file__).parents[1] / ELSEWHERE[reading]).read_text(encoding="utf-8")
+        rows = re.findall(rf"test_{reading.lower()}_|\"{reading} ", text)
+
+    assert [row for row in rows if reading.lower() in re.split(r"[ _\"]", row.lower())]
 
 
 @given(st.text(alphabet="0123456789abf.:/; \t%xG", max_size=40))

@@ -167,6 +167,22 @@ def test_finds_hop_by_hop(connection: tuple[bytes, ...], named: bool) -> None:
     assert is_named_in_connection("RemotePort", connection) is named
 
 
+EVERY_PORT = {str(number).encode() for number in range(1, 65536)}
+NEARLY = st.text(alphabet="0123456789+-_ ,x\n\u0665", max_size=7).map(str.encode)
+
+
+@given(st.lists(NEARLY | st.sampled_from(sorted(EVERY_PORT)), max_size=2))
+def test_reads_exactly_the_ports(values: list[bytes]) -> None:
+    """All 65535 of them written out are the reference."""
+    try:
+        parse_remote_port(tuple(values))
+        accepted = True
+    except ForwardingError:
+        accepted = False
+
+    assert accepted is (len(values) == 1 and values[0] in EVERY_PORT)
+
+
 @given(st.lists(st.binary(max_size=20), max_size=4))
 def test_reads_or_refuses_anything(values: list[bytes]) -> None:
     """Any bytes give a port between 1 and 65535 that is written the same way, or are refused."""

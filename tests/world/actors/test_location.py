@@ -48,6 +48,9 @@ OFF = cluster(allow_remote_port_header=False)
 NOBODY_ACCEPTED = cluster(accept_remote_port_from="")
 NODES_ACCEPTED = cluster(accept_remote_port_from="10.20.0.0/16")
 PASS_THROUGH = pass_through_cluster(allow_remote_port_header=True)
+LISTED = {"generation": "B", "cert_proxy_instances": f"{NODE1}; {NODE2}"}
+REAL_IP = cluster(remote_ip_source="x_real_ip", number_of_load_balancers=3, **LISTED)
+PEER_ALONE = cluster(remote_ip_source="remote_address", **LISTED)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +88,18 @@ PASS_THROUGH = pass_through_cluster(allow_remote_port_header=True)
         (CLUSTER, "::1", (), "node2 50000"),
         (PASS_THROUGH, "127.0.0.1", TRUE, "node2 50000"),
         (PASS_THROUGH, VIP, TRUE, "403"),
+        (REAL_IP, VIP, ("RemotePort: 1", f"X-Real-IP: {NODE1}"), "node1 1"),
+        (
+            REAL_IP,
+            VIP,
+            ("RemotePort: 1", f"X-Real-IP: {NODE1}", f"X-Forwarded-For: {NODE2}"),
+            "node1 1",
+        ),
+        (REAL_IP, VIP, TRUE, "400"),
+        (REAL_IP, VIP, ("RemotePort: 1", f"X-Real-IP: {NODE3}"), "403"),
+        (PEER_ALONE, VIP, TRUE, "403"),
+        (PEER_ALONE, NODE1, TRUE, "node1 50000"),
+        (PEER_ALONE, NODE3, (), "403"),
         (single_node(), NODE1, TRUE, "node1 50000"),
         (single_node(), DEVICE, TRUE, "403"),
     ],
@@ -92,6 +107,19 @@ PASS_THROUGH = pass_through_cluster(allow_remote_port_header=True)
 def test_the_rules(site: Site, peer: str, lines: tuple[str, ...], expected: str) -> None:
     """Headers of accepted peers, else the peer itself, else nothing; never a fallback from the first."""
     assert find(site, peer, *lines) == expected
+
+
+def test_a11_the_peer_is_matched_and_no_header() -> None:
+    """Accept RemotePort From names the balancer: who only writes that address is not it."""
+    lines = ("RemotePort: 40000", f"X-Forwarded-For: {VIP}, {NODE1}")
+
+    assert (find(CLUSTER, VIP, *lines), find(CLUSTER, ATTACKER, *lines)) == ("node1 40000", "403")
+
+
+def test_a12_headers_of_others_are_ignored() -> None:
+    """The lookup goes by the peer, as if they were not there: no certificate, and nobody is signed in."""
+    assert find(CLUSTER, ATTACKER, *TRUE) == find(CLUSTER, ATTACKER) == "403"
+    assert find(CLUSTER, NODE1, *TRUE) == find(CLUSTER, NODE1) == "node1 50000"
 
 
 @pytest.mark.parametrize(
