@@ -5,6 +5,7 @@ from __future__ import annotations
 from fuzz.target import Target
 from fuzz.targets.certificate import CERTIFICATE
 from fuzz.targets.file import FILE
+from fuzz.targets.foreign import MERGE, RSA_KEY, SECOND_OPINION, SITE_TEMPLATE
 from fuzz.targets.frame import FRAME
 from fuzz.targets.growth import GROWTH
 from fuzz.targets.http import HTTP
@@ -29,6 +30,10 @@ TARGETS: tuple[Target, ...] = (
     CERTIFICATE,
     KEYLOG,
     ALLOW_LIST,
+    MERGE,
+    RSA_KEY,
+    SECOND_OPINION,
+    SITE_TEMPLATE,
     GROWTH,
 )
 

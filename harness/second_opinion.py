@@ -128,7 +128,7 @@ def read_opinion(
     Raises:
         SecondOpinionError: tshark is missing, failed, or took too long.
     """
-    return _read(_run(trace, capture, key_log), names)
+    return read_lines(_run(trace, capture, key_log), names)
 
 
 def _run(trace: Trace, capture: Path, key_log: Path | None) -> Iterator[str]:
@@ -188,7 +188,12 @@ def _find_protocols(trace: Trace) -> Mapping[int, str]:
     return dict(sorted(listed.items())[:200])
 
 
-def _read(lines: Iterable[str], names: Sequence[str]) -> Opinion:
+def read_lines(lines: Iterable[str], names: Sequence[str]) -> Opinion:
+    """What lines of tshark's say.
+
+    Raises:
+        SecondOpinionError: a line is not of the form that was asked for.
+    """
     opinion = Opinion()
     for line in lines:
         cells = [cell.split(_UNIT) if cell else [] for cell in line.split(_RECORD)]
@@ -200,7 +205,10 @@ def _read(lines: Iterable[str], names: Sequence[str]) -> Opinion:
         row = dict(zip(_FIELDS, cells, strict=True))
         if not row["tcp.stream"]:
             continue
-        _read_frame(opinion.streams[int(row["tcp.stream"][0])], row, names)
+        try:
+            _read_frame(opinion.streams[int(row["tcp.stream"][0])], row, names)
+        except (ValueError, IndexError) as error:
+            raise SecondOpinionError(f"{PROGRAM} printed {line[:80]!r}: {error}") from error
     return opinion
 
 
@@ -259,6 +267,8 @@ def find_disagreements(trace: Trace, opinion: Opinion, names: Sequence[str]) -> 
 
 
 def _is_tcp(trace: Trace, number: PacketNumber) -> bool:
+    if not 0 < number <= len(trace.packets):
+        return True  # A frame that only tshark has.
     packet = trace.packet(number)
     return packet.flow is not None and packet.flow.protocol == 6 and packet.note is None
 

@@ -18,6 +18,7 @@ from harness.second_opinion import (
     SecondOpinionError,
     ask,
     find_disagreements,
+    read_lines,
     read_opinion,
 )
 from harness.trace.connection import Connection
@@ -199,6 +200,32 @@ def test_a_program_that_fails_is_no_opinion(
 
     with pytest.raises(SecondOpinionError, match="tshark failed: out of luck"):
         _ask(Trace())
+
+
+@pytest.mark.parametrize("cell", ["", "x", "1.5", "\u00b2"])
+@pytest.mark.parametrize("column", [0, 1, 2, 4])
+def test_a_line_that_cannot_be_read_is_no_opinion(column: int, cell: str) -> None:
+    """Whatever stands where a number has to be; an empty stream says that the frame has none."""
+    row = ["7", "0", "443", "1", "10", *[""] * 7]
+    row[column] = cell
+    if column in (1, 4) and not cell:
+        assert read_lines(["\x1e".join(row)], ()).frame_count == 1
+        return
+
+    with pytest.raises(SecondOpinionError, match="tshark printed"):
+        read_lines(["\x1e".join(row)], ())
+
+
+def test_a_frame_that_only_tshark_has_is_told() -> None:
+    """More frames than ours, in a stream that is ours."""
+    trace = _trace()
+    connection = trace.connections[0]
+    rows = [[str(n), "0", "1", "1", "0", *[""] * 7] for n in (*connection.packets, 10**9)]
+    opinion = read_lines(["\x1e".join(row) for row in rows], ())
+
+    told = " ".join(find_disagreements(trace, opinion, ()))
+
+    assert "tshark counts packet 1000000000 and 0 more to it as well" in told
 
 
 def test_a_program_that_hangs_is_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

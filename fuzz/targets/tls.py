@@ -26,7 +26,7 @@ _TURNS = 4
 """Messages of each side."""
 
 
-def _sends() -> tuple[Chunk, ...]:
+def build_sends() -> tuple[Chunk, ...]:
     """What the ends say: numbered lines, so that a run of a few bytes is at one place only."""
     sends: list[Chunk] = []
     for turn in range(_TURNS):
@@ -40,7 +40,7 @@ def _sends() -> tuple[Chunk, ...]:
 @cache
 def talks() -> tuple[Talk, ...]:
     """Conversations of every version and of the kinds of suites, made once a process."""
-    sends = _sends()
+    sends = build_sends()
     made = [
         converse(Peers(), sends),
         converse(Peers(client_certificate_required=False, with_client_certificate=False), sends),
@@ -79,7 +79,7 @@ def grow_tls(choices: Choices) -> bytes:
     for _ in range(choices.below(4)):
         if records:
             at = choices.below(len(records))
-            records[at] = (records[at][0], _change(records[at][1], choices))
+            records[at] = (records[at][0], change_record(records[at][1], choices))
     parts: list[list[str | bytes | int]] = []
     for side, data in records:
         if choices.rarely():
@@ -90,7 +90,7 @@ def grow_tls(choices: Choices) -> bytes:
     return pack([_change_keys(talk.keylog, choices), parts])
 
 
-def _change(record: bytes, choices: Choices) -> bytes:
+def change_record(record: bytes, choices: Choices) -> bytes:
     """A record with another header, another message inside, or any changed bytes."""
     kind = choices.below(6)
     if kind == 0:
@@ -125,8 +125,9 @@ def _change_keys(keylog: bytes, choices: Choices) -> bytes:
 
 
 @cache
-def _said(side: Side) -> bytes:
-    return b"".join(data for who, data in _sends() if who == side)
+def tell_said(side: Side) -> bytes:
+    """All that one side says."""
+    return b"".join(data for who, data in build_sends() if who == side)
 
 
 def check_tls(material: bytes) -> None:
@@ -165,7 +166,7 @@ def _check_pieces(pieces: list[Plaintext], last: int) -> None:
         if not piece.data:
             assert piece.follows_gap
             continue
-        said = _said(piece.side)
+        said = tell_said(piece.side)
         found = said.find(piece.data, place[piece.side])
         assert found >= 0, f"{piece.side}: plaintext that was not sent there: {piece.data[:60]!r}"
         if piece.side not in broken:

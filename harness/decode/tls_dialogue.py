@@ -113,6 +113,10 @@ class Dialogue:
             # RFC 5246 section 7.3, RFC 5077 section 3.4: the abbreviated handshake goes on at once.
             self._state.facts.resumed = not self._is_full_handshake
         flow.changed = True
+        if flow is self._state.client and not self._state.hellos.client_hellos:
+            # The capture begins here: with TLS 1.2's protected Finished, or with the second ClientHello of TLS 1.3.
+            flow.messages.gap()
+            return
         self._state.switch(flow, "tls12", seen)
 
     def handle_alert(self, flow: Flow, content: bytes, seen: Seen) -> None:

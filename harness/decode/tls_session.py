@@ -213,6 +213,9 @@ class TlsDecoder:
                 # Not in the clear: ChangeCipherSpec fell into the hole.
                 self._state.enter_unseen(flow, record.seen)
                 self._handle_record(flow, record)
+            elif flow.changed:
+                self._state.seal(flow, "no ClientHello was seen")
+                self._handle_record(flow, record)
         elif kind == HANDSHAKE:
             self._dialogue.handle_fragment(flow, record.fragment, record.body_spans)
         elif kind == ALERT:

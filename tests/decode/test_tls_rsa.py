@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from harness.capture.keylog import Secrets
 from harness.decode.tls_rsa import KeyFileError, RsaKeys
 from harness.trace.tls import Side
-from tests.tls_wire import Chunk, Decoded, Peers, Talk, converse, converse_resumable, decode
+from tests.tls_wire import Chunk, Decoded, Part, Peers, Talk, converse, converse_resumable, decode
 
 SENDS: tuple[Chunk, ...] = (("client", b"question " * 40), ("server", b"answer " * 400))
 VERSIONS = (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2)
@@ -204,7 +204,7 @@ def test_a_hole_in_the_handshake_gives_nothing_wrong(size: int) -> None:
     side, data = next(c for c in chunks if c[0] == "server")
     at = chunks.index((side, data))
     cut = min(size, len(data) - 60)
-    parts = [(side, data[:50]), (side, cut), (side, data[50 + cut :])]
+    parts: list[Part] = [(side, data[:50]), (side, cut), (side, data[50 + cut :])]
 
     found: Decoded = decode([*chunks[:at], *parts, *chunks[at + 1 :]], secrets(key_pem()))
 

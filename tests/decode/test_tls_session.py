@@ -1050,3 +1050,25 @@ def test_sessions_are_those_of_the_reference(shared: Path) -> None:
 
     assert sum(len(truth[name].get("tls_streams") or {}) for name in names) == 249
     assert {name for name in names if differs(corpus / name, truth[name])} == set(DIFFERENCES)
+
+
+def test_a_capture_that_begins_with_the_second_hello() -> None:
+    """After a HelloRetryRequest ChangeCipherSpec comes first (RFC 8446 section D.4): it changes nothing either."""
+    script = Script()
+    script.parts.insert(0, ("client", CCS))
+    script.say("client", b"one")
+
+    assert script.decode().data("client") == b"one"
+
+
+def test_a_capture_that_begins_with_the_last_flight() -> None:
+    """TLS 1.2 without its hellos: what is protected is not taken for messages, and nothing is malformed."""
+    parts = (
+        ("client", CCS + record(HANDSHAKE, b"\xe5" * 40) + record(DATA, b"\x01" * 40)),
+        ("server", CCS + record(HANDSHAKE, b"\xe6" * 40)),
+    )
+    got = decode(parts, Secrets())
+
+    assert got.malformed == ()
+    assert got.session.decrypted == "no"
+    assert got.session.undecrypted == "no ClientHello was seen"
