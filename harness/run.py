@@ -103,7 +103,7 @@ def _in_world(job: Job) -> None:
     from harness.world.world import record
 
     older = _written_ns(job.file)
-    steps_ns = job.step_timeout_ns * (len(job.scenario.steps) + 1)
+    steps_ns = job.step_timeout_ns + sum(job.limit_ns(step) for step in job.scenario.steps)
     try:
         run_private(
             record,

@@ -53,6 +53,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     _defect("F11", "cert_proxy", "V23", "a node keeps as many certificates as anybody likes"),
     _defect("F12", "cert_proxy", "V03 V23", "the entries outlive a restart"),
+    _defect("F14", "cert_proxy", "V01 V03", "so many tunnels that one meets an entry left behind"),
     _defect("F15", "balancer", "V06 V07", "the balancer passes a client's RemotePort on"),
     _defect(
         "F16",

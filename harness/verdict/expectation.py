@@ -8,6 +8,9 @@ from types import MappingProxyType
 
 from harness.verdict.outcome import Outcome
 
+SHOWN = 5
+"""Devices named at most in one difference."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
@@ -61,5 +64,16 @@ class Expectation:
             )
             found.append(f"failing checks are {got}, expected {want}")
         if self.signed_in is not None and dict(signed_in) != dict(self.signed_in):
-            found.append(f"signed in are {dict(signed_in)}, expected {dict(self.signed_in)}")
+            found.append(_tell_signed_in(signed_in, self.signed_in))
         return tuple(found)
+
+
+def _tell_signed_in(got: Mapping[str, str], expected: Mapping[str, str]) -> str:
+    """The devices whose users differ, a few of them: a fleet has thousands."""
+    names = sorted(name for name in {*got, *expected} if got.get(name) != expected.get(name))
+    told = [
+        f"{name} as {got.get(name, 'nobody')} (expected {expected.get(name, 'nobody')})"
+        for name in names[:SHOWN]
+    ]
+    more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"signed in are {len(got)}, expected {len(expected)}: {', '.join(told)}{more}"

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.scenario.scenario import Scenario
+from harness.scenario.need import find_wait_ns
+from harness.scenario.scenario import Scenario, SignIn, Step, Together
+
+PER_TURN = 200
+"""Devices of one step for which its time is enough on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +22,25 @@ class Job:
     file: Path
     """The capture to write; it appears under this name only when it is whole."""
     step_timeout_ns: int = 60_000_000_000
-    """A step that lasts longer ends the run, which is then incomplete."""
+    """A step that lasts longer ends the run, which is then incomplete; a large fleet gets it several times."""
+
+    def limit_ns(self, step: Step) -> int:
+        """How long one step may last."""
+        turns = 1 + _count_devices(step, self.scenario) // PER_TURN
+        return self.step_timeout_ns * turns + find_wait_ns(step)
+
+
+def _count_devices(step: Step, scenario: Scenario) -> int:
+    """Devices that sign in within a step."""
+    match step:
+        case SignIn():
+            asked = (step.device,) if isinstance(step.device, str) else step.device
+            listed = (scenario.devices[name] for name in asked if name in scenario.devices)
+            return sum(device.count or 1 for device in listed)
+        case Together():
+            return sum(_count_devices(one, scenario) for one in step.together)
+        case _:
+            return 0
 
 
 class WorldError(Exception):

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING
 from harness import __version__
 from harness.capture.annotation import build_annotations
 from harness.capture.ledger import build_sentinel
-from harness.scenario.need import find_wait_ns
 from harness.site.console import Console
 from harness.site.page import SHARED_KEY
 from harness.world.actors.setting import Setting
@@ -206,7 +205,7 @@ async def _steps(job: Job, crew: Crew) -> bool:
     await crew.commit_canary()
     for step in job.scenario.steps:
         try:
-            async with asyncio.timeout((job.step_timeout_ns + find_wait_ns(step)) / 1e9):
+            async with asyncio.timeout(job.limit_ns(step) / 1e9):
                 await crew.play(step)
         except TimeoutError:
             return False

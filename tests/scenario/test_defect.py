@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,33 @@ def test_every_check_is_expected_somewhere(check: str) -> None:
     expected = {finding for scenario in SCENARIOS for finding in scenario.expect.findings}
 
     assert check in expected
+
+
+def _not_seeded() -> dict[str, tuple[str, tuple[str, ...]]]:
+    """The table of scenarios/README.md: failure to the reason and the tests."""
+    found = {}
+    for line in (FOLDER / "README.md").read_text("utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 3 and cells[0].startswith("F"):
+            tests = tuple(re.findall("`([^`]+)`", cells[2]))
+            found |= dict.fromkeys(cells[0].split(), (cells[1], tests))
+    return found
+
+
+def test_every_failure_that_packets_can_show_is_seeded_or_explained() -> None:
+    """F01 to F92: a defect, or a reason; what is seeded is not explained away."""
+    wanted = {f"F{number:02}" for number in range(1, 93)}
+    seeded, explained = {d.id for d in DEFECTS} & wanted, set(_not_seeded())
+
+    assert seeded | explained == wanted
+    assert seeded & explained == set()
+
+
+@pytest.mark.parametrize("failure", sorted(_not_seeded()))
+def test_what_is_not_seeded_has_a_reason_and_tests(failure: str) -> None:
+    """Files that exist."""
+    reason, tests = _not_seeded()[failure]
+
+    assert reason.endswith(".")
+    assert [test for test in tests if not (FOLDER.parent / test).is_file()] == []
+    assert tests

@@ -59,7 +59,12 @@ def test_wrong_values_are_refused(data: dict[str, Any]) -> None:
             {"pixel": "alice@example.com"},
             ("failing checks are V05",),
         ),
-        (Outcome.FAIL, ("V06", "V07"), {}, ("signed in are {}",)),
+        (
+            Outcome.FAIL,
+            ("V06", "V07"),
+            {},
+            ("signed in are 0, expected 1: pixel as nobody (expected alice@example.com)",),
+        ),
     ],
 )
 def test_each_difference_is_one_sentence(
@@ -80,3 +85,12 @@ def test_who_is_signed_in_may_be_left_open() -> None:
 
     assert open_one.differences(outcome=Outcome.PASS, failing=(), signed_in=signed_in) == ()
     assert len(nobody.differences(outcome=Outcome.PASS, failing=(), signed_in=signed_in)) == 1
+
+
+def test_of_many_devices_a_few_are_named() -> None:
+    """A fleet has thousands, and the reader one screen."""
+    wanted = Expectation(signed_in={f"phone-{n}": "u@b.c" for n in range(2000)})
+    (told,) = wanted.differences(outcome=Outcome.PASS, failing=(), signed_in={})
+
+    assert told.startswith("signed in are 0, expected 2000: phone-0 as nobody (expected u@b.c), ")
+    assert told.endswith(", and 1995 more")

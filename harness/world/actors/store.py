@@ -21,7 +21,7 @@ class CertificateStore:
     """Port to PEM chain."""
 
     def __init__(self, *, limit: int = LIMIT, defects: frozenset[str] = frozenset()) -> None:
-        """Start empty; F01 to F04, F07 and F09 are faults of a store."""
+        """Start empty; F01 to F04, F07, F09 and F14 are faults of a store."""
         self._limit = limit
         self._defects = defects
         self._locals: dict[int, Address] = {}
@@ -57,7 +57,7 @@ class CertificateStore:
         is_other_family = owner.version != local.address.version
         is_other_address = not is_other_family and owner != local.address
         return (
-            bool({"F01", "F02"} & self._defects)
+            bool({"F01", "F02", "F14"} & self._defects)
             or ("F03" in self._defects and is_other_family)
             or ("F04" in self._defects and is_other_address)
         )
@@ -76,7 +76,7 @@ class CertificateStore:
 
     def release(self, port: int) -> None:
         """End the ownership, and with it what was never asked for."""
-        if "F01" not in self._defects:
+        if not {"F01", "F14"} & self._defects:
             self._owned.pop(port, None)
             self._locals.pop(port, None)
 
