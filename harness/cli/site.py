@@ -35,13 +35,17 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def check_files(options: argparse.Namespace) -> ExitCode:
     """Read every scenario and site named; what is legal and probably not meant is told with what it will do."""
+    from harness.scenario.certificate_hazards import find_certificate_hazards
     from harness.site.site_hazards import find_hazards
 
     files = expand(options.files, SCENARIO_ENDINGS)
     sites = {file: load_site_file(file) for file in files if is_site(read_text(file))}
     loaded = load_scenario_files([file for file in files if file not in sites])
     sites |= {file: scenario.site for file, (scenario, _) in loaded.items()}
-    hazards = [(file, hazard) for file in files for hazard in find_hazards(sites[file])]
+    found = {file: list(find_hazards(sites[file])) for file in files}
+    for file, (scenario, _) in loaded.items():
+        found[file] += find_certificate_hazards(scenario)
+    hazards = [(file, hazard) for file in files for hazard in found[file]]
     for file, hazard in hazards:
         print(f"{file}: warning: {hazard}")
     counts = [_count(len(loaded), "scenario"), _count(len(sites) - len(loaded), "site")]

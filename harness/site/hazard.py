@@ -33,6 +33,10 @@ class HazardKind(StrEnum):
     CERT_PROXY_OFF = "cert-proxy-off"
     NODES_DIFFER = "nodes-differ"
     NO_BALANCER = "no-balancer"
+    DEFAULT_CERTIFICATE = "default-certificate"
+    SIGNER_UNKNOWN = "signer-unknown"
+    NAME_MISSING = "name-missing"
+    NODE_NAME_MISSING = "node-name-missing"
     NODES_BEHIND_ONE_ADDRESS = "nodes-behind-one-address"
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from harness.scenario.certificate_hazards import find_certificate_hazards
 from harness.scenario.scenario import Scenario
 from harness.scenario.yaml import load_scenario
-from harness.site.hazard import HazardKind
+from harness.site.hazard import Hazard, HazardKind
 from harness.site.page_hazards import NOBODY_SIGNS_IN
 from harness.site.site import Site
 from harness.site.site_hazards import find_hazards
@@ -38,6 +39,10 @@ def _kinds(changes: dict[str, Any]) -> list[tuple[str, str]]:
 def _proof(kind: str) -> Scenario:
     file = ROOT / "scenarios" / f"{PROOFS[kind]}.yaml"
     return load_scenario(file.read_text(encoding="utf-8"), name=file.name)
+
+
+def _foretold(proof: Scenario) -> tuple[Hazard, ...]:
+    return (*find_hazards(proof.site), *find_certificate_hazards(proof))
 
 
 def test_the_usual_site_has_none() -> None:
@@ -112,7 +117,7 @@ def test_the_proof_has_the_mistake(kind: str) -> None:
     """And no defect: the setting alone does it."""
     proof = _proof(kind)
 
-    assert kind in {str(hazard.kind) for hazard in find_hazards(proof.site)}
+    assert kind in {str(hazard.kind) for hazard in _foretold(proof)}
     assert proof.defects == ()
 
 
@@ -120,7 +125,7 @@ def test_the_proof_has_the_mistake(kind: str) -> None:
 def test_the_proof_shows_what_was_foretold(kind: str) -> None:
     """The checks that an effect names fail; where nobody is signed in, nobody is, before the page is mended."""
     proof = _proof(kind)
-    (hazard,) = [h for h in find_hazards(proof.site) if str(h.kind) == kind]
+    (hazard, *_) = [h for h in _foretold(proof) if str(h.kind) == kind]
     is_mended = any(hasattr(step, "edit") for step in proof.steps)
     is_for_all = hazard.effect.endswith((NOBODY_SIGNS_IN, f"{NOBODY_SIGNS_IN} (V22)"))
     is_nobody_expected = is_for_all and not is_mended
