@@ -9,15 +9,21 @@ from io import BytesIO
 from types import MappingProxyType
 from typing import BinaryIO
 
+from harness.checks.call_back_form import find_key
 from harness.checks.case import Case
 from harness.checks.judge import abstain, judge
 from harness.checks.ledger import Ledger, read_ledger
+from harness.checks.legs import find_concerned
 from harness.checks.run_note import TAG as RUN_TAG
 from harness.checks.run_note import RunNote, parse_run_note
 from harness.checks.signed_in import find_signed_in
-from harness.decode.decode import decode
+from harness.decode.connections import SMALL
+from harness.decode.decode import LARGE, Chosen, decode
 from harness.decode.merge import Merged, Source, has_twins, merge
+from harness.decode.only import Only
+from harness.site.sign_in import find_user
 from harness.site.site import Site
+from harness.trace.http import Exchange
 from harness.trace.packet import PacketNumber
 from harness.trace.trace import Trace
 from harness.verdict.expectation import Expectation
@@ -56,7 +62,12 @@ def replay(stream: BinaryIO, *, site: Site | None = None, key_log: bytes = b"") 
 
 
 def examine(
-    stream: BinaryIO, *, site: Site | None = None, key_log: bytes = b""
+    stream: BinaryIO,
+    *,
+    site: Site | None = None,
+    key_log: bytes = b"",
+    small: int = SMALL,
+    large: int = LARGE,
 ) -> tuple[Verdict, Case | None]:
     """The verdict, and what the checks looked at; None: there was nothing to look at.
 
@@ -64,9 +75,17 @@ def examine(
         stream: the capture, pcapng or pcap, open for reading from where it can be read again.
         site: as for `replay`.
         key_log: as for `replay`.
+        small: bytes up to which a file is read packet by packet.
+        large: bytes from which on only what concerns the site is kept of a capture of others.
     """
     start = stream.tell()
-    trace = decode(stream, key_log=key_log)
+    trace = decode(
+        stream,
+        key_log=key_log,
+        choose=lambda texts: _choose(texts, site),
+        small=small,
+        large=large,
+    )
     if RUN_TAG in trace.annotations or not has_twins(trace):
         return examine_trace(trace, site=site)
     # Somebody recorded several interfaces of one machine: what passed through was seen on two.
@@ -74,6 +93,25 @@ def examine(
     merged = merge((Source(name="capture", stream=stream),), key_log=key_log)
     verdict, case = examine_trace(merged.trace, site=site)
     return replace(verdict, notes=merged.notes), case
+
+
+def _choose(annotations: Mapping[str, str], site: Site | None) -> Chosen | None:
+    """What of a capture of others can matter to its site; None: everything does, or nobody knows."""
+    if site is None or annotations:
+        return None
+    try:
+        addresses, endpoints = find_concerned(site)
+    except ValueError:
+        return None
+
+    def wants_body(exchange: Exchange) -> bool:
+        """A call-back, or an answer that signs somebody in: nothing else is looked for in a body."""
+        response = exchange.response
+        if find_key(exchange.request, site) is not None:
+            return True
+        return response is not None and find_user(response.status, response.body) is not None
+
+    return Chosen(Only(addresses=addresses, endpoints=endpoints), wants_body)
 
 
 def replay_event(

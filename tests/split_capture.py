@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.capture import block as blocks
 from harness.capture.ledger import ETHER_TYPE
 from harness.capture.pcapng import read_blocks, read_keys
+from harness.capture.writer import PcapngWriter
 from harness.site.site import Site
 from harness.trace.trace import Trace
 
@@ -54,6 +55,23 @@ def split(
         )
         for tap, listed in frames.items()
     }
+
+
+def strip(file: Path) -> BytesIO:
+    """The packets of all taps with their secrets, as another program would have recorded them."""
+    stream = BytesIO()
+    writer = PcapngWriter(stream)
+    with file.open("rb") as source:
+        listed = list(read_blocks(source))
+    for block in listed:
+        if isinstance(block, blocks.Interface):
+            writer.write_interface(block.name, link_type=block.link_type)
+    writer.write_secrets(read_key_log(file))
+    for block in listed:
+        if isinstance(block, blocks.Capture) and block.data[12:14] != ETHER_TYPE.to_bytes(2):
+            writer.write_packet(block.interface, block.time_ns, block.data, size=block.size)
+    stream.seek(0)
+    return stream
 
 
 def build_pcap(frames: Iterable[tuple[int, bytes]], *, link_type: int = 1) -> BytesIO:

@@ -15,16 +15,17 @@ from harness.capture.writer import PcapngWriter
 from harness.checks.registry import CHECKS
 from harness.decode.decode import decode
 from harness.decode.merge import Source
-from harness.replay import judge_trace, replay, replay_event
+from harness.replay import examine, judge_trace, replay, replay_event
 from harness.report.json import verdict_json
 from harness.trace.trace import Trace
 from harness.verdict.outcome import Outcome
 from harness.verdict.verdict import Verdict
 from tests.canary_trace import commit_canary
 from tests.defect_traces import DEFECTIVE
-from tests.split_capture import read_key_log, read_site, split
+from tests.split_capture import read_key_log, read_site, split, strip
 from tests.trace_builder import CLUSTER, TraceBuilder, make_site
 
+CAPTURES = sorted((Path(__file__).parents[1] / "captures").glob("*.pcapng"))
 IDS = [*(check.id for check in CHECKS), "canary"]
 
 
@@ -223,3 +224,19 @@ def test_interfaces_of_one_file_that_saw_the_same_are_one() -> None:
     assert verdict.failing == ("V06", "V07")
     assert [n for n in verdict.notes if "seen on twin and elsewhere: counted once, on dmz" in n]
     assert verdict.sources == {}
+
+
+@pytest.mark.parametrize("file", CAPTURES, ids=lambda path: path.stem)
+def test_a_large_capture_of_others_is_judged_like_a_small_one(file: Path) -> None:
+    """Packet by packet, by tables, and by what concerns the site alone: one verdict, to the byte."""
+    with file.open("rb") as stream:
+        site = read_site(decode(stream))
+    data = strip(file).getvalue()
+    sizes = ({"small": len(data)}, {"small": 0, "large": 1 << 40}, {"small": 0, "large": 0})
+
+    singly, whole, part = (
+        verdict_json(examine(BytesIO(data), site=site, **limits)[0]) for limits in sizes
+    )
+
+    assert whole == singly
+    assert part == singly

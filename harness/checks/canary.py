@@ -15,6 +15,7 @@ from harness.net.address import Address
 from harness.site import canary
 from harness.site.page import CertProxy
 from harness.site.site import Balancer, Site
+from harness.trace.packet_list import PacketList
 from harness.trace.trace import Trace
 from harness.verdict.finding import Finding
 from harness.verdict.outcome import Outcome
@@ -65,10 +66,8 @@ def _find_own(trace: Trace) -> Trace:
 
     return replace(
         trace,
-        packets=tuple(
-            p
-            for p in trace.packets
-            if p.flow is not None and (is_own(p.flow.src) or is_own(p.flow.dst))
+        packets=PacketList.of(trace.packets).select(
+            lambda flow: flow is not None and (is_own(flow.src) or is_own(flow.dst))
         ),
         connections=tuple(
             c for c in trace.connections if is_own(c.client.address) or is_own(c.server.address)

@@ -24,6 +24,7 @@ from harness.checks.unreadable import find_all_unreadable
 from harness.site.site import Site
 from harness.trace.connection import Connection
 from harness.trace.journey import Journeys
+from harness.trace.packet_list import PacketList
 from harness.trace.trace import Trace
 
 
@@ -32,6 +33,8 @@ class Case:
     """What a check is given."""
 
     trace: Trace
+    packets: PacketList
+    """Those of the trace."""
     site: Site
     note: RunNote | None
     """None: the harness did not record this capture."""
@@ -66,9 +69,11 @@ def build_case(
     legs = find_legs(trace, machines)
     journeys = join(legs, machines, slack_ns=trace.slack_ns)
     proofs = Proofs(legs)
+    packets = PacketList.of(trace.packets)
     call_backs = list_call_backs(journeys)
     return Case(
         trace=trace,
+        packets=packets,
         site=site,
         note=note,
         machines=machines,
@@ -79,7 +84,7 @@ def build_case(
         ledger=ledger or read_ledger(trace, site=site, note=note),
         proofs=proofs,
         call_backs=call_backs,
-        owners=find_owners(trace, legs, machines, proofs),
+        owners=find_owners(packets, legs, machines, proofs),
         unowned=find_unowned(legs, machines, call_backs),
         unreadable=find_all_unreadable(legs, machines),
     )

@@ -10,13 +10,16 @@ from harness.checks.legs import LOOPBACK_SUFFIX
 from harness.checks.run_note import RunNote
 from harness.site.site import Site
 from harness.trace.connection import ByteStream, Connection
-from harness.trace.packet import Packet, PacketNumber
+from harness.trace.packet import PacketNumber
+from harness.trace.packet_list import PacketList
 from harness.trace.trace import Tap, Trace
 
 SEGMENTS = ("outside", "dmz", "inside")
 """Every recorded run has these taps, and one `NODE.lo` for each node."""
 
 FOREIGN = "another program recorded it, and nothing proves that it saw every packet"
+
+_NEVER = 1 << 62
 
 SHOWN = 10
 """Packets named at most in one reason."""
@@ -66,27 +69,28 @@ class Ledger:
 def read_ledger(trace: Trace, *, site: Site | None, note: RunNote | None) -> Ledger:
     """Account for every tap and connection of a trace."""
     problems: list[str] = []
-    if not trace.packets:
+    packets = PacketList.of(trace.packets)
+    if not packets.file_count:
         problems.append("the capture holds no packets")
     if note is not None and not note.complete:
         problems.append("the run was interrupted: the file says that it is not complete")
     problems += (f"the file is damaged at byte {d.offset}: {d.message}" for d in trace.damage)
-    problems += _unread(trace)
+    problems += _unread(packets)
     if _is_foreign(trace, note):
         problems.append(FOREIGN)
         problems += (problem for tap in trace.taps for problem in _foreign_problems(tap))
     else:
         problems += _missing_taps(trace, site)
         problems += (problem for tap in trace.taps for problem in _tap_problems(tap))
-        problems += _strays(trace)
+        problems += _strays(trace, packets)
     problems += (
         problem for connection in trace.connections for problem in _connection_problems(connection)
     )
     return Ledger(
         problems=tuple(problems),
         taps=trace.taps,
-        packet_count=len(trace.packets),
-        connection_count=len(trace.connections),
+        packet_count=packets.file_count,
+        connection_count=len(trace.connections) + trace.left_out,
         gap_count=sum(
             len(c.client_stream.gaps) + len(c.server_stream.gaps) for c in trace.connections
         ),
@@ -102,10 +106,10 @@ def tell_packets(numbers: Iterable[PacketNumber]) -> str:
     return f"packet{'s' if len(listed) != 1 else ''} {shown}{more}"
 
 
-def _unread(trace: Trace) -> list[str]:
+def _unread(packets: PacketList) -> list[str]:
     """Frames that are in the file but not wholly understood: cut ones, fragments, odd headers."""
     found: dict[str, list[PacketNumber]] = defaultdict(list)
-    for packet in trace.packets:
+    for packet in packets.with_notes():
         if packet.note is not None:
             found[packet.note].append(packet.number)
     return [
@@ -155,26 +159,24 @@ def _tap_problems(tap: Tap) -> list[str]:
     return problems
 
 
-def _strays(trace: Trace) -> list[str]:
+def _strays(trace: Trace, packets: PacketList) -> list[str]:
     """IP packets outside the sentinels of their tap: more of them may have been missed."""
-    bounds = {tap.name: (tap.started, tap.stopped) for tap in trace.taps}
+    bounds = {tap.name: (tap.started or 0, tap.stopped or _NEVER) for tap in trace.taps}
     outside: dict[str, list[PacketNumber]] = defaultdict(list)
-    for packet in trace.packets:
-        if packet.flow is not None and not _is_between(
-            packet, bounds.get(packet.tap, (None, None))
-        ):
-            outside[packet.tap].append(packet.number)
+    columns = packets.columns
+    # By way, since a packet is asked for its tap and its flow alone.
+    limits = [
+        bounds.get(tap, (0, _NEVER)) if flow is not None else (0, _NEVER)
+        for tap, flow in columns.ways
+    ]
+    for number, way in zip(columns.number, columns.way, strict=True):
+        started, stopped = limits[way]
+        if not started < number < stopped:
+            outside[columns.ways[way][0]].append(PacketNumber(number))
     return [
         f"tap {name}: {tell_packets(numbers)} outside its sentinels"
         for name, numbers in sorted(outside.items())
     ]
-
-
-def _is_between(packet: Packet, bounds: tuple[PacketNumber | None, PacketNumber | None]) -> bool:
-    started, stopped = bounds
-    return (started is None or packet.number > started) and (
-        stopped is None or packet.number < stopped
-    )
 
 
 def _connection_problems(connection: Connection) -> list[str]:

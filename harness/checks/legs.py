@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from types import MappingProxyType
 
 from harness.net.address import Address, Endpoint
 from harness.site.listener import Listener, parse_listener
 from harness.site.site import SERVICE_PORT, BalancerMode, Site
 from harness.trace.connection import Connection
-from harness.trace.packet import Packet
+from harness.trace.packet import Flow
 from harness.trace.trace import Trace
 
 LOOPBACK_SUFFIX = ".lo"
+LOOPBACK: tuple[Address, ...] = (ip_address("127.0.0.1"), ip_address("::1"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,15 +102,12 @@ class Machines:
         balancer = self.site.balancers.get(machine)
         return balancer.address if balancer is not None else self.site.nodes[machine]
 
-    def is_sender_node(self, packet: Packet) -> bool:
-        """Whether a node sent this packet."""
-        flow = packet.flow
-        if flow is None:
-            return False
+    def is_sender_node(self, tap: str, flow: Flow) -> bool:
+        """Whether a node sends the packets of this flow."""
         listener = self._find_listener(flow.destination)
         if listener is not None and listener.client is not None:
             return self._address(listener.client) in self.nodes
-        sender = self.role(flow.source, tap=packet.tap).address
+        sender = self.role(flow.source, tap=tap).address
         # Behind an address that nodes share stands one of them, whichever it is.
         return sender in self.nodes or sender in self.site.translated.values()
 
@@ -174,6 +173,24 @@ class Legs:
     """To a node's admin port that devices do not use, from whomever."""
     opened: tuple[Connection, ...]
     """Opened by a node, wherever to."""
+
+
+def find_concerned(site: Site) -> tuple[frozenset[Address], frozenset[Endpoint]]:
+    """Addresses of which every connection, and endpoints of which any can be a leg or is judged as a node's.
+
+    Raises:
+        ValueError: a line of `seen_as` that cannot be read.
+    """
+    machines = find_machines(Trace(), site)
+    ports = {*machines.device_ports, *machines.closed_ports, SERVICE_PORT}
+    nodes = {address for name in site.nodes for address in site.addresses(name)}
+    nodes |= set(site.translated.values())
+    balancers = {address for name in site.balancers for address in site.addresses(name)}
+    at_balancers = {Endpoint(address, port) for address in balancers for port in ports}
+    if len(site.balancers) > 1:
+        nodes |= balancers  # What passes between them is a leg on any port.
+    # On the tap `NODE.lo` a loopback address is the node's.
+    return frozenset(nodes | set(LOOPBACK)), frozenset(at_balancers | set(machines.seen))
 
 
 def find_machines(trace: Trace, site: Site) -> Machines:

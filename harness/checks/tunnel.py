@@ -6,7 +6,6 @@ until the connection is over: reset, or closed from both sides.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,8 +17,7 @@ from harness.net.address import Address
 from harness.trace.certificate import Certificate
 from harness.trace.connection import Connection
 from harness.trace.journey import CallBack, Journeys, ServiceRequest
-from harness.trace.packet import Packet, PacketNumber
-from harness.trace.trace import Trace
+from harness.trace.packet_list import PacketList
 
 FIN, RST = 0x01, 0x04
 OK = 200
@@ -78,7 +76,7 @@ class CallBackOf:
 
 
 def find_owners(
-    trace: Trace, legs: Legs, machines: Machines, proofs: Proofs
+    packets: PacketList, legs: Legs, machines: Machines, proofs: Proofs
 ) -> dict[Key, tuple[Owner, ...]]:
     """All owners by node and port, in order of time."""
     tunnels: dict[bytes, list[Connection]] = defaultdict(list)
@@ -101,7 +99,7 @@ def find_owners(
                     proxy=proxy,
                     upstream=upstream,
                     begun_ns=proxy.tunnel.opened.time_ns,
-                    ended_ns=find_end(trace, upstream),
+                    ended_ns=find_end(packets, upstream),
                     certificate=proofs.find_shown(proxy),
                 )
             )
@@ -138,11 +136,11 @@ def list_call_backs(journeys: Journeys) -> tuple[CallBackOf, ...]:
     return tuple(sorted(found, key=lambda c: (c.asked_ns, c.connection.number)))
 
 
-def find_end(trace: Trace, connection: Connection) -> int | None:
+def find_end(packets: PacketList, connection: Connection) -> int | None:
     """When a connection was over: its first RST, or the second side's FIN; None: not while the capture lasted."""
     closing: set[bool] = set()
     for number in connection.packets:
-        packet = find_packet(trace, number)
+        packet = packets.find(number)
         if packet is None or packet.tcp_flags is None or packet.flow is None:
             continue
         if packet.tcp_flags & RST:
@@ -152,15 +150,6 @@ def find_end(trace: Trace, connection: Connection) -> int | None:
             if len(closing) == 2:
                 return packet.time_ns
     return None
-
-
-def find_packet(trace: Trace, number: PacketNumber) -> Packet | None:
-    """The packet with this number, also where packets of the file are missing."""
-    packets = trace.packets
-    if number <= len(packets) and packets[number - 1].number == number:
-        return packets[number - 1]
-    index = bisect_left(packets, number, key=lambda packet: packet.number)
-    return packets[index] if index < len(packets) and packets[index].number == number else None
 
 
 def overlapping(owners: tuple[Owner, ...]) -> Iterator[tuple[Owner, Owner]]:

@@ -5,17 +5,18 @@ Judged packet by packet, without the help of reassembly: a SYN nobody answered c
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from harness.checks.case import Case
 from harness.checks.check import Check, Judgement, Unjudged
-from harness.checks.evidence import count
 from harness.checks.legs import LOOPBACK_SUFFIX
 from harness.checks.need import COMPLETE
 from harness.checks.policy import TCP, UDP, Policy
 from harness.net.address import Address, Endpoint
 from harness.trace.packet import Flow, Packet, PacketNumber
+from harness.trace.packet_list import NONE
 from harness.verdict.finding import Finding
 
 SYN, ACK = 0x02, 0x10
@@ -49,22 +50,24 @@ class _Talk:
     echoes: set[tuple[str, Address, Address]] = field(default_factory=set)
     """Echo requests, by sender and receiver."""
 
-    def note(self, packet: Packet, flow: Flow, pair: _Pair, *, is_to_node: bool) -> None:
+    def note(self, packet: Packet, way: _Way) -> None:
         """Remember one packet."""
+        flow = way.flow
         if flow.protocol == TCP:
-            if _is_opening(packet):
-                self.first[pair] = flow.source
-                self.since_ns[pair] = packet.time_ns
+            if packet.tcp_flags is not None and _is_opening(packet.tcp_flags):
+                self.first[way.pair] = flow.source
+                self.since_ns[way.pair] = packet.time_ns
         else:
-            self.first.setdefault(pair, flow.source)
-            self.since_ns.setdefault(pair, packet.time_ns)
-        if is_to_node:
+            self.first.setdefault(way.pair, flow.source)
+            self.since_ns.setdefault(way.pair, packet.time_ns)
+        if way.is_to_node:
             self.received.add((packet.tap, flow))
         if flow.protocol in ECHO and packet.icmp_type == ECHO[flow.protocol][0]:
             self.echoes.add((packet.tap, flow.src, flow.dst))
 
-    def is_answer(self, packet: Packet, flow: Flow, pair: _Pair) -> bool:
+    def is_answer(self, packet: Packet, way: _Way) -> bool:
         """Whether the packet answers something that its sender received."""
+        flow = way.flow
         if flow.protocol in ECHO:
             if packet.icmp_type == ECHO[flow.protocol][1]:
                 return (packet.tap, flow.dst, flow.src) in self.echoes
@@ -72,65 +75,117 @@ class _Talk:
             if quoted is None or packet.icmp_type not in ERRORS[flow.protocol]:
                 return False
             return quoted.src == flow.dst and (packet.tap, quoted) in self.received
-        return self.first.get(pair) == flow.destination and flow.source != flow.destination
+        return self.first.get(way.pair) == flow.destination and flow.source != flow.destination
 
 
-def _pair(packet: Packet, flow: Flow) -> _Pair:
+def _pair(tap: str, flow: Flow) -> _Pair:
     low, high = sorted((flow.source, flow.destination))
-    return packet.tap, flow.protocol, low, high
+    return tap, flow.protocol, low, high
 
 
-def _find_ends(
-    case: Case, packet: Packet, flow: Flow, known: dict[tuple[str, Flow], _Ends]
-) -> _Ends:
-    """The ends of a flow; those of most packets are known from the packet before."""
-    found = known.get((packet.tap, flow))
-    if found is None:
-        is_to_node = _receiver(case, packet, flow).address in case.machines.nodes
-        found = _pair(packet, flow), is_to_node, case.machines.is_sender_node(packet)
-        known[packet.tap, flow] = found
-    return found
+def _is_opening(tcp_flags: int) -> bool:
+    return tcp_flags != NONE and tcp_flags & (SYN | ACK) == SYN
 
 
-def _is_opening(packet: Packet) -> bool:
-    return packet.tcp_flags is not None and packet.tcp_flags & (SYN | ACK) == SYN
+@dataclass(slots=True)
+class _Way:
+    """What is known of all packets of one way."""
+
+    flow: Flow
+    pair: _Pair
+    is_to_node: bool
+    is_from_node: bool
+    is_done: bool = False
+    """Its TCP packets that open nothing were judged, and nobody has opened the connection anew."""
+
+
+class _Ways:
+    """The ways of a capture by index, each looked at once."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._ways: dict[int, _Way | None] = {}
+        self._by_pair: dict[_Pair, list[_Way]] = defaultdict(list)
+
+    def find(self, index: int) -> _Way | None:
+        """None: packets of this way have no flow."""
+        if index in self._ways:
+            return self._ways[index]
+        tap, flow = self._case.packets.columns.ways[index]
+        way = None
+        if flow is not None:
+            machines = self._case.machines
+            way = _Way(
+                flow=flow,
+                pair=_pair(tap, flow),
+                is_to_node=_receiver(self._case, tap, flow).address in machines.nodes,
+                is_from_node=machines.is_sender_node(tap, flow),
+            )
+            self._by_pair[way.pair].append(way)
+        self._ways[index] = way
+        return way
+
+    def reopen(self, pair: _Pair) -> None:
+        """Somebody opened a connection: who answers whom may have changed."""
+        for way in self._by_pair[pair]:
+            way.is_done = False
+
+
+_Lists = dict[str, list[PacketNumber]]
+_UNREAD = "the headers of IP packets could not be read, and a node may have sent them"
+_STRANGER = "nobody knows which machine sent IPv6 packets, and it may be a node"
+_ORPHAN = "a node sent TCP packets of connections whose start was not seen"
 
 
 def _judge(case: Case) -> Iterator[Judgement]:
-    talk = _Talk()
+    talk, ways = _Talk(), _Ways(case)
     told: set[tuple[Address, int, Endpoint]] = set()
-    unread: list[PacketNumber] = []
-    strangers: list[PacketNumber] = []
-    orphans: list[PacketNumber] = []
-    known: dict[tuple[str, Flow], _Ends] = {}
-    for packet in case.trace.packets:
-        flow = packet.flow
-        if flow is None:
+    doubts: _Lists = {_UNREAD: [], _STRANGER: [], _ORPHAN: []}
+    columns = case.packets.columns
+    for row, (index, flags) in enumerate(zip(columns.way, columns.tcp_flags, strict=True)):
+        way = ways.find(index)
+        if way is not None and way.is_done and not _is_opening(flags):
+            continue
+        packet = case.packets[row]
+        if way is None:
             if packet.ether_type in (IPV4, IPV6, None) and packet.note is not None:
-                unread.append(packet.number)
+                doubts[_UNREAD].append(packet.number)
             continue
-        pair, is_to_node, is_from_node = _find_ends(case, packet, flow, known)
-        talk.note(packet, flow, pair, is_to_node=is_to_node)
-        if not is_from_node:
-            if _is_stranger(case, packet, flow):
-                strangers.append(packet.number)
+        if _is_opening(flags):
+            ways.reopen(way.pair)
+        talk.note(packet, way)
+        is_fine = _is_fine(case, talk, packet, way)
+        doubt = None if is_fine else _find_doubt(talk, way)
+        if doubt is not None:
+            doubts[doubt].append(packet.number)
             continue
-        if talk.is_answer(packet, flow, pair) or _is_allowed(case, packet, flow, talk):
-            continue
-        if flow.protocol in (TCP, UDP) and not flow.src_port:
-            unread.append(packet.number)  # A later fragment: its ports are in another packet.
-        elif flow.protocol == TCP and pair not in talk.first:
-            orphans.append(packet.number)
-        elif (what := (flow.src, flow.protocol, flow.destination)) not in told:
+        if way.flow.protocol == TCP and not _is_opening(flags):
+            # One more like it says nothing new. Without a SYN each is judged by its own time.
+            way.is_done = way.pair in talk.first or not way.is_from_node
+        what = (way.flow.src, way.flow.protocol, way.flow.destination)
+        if not is_fine and what not in told:
             told.add(what)
-            yield _finding(case, packet, flow)
-    for numbers, reason in (
-        (unread, "the headers of IP packets could not be read, and a node may have sent them"),
-        (strangers, "nobody knows which machine sent IPv6 packets, and it may be a node"),
-        (orphans, "a node sent TCP packets of connections whose start was not seen"),
-    ):
+            yield _finding(case, packet, way.flow)
+    for reason, numbers in doubts.items():
         if numbers:
             yield Unjudged(reason=reason, packets=tuple(numbers))
+
+
+def _is_fine(case: Case, talk: _Talk, packet: Packet, way: _Way) -> bool:
+    """Whether no node sent a packet, or was allowed to."""
+    if not way.is_from_node:
+        return not _is_stranger(case, packet, way.flow)
+    return talk.is_answer(packet, way) or _is_allowed(case, talk, packet, way)
+
+
+def _find_doubt(talk: _Talk, way: _Way) -> str | None:
+    """Why a packet that does not seem fine may be so; None: it is not."""
+    flow = way.flow
+    if not way.is_from_node:
+        return _STRANGER
+    if flow.protocol in (TCP, UDP) and not flow.src_port:
+        return _UNREAD  # A later fragment: its ports are in another packet.
+    return _ORPHAN if flow.protocol == TCP and way.pair not in talk.first else None
 
 
 def _is_stranger(case: Case, packet: Packet, flow: Flow) -> bool:
@@ -149,11 +204,12 @@ def _is_link_chatter(icmp_type: int, flow: Flow) -> bool:
     return icmp_type in NEIGHBOUR or (icmp_type in (130, 131, 132, 143) and flow.dst.is_multicast)
 
 
-def _is_allowed(case: Case, packet: Packet, flow: Flow, talk: _Talk) -> bool:
+def _is_allowed(case: Case, talk: _Talk, packet: Packet, way: _Way) -> bool:
     """Whether a node may send this of its own accord."""
-    server = _receiver(case, packet, flow)
+    flow = way.flow
+    server = _receiver(case, packet.tap, flow)
     # Loopback stays what it is here: whether it may be a destination is a setting of its own.
-    since_ns = talk.since_ns.get(_pair(packet, flow), packet.time_ns)
+    since_ns = talk.since_ns.get(way.pair, packet.time_ns)
     destination = case.machines.stated(flow.destination)
     policies = _find_policies(case, packet, flow, since_ns)
     if any(policy.is_destination(destination, flow.protocol) for policy in policies):
@@ -169,9 +225,9 @@ def _find_policies(case: Case, packet: Packet, flow: Flow, since_ns: int) -> tup
     return case.rules.during(sender, since_ns - DECIDING_NS, since_ns) or (case.policy,)
 
 
-def _receiver(case: Case, packet: Packet, flow: Flow) -> Endpoint:
+def _receiver(case: Case, tap: str, flow: Flow) -> Endpoint:
     """Who gets a packet, in the site's own addresses and ports."""
-    return case.machines.role(flow.destination, tap=packet.tap)
+    return case.machines.role(flow.destination, tap=tap)
 
 
 def _finding(case: Case, packet: Packet, flow: Flow) -> Finding:
@@ -195,13 +251,21 @@ def _finding(case: Case, packet: Packet, flow: Flow) -> Finding:
     )
 
 
+def _tell_looked_at(case: Case) -> str:
+    ways, columns = _Ways(case), case.packets.columns
+    number = sum(
+        count
+        for index, count in enumerate(columns.count)
+        if (way := ways.find(index)) is not None and way.is_from_node
+    )
+    return f"{number} packet{'' if number == 1 else 's'}"
+
+
 V15 = Check(
     id="V15",
     promise="A node sends nothing to anybody but allowed destinations, its own cluster, and whoever asked it first.",
     source="V15; F57 F58 F59 F66",
     needs=(COMPLETE,),
     judge=_judge,
-    looked_at=lambda case: count(
-        "packet", (p for p in case.trace.packets if case.machines.is_sender_node(p))
-    ),
+    looked_at=_tell_looked_at,
 )

@@ -41,7 +41,7 @@ def _judge_size(case: Case) -> Iterator[Judgement]:
             continue
         node = case.machines.server(proxy)
         steps[node].append((proxy.tunnel.opened.time_ns, 1, proxy.number, proxy))
-        ended = find_end(case.trace, proxy)
+        ended = find_end(case.packets, proxy)
         if ended is not None:
             steps[node].append((ended, -1, proxy.number, proxy))
     for node, listed in steps.items():

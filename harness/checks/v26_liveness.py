@@ -46,7 +46,7 @@ def find_device_connections(case: Case) -> tuple[Connection, ...]:
 
 def _judge_answers(case: Case, connection: Connection) -> Iterator[Judgement]:
     limit_ns = case.site.answer_timeout_s * 1_000_000_000
-    end_ns = find_end(case.trace, connection) or _last_ns(case)
+    end_ns = find_end(case.packets, connection) or _last_ns(case)
     waited: list[tuple[int, tuple[PacketNumber, ...], str]] = []
     for exchange in connection.exchanges:
         request, response = exchange.request, exchange.response
@@ -69,7 +69,7 @@ def _judge_answers(case: Case, connection: Connection) -> Iterator[Judgement]:
 
 
 def _judge_end(case: Case, connection: Connection) -> Iterator[Judgement]:
-    if find_end(case.trace, connection) is None:
+    if find_end(case.packets, connection) is None:
         message = f"{_told(case, connection)} is still open at the end"
         yield Absent(finding=_finding(message, connection.packets[-1:], connection))
 
@@ -130,7 +130,7 @@ def _is_answered(connection: Connection) -> bool:
 
 
 def _last_ns(case: Case) -> int:
-    return case.trace.packets[-1].time_ns if case.trace.packets else 0
+    return case.packets.last_ns
 
 
 def _told(case: Case, connection: Connection) -> str:

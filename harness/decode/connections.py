@@ -28,7 +28,7 @@ from harness.decode.observation import (
     reason_not_followed,
 )
 from harness.decode.only import ALL, Only
-from harness.decode.reassembly import LINGER_NS, Reassembler
+from harness.decode.reassembly import LINGER_NS, MAX_PRESENT, Reassembler
 from harness.decode.tap_names import TapNames
 from harness.decode.tcp_connection import TcpConnection
 from harness.decode.unread import Unread
@@ -46,9 +46,9 @@ _SWEEP = 16384
 """Packets between two looks for connections that have ended."""
 
 
-_WINDOW = 32 << 20
+WINDOW = 32 << 20
 """Bytes looked at together: enough packets of each connection where a thousand are interleaved."""
-_SMALL = 1 << 18
+SMALL = 1 << 18
 """Bytes of a file that is read packet by packet."""
 
 
@@ -62,6 +62,8 @@ def decode_connections(
     body_limit: int = EVERYTHING.body_limit,
     only: Only = ALL,
     window: int | None = None,
+    linger_ns: int = LINGER_NS,
+    max_present: int = MAX_PRESENT,
 ) -> ConnectionReader:
     """Give the connections of a pcapng or pcap file as they end; `number` is their order of first packet.
 
@@ -75,6 +77,8 @@ def decode_connections(
         only: Follow no others; `number` counts the wanted ones.
         window: Bytes looked at together, which changes the speed and nothing else; 0: each packet by itself;
             None: what suits the file.
+        linger_ns: Packet time for which a connection that was closed still gets packets.
+        max_present: Connections followed at once; of more the silent ones are given as they are.
 
     Bad bytes do not raise; the reader's `damage` and `skipped` are whole when it is exhausted.
     """
@@ -85,6 +89,8 @@ def decode_connections(
         detail=Detail(level=level, hashes=hashes, body_limit=body_limit),
         only=only,
         window=window,
+        linger_ns=linger_ns,
+        max_present=max_present,
     )
 
 
@@ -100,6 +106,8 @@ class ConnectionReader(Iterator[Connection]):
         detail: Detail,
         only: Only,
         window: int | None,
+        linger_ns: int,
+        max_present: int,
     ) -> None:
         """See decode_connections."""
         self.packet_count = 0
@@ -110,9 +118,11 @@ class ConnectionReader(Iterator[Connection]):
         self._detail = detail
         self._only = only
         self._window = window
+        self._linger_ns = linger_ns
+        self._max_present = max_present
         self._key_log = key_log
         self._rsa_keys = rsa_keys
-        self._secrets = self._build_secrets(limit=None)
+        self._secrets = Secrets()
         self._takes_keys = False
         """Secrets are taken where they stand; they were not read ahead."""
         self._tap_names = TapNames()
@@ -126,9 +136,11 @@ class ConnectionReader(Iterator[Connection]):
 
     def _read(self, stream: BinaryIO) -> Iterator[Connection]:
         if self._window is None:
-            self._window = _WINDOW if _is_large(stream) else 0
+            self._window = WINDOW if _is_large(stream) else 0
         stream = self._read_ahead(stream)
-        reassembler: Reassembler[Finisher] = Reassembler(self._find_receiver(), linger_ns=LINGER_NS)
+        reassembler: Reassembler[Finisher] = Reassembler(
+            self._find_receiver(), linger_ns=self._linger_ns, max_present=self._max_present
+        )
         if self._window:
             ended = self._read_tables(stream, reassembler, self._window)
         else:
@@ -215,14 +227,6 @@ class ConnectionReader(Iterator[Connection]):
 
         return lambda group: read_swiftly(group.runs, self._secrets, self._detail)
 
-    def _build_secrets(self, *, limit: int | None) -> Secrets:
-        """Those that came beside the file."""
-        secrets = Secrets(limit=limit)
-        secrets.add(self._key_log)
-        if self._rsa_keys is not None:
-            secrets.use_private_keys(self._rsa_keys.open)
-        return secrets
-
     def _read_ahead(self, stream: BinaryIO) -> BinaryIO:
         """Take the secrets, wherever they stand; gives the stream at its start again."""
         if self._detail.level == "connections":
@@ -230,13 +234,19 @@ class ConnectionReader(Iterator[Connection]):
         if not stream.seekable():
             stream = BytesIO(stream.read())
         start, size = stream.tell(), 0
+        if self._rsa_keys is not None:
+            self._secrets.use_private_keys(self._rsa_keys.open)
         for keys in self._find_keys(stream):
             if keys.kind == blocks.TLS_KEY_LOG:
                 size += len(keys.data)
                 if size > SECRETS_LIMIT:
-                    self._secrets, self._takes_keys = self._build_secrets(limit=_MAX_SECRETS), True
+                    self._secrets, self._takes_keys = Secrets(limit=_MAX_SECRETS), True
+                    if self._rsa_keys is not None:
+                        self._secrets.use_private_keys(self._rsa_keys.open)
                     break
                 self._secrets.add(keys.data)
+        # Where both say something, the file is right.
+        self._secrets.add(self._key_log)
         stream.seek(start)
         return stream
 
@@ -272,4 +282,4 @@ def _is_large(stream: BinaryIO) -> bool:
     start = stream.tell()
     size = stream.seek(0, SEEK_END) - start
     stream.seek(start)
-    return size > _SMALL
+    return size > SMALL

@@ -1,187 +1,227 @@
-"""decode: a capture file to a Trace, in two passes. The first finds the secrets, wherever they stand in the file."""
+"""decode: a capture file to a Trace. Secrets come first, wherever they stand in the file.
+
+A small file is read once, packet by packet. A larger one is read by tables, once for its packets and once for its
+connections. Of a large capture of others only what concerns the site is kept, if the caller says what that is.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from io import BytesIO
-from types import MappingProxyType
-from typing import BinaryIO
+from io import SEEK_END, BytesIO
+from typing import Any, BinaryIO
 
 from harness.capture import block as blocks
 from harness.capture.annotation import decode_annotations
 from harness.capture.keylog import Secrets
-from harness.capture.ledger import ETHER_TYPE as SENTINEL
-from harness.capture.ledger import find_freezes, parse_sentinel
 from harness.capture.pcapng import read_blocks, read_keys
-from harness.decode.frame import FrameDecoder
+from harness.decode.connections import SMALL, WINDOW, decode_connections
+from harness.decode.detail import Level
+from harness.decode.frame import FIN, RST
 from harness.decode.layers import LayerStack
-from harness.decode.observation import (
-    build_connection,
-    describe_damage,
-    reason_not_followed,
-)
-from harness.decode.reassembly import Reassembler
-from harness.decode.tap_names import TapNames
+from harness.decode.observation import build_connection
+from harness.decode.only import ALL, Only
+from harness.decode.packet_log import PacketLog
+from harness.decode.reassembly import LINGER_NS, MAX_PRESENT, Reassembler
 from harness.decode.tls_rsa import RsaKeys
-from harness.net.address import Address
-from harness.trace.packet import Packet, PacketNumber
-from harness.trace.trace import Damage, Tap, Trace
+from harness.trace.connection import Connection, Layers
+from harness.trace.http import Exchange
+from harness.trace.packet_list import NONE, PacketList
+from harness.trace.trace import Trace
+
+LARGE = 64 << 20
+"""Bytes of a file from which on only what concerns the site is kept."""
+_FOR_EVER = 1 << 62
 
 
-def decode(stream: BinaryIO, *, key_log: bytes = b"", rsa_keys: RsaKeys | None = None) -> Trace:
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What of a large file is kept."""
+
+    only: Only
+    """Connections that are followed; others are watched for gaps."""
+    wants_body: Callable[[Exchange], bool]
+    """Whether the bodies of an exchange hold anything that is asked for."""
+
+
+Choose = Callable[[Mapping[str, str]], Chosen | None]
+"""From the annotations of a file to what of it concerns the site; None: everything."""
+
+
+def decode(
+    stream: BinaryIO,
+    *,
+    key_log: bytes = b"",
+    rsa_keys: RsaKeys | None = None,
+    choose: Choose | None = None,
+    small: int = SMALL,
+    large: int = LARGE,
+) -> Trace:
     """Everything that a pcapng or pcap file shows, read from the stream's present position.
 
-    Bad bytes do not raise: what could not be used is in `damage` and `skipped`. Secrets in the file come first,
-    then those of `key_log`; `rsa_keys` open RSA key exchanges (TLS 1.2 and before).
+    Bad bytes do not raise: what could not be used is in `damage` and `skipped`.
+
+    Args:
+        stream: the capture.
+        key_log: secrets beside those in the file, which come first.
+        rsa_keys: private keys that open RSA key exchanges (TLS 1.2 and before).
+        choose: what of a large file concerns the site; left out, everything does.
+        small: bytes up to which a file is read packet by packet.
+        large: bytes from which on a file is large.
     """
     if not stream.seekable():
         stream = BytesIO(stream.read())
-    start = stream.tell()
-    secrets = Secrets()
-    if rsa_keys is not None:
-        secrets.use_private_keys(rsa_keys.open)
-    for keys in read_keys(stream):
-        if keys.kind == blocks.TLS_KEY_LOG:
-            secrets.add(keys.data)
-    secrets.add(key_log)
-    stream.seek(start)
-    decoder = _Decoder(secrets)
-    for block in read_blocks(stream):
-        decoder.handle(block)
-    return decoder.finish()
+    size = _find_size(stream)
+    file = _File(stream, stream.tell(), key_log, rsa_keys)
+    if size <= small:
+        return file.read_singly()
+    chosen = choose(file.read_annotations()) if choose is not None and size >= large else None
+    if chosen is not None:
+        trace = file.read_chosen(chosen)
+        if trace is not None:
+            return trace
+    return file.read_whole()
 
 
-@dataclass(slots=True)
-class _TapDraft:
-    """One interface while the file is read."""
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One capture, and the ways to read it."""
 
-    name: str
-    link_type: int
-    packet_count: int = 0
-    statistics: blocks.Statistics | None = None
-    started: PacketNumber | None = None
-    stopped: PacketNumber | None = None
-    is_joined: bool = False
-    """It goes over several sections, and nothing proves that nothing is missing between them."""
+    stream: BinaryIO
+    start: int
+    key_log: bytes
+    rsa_keys: RsaKeys | None
 
+    def read_singly(self) -> Trace:
+        """Packet by packet, and all of it."""
+        secrets = Secrets()
+        if self.rsa_keys is not None:
+            secrets.use_private_keys(self.rsa_keys.open)
+        for keys in read_keys(self._rewind()):
+            if keys.kind == blocks.TLS_KEY_LOG:
+                secrets.add(keys.data)
+        secrets.add(self.key_log)
+        log, reassembler = PacketLog(), Reassembler(lambda: LayerStack(secrets))
+        for block in read_blocks(self._rewind()):
+            followed = log.handle(block)
+            if followed is not None:
+                reassembler.feed(*followed)
+        return log.finish(tuple(build_connection(tcp) for tcp in reassembler.finish()))
 
-class _Decoder:
-    """Puts a trace together, block by block."""
+    def read_annotations(self) -> Mapping[str, str]:
+        """What the file says about itself before its first packet."""
+        comments: list[str] = []
+        for block in read_blocks(self._rewind()):
+            if isinstance(block, blocks.Section):
+                comments += block.comments
+            elif isinstance(block, blocks.Capture | blocks.Uncaptured):
+                break
+        return decode_annotations(comments).texts
 
-    def __init__(self, secrets: Secrets) -> None:
-        self._frames = FrameDecoder()
-        self._reassembler = Reassembler(lambda: LayerStack(secrets))
-        self._packets: list[Packet] = []
-        self._tap_names = TapNames()
-        self._taps: dict[int, _TapDraft] = {}
-        self._names: dict[Address, list[str]] = {}
-        self._comments: list[str] = []
-        self._damage: list[Damage] = []
-        self._skipped: Counter[str] = Counter()
+    def read_whole(self) -> Trace:
+        """By tables, and all of it."""
+        log = self._log(None)
+        found = self._follow(linger_ns=_FOR_EVER, max_present=_FOR_EVER)
+        return log.finish(tuple(sorted(found, key=lambda connection: connection.number)))
 
-    def handle(self, block: blocks.Block) -> None:
-        """Take in the next block."""
-        match block:
-            case blocks.Capture():
-                self._handle_capture(block)
-            case blocks.Uncaptured():
-                note = f"block type {block.kind} without a frame"
-                number = PacketNumber(block.number)
-                self._packets.append(
-                    Packet(number=number, time_ns=0, tap="", size=0, ether_type=None, note=note)
-                )
-                self._skipped[note] += 1
-            case blocks.Interface():
-                self._add_tap(block)
-            case blocks.Section():
-                self._comments.extend(block.comments)
-            case blocks.Names():
-                for address, names in block.names:
-                    known = self._names.setdefault(address, [])
-                    known.extend(name for name in names if name not in known)
-            case blocks.Statistics():
-                self._taps[block.interface].statistics = block
-            case blocks.Damage():
-                self._damage.append(describe_damage(block))
-            case blocks.Keys():
-                pass
+    def read_chosen(self, chosen: Chosen) -> Trace | None:
+        """By tables, and what was chosen; None: the file turned out to be a recording of ours."""
+        only = chosen.only
+        log = self._log(only)
+        if log.has_sentinel:
+            return None
+        closing = _find_closing(log.packets)
+        found = [
+            _shorten(replace(c, **_strip(c, chosen.wants_body)), closing)
+            for c in self._follow(only)
+        ]
+        total = 0
+        for connection in self._follow(level="connections"):
+            total += 1
+            is_whole = connection.from_start and not (
+                connection.client_stream.gaps or connection.server_stream.gaps
+            )
+            if not is_whole and not only.accepts_ends(connection.client, connection.server):
+                found.append(_shorten(connection, closing))
+        found.sort(key=lambda connection: connection.packets[0])
+        numbered = tuple(replace(c, number=number) for number, c in enumerate(found, 1))
+        return log.finish(numbered, left_out=total - len(numbered))
 
-    def _add_tap(self, interface: blocks.Interface) -> None:
-        """A new tap, or one of an earlier section once more."""
-        name = self._tap_names.find(interface)
-        for tap in self._taps.values():
-            if tap.name == name:
-                tap.is_joined = True
-                self._taps[interface.index] = tap
-                return
-        self._taps[interface.index] = _TapDraft(name, interface.link_type)
+    def _log(self, only: Only | None) -> PacketLog:
+        # Not above: loading numpy takes longer than decoding a small file.
+        from harness.decode.packet_table import PacketTable, read_tables
 
-    def _handle_capture(self, block: blocks.Capture) -> None:
-        tap = self._taps[block.interface]
-        tap.packet_count += 1
-        packet, segment = self._frames.decode(
-            tap.link_type,
-            block.data,
-            number=block.number,
-            time_ns=block.time_ns,
-            tap=tap.name,
-            size=block.size,
-        )
-        self._packets.append(packet)
-        if segment is not None:
-            for earlier in segment.earlier:
-                # Its fragments were noted when they came; now they are known to be part of this segment.
-                self._skipped["fragment"] -= 1
-                before = self._packets[earlier - 1]
-                self._packets[earlier - 1] = replace(before, flow=packet.flow, note=None)
-            self._reassembler.feed(tap.name, segment)
-        elif packet.ether_type == SENTINEL and self._is_sentinel(tap, packet, block.data):
-            return
-        else:
-            self._skipped[reason_not_followed(packet)] += 1
+        log = PacketLog(only)
+        for item in read_tables(self._rewind(), window=WINDOW):
+            if isinstance(item, PacketTable):
+                log.feed(item)
+            else:
+                log.handle(item)
+            if only is not None and log.has_sentinel:
+                break
+        return log
 
-    def _is_sentinel(self, tap: _TapDraft, packet: Packet, data: bytes) -> bool:
-        found = parse_sentinel(data)
-        if found is None:
-            return False
-        kind, name = found
-        if name == tap.name:
-            if kind == "start" and tap.started is None:
-                tap.started = packet.number
-            elif kind == "stop":
-                tap.stopped = packet.number
-        return True
-
-    def finish(self) -> Trace:
-        """The trace; nothing may be handled after it."""
-        annotations = decode_annotations(self._comments)
-        problems = (Damage(offset=0, message=problem) for problem in annotations.problems)
-        connections = tuple(build_connection(tcp) for tcp in self._reassembler.finish())
-        return Trace(
-            packets=tuple(self._packets),
-            connections=connections,
-            taps=tuple(
-                _build_tap(tap) for tap in {t.name: t for t in self._taps.values()}.values()
-            ),
-            host_names=MappingProxyType(
-                {address: tuple(names) for address, names in self._names.items()}
-            ),
-            annotations=annotations.texts,
-            damage=(*self._damage, *problems),
-            skipped=MappingProxyType(dict(+self._skipped)),
+    def _follow(
+        self,
+        only: Only = ALL,
+        *,
+        level: Level = "exchanges",
+        linger_ns: int = LINGER_NS,
+        max_present: int = MAX_PRESENT,
+    ) -> Iterator[Connection]:
+        return decode_connections(
+            self._rewind(),
+            key_log=self.key_log,
+            rsa_keys=self.rsa_keys,
+            level=level,
+            only=only,
+            linger_ns=linger_ns,
+            max_present=max_present,
         )
 
+    def _rewind(self) -> BinaryIO:
+        self.stream.seek(self.start)
+        return self.stream
 
-def _build_tap(draft: _TapDraft) -> Tap:
-    statistics = draft.statistics if not draft.is_joined else None
-    return Tap(
-        name=draft.name,
-        link_type=draft.link_type,
-        packet_count=draft.packet_count,
-        received=statistics.received if statistics else None,
-        dropped=statistics.dropped if statistics else None,
-        freezes=find_freezes(statistics.comments) if statistics else None,
-        started=draft.started if not draft.is_joined else None,
-        stopped=draft.stopped,
+
+def _find_closing(packets: PacketList) -> bytearray:
+    """By number: 1 where a packet closes its connection."""
+    columns = packets.columns
+    closing = bytearray(packets.file_count + 1)
+    for number, flags in zip(columns.number, columns.tcp_flags, strict=True):
+        if flags != NONE and flags & (FIN | RST):
+            closing[number] = 1
+    return closing
+
+
+def _shorten(connection: Connection, closing: bytearray) -> Connection:
+    """Keep the numbers of the packets that a check can name: the first, those that closed it, and the last."""
+    first, *between, last = (*connection.packets[:1], *connection.packets)
+    numbers = (first, *(n for n in between if closing[n] and n != first), last)
+    return replace(connection, packets=tuple(dict.fromkeys(numbers)))
+
+
+def _strip(layers: Layers, wants_body: Callable[[Exchange], bool]) -> dict[str, Any]:
+    """The fields that change where bodies are dropped."""
+    exchanges = tuple(e if wants_body(e) else _drop_bodies(e) for e in layers.exchanges)
+    tunnel = layers.tunnel
+    if tunnel is not None:
+        tunnel = replace(tunnel, **_strip(tunnel, wants_body))
+    return {"exchanges": exchanges, "tunnel": tunnel}
+
+
+def _drop_bodies(exchange: Exchange) -> Exchange:
+    request, response = exchange.request, exchange.response
+    return Exchange(
+        request=replace(request, body=b"") if request is not None and request.body else request,
+        response=replace(response, body=b"")
+        if response is not None and response.body
+        else response,
     )
+
+
+def _find_size(stream: BinaryIO) -> int:
+    start = stream.tell()
+    size = stream.seek(0, SEEK_END) - start
+    stream.seek(start)
+    return size

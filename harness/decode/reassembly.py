@@ -33,8 +33,15 @@ def find_key(tap: str, segment: Segment) -> Key:
 class Reassembler(Generic[R]):
     """All connections of a capture, numbered from 1 in order of their first packet."""
 
-    def __init__(self, make_receiver: Callable[[], R], *, linger_ns: int | None = None) -> None:
+    def __init__(
+        self,
+        make_receiver: Callable[[], R],
+        *,
+        linger_ns: int | None = None,
+        max_present: int = MAX_PRESENT,
+    ) -> None:
         """Make one receiver for each connection; so long a closed one takes packets (None: for ever)."""
+        self._max_present = max_present
         self._linger_ns = linger_ns
         self._make_receiver = make_receiver
         self._present: dict[Key, TcpConnection[R] | Brief] = {}
@@ -125,7 +132,7 @@ class Reassembler(Generic[R]):
         keys = [
             key for key, connection in self._present.items() if self._is_over(connection, now_ns)
         ]
-        excess = len(self._present) - len(keys) - MAX_PRESENT
+        excess = len(self._present) - len(keys) - self._max_present
         if excess > 0:
             taken = set(keys)
             silent = sorted(
@@ -133,7 +140,7 @@ class Reassembler(Generic[R]):
                 for key, connection in self._present.items()
                 if key not in taken
             )
-            keys.extend(key for _, _, key in silent[: excess + MAX_PRESENT // 8])
+            keys.extend(key for _, _, key in silent[: excess + self._max_present // 8])
         for key in keys:
             ended.append(self._present.pop(key))
             self._gone.pop(key, None)

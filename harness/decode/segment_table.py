@@ -123,6 +123,12 @@ def find_segments(
     return segments, other
 
 
+def count_interfaces(table: PacketTable) -> list[tuple[int, int]]:
+    """Interfaces of the table, and how many packets each has."""
+    indexes, counts = np.unique(table.interface, return_counts=True)
+    return list(zip(indexes.tolist(), counts.tolist(), strict=True))
+
+
 def _find_wanted(header: NDArray[np.void], only: Only) -> Bools:
     """The same as Only.accepts."""
     wanted = np.ones(len(header), bool)
@@ -132,6 +138,11 @@ def _find_wanted(header: NDArray[np.void], only: Only) -> Bools:
     if only.addresses:
         addresses = np.array([int(a) for a in only.addresses if a.version == 4], np.int64)
         wanted &= np.isin(header["src"], addresses) | np.isin(header["dst"], addresses)
+    if only.endpoints:
+        listed = [e for e in only.endpoints if e.address.version == 4]
+        keys = np.array([int(e.address) << 16 | e.port for e in listed], np.uint64)
+        src, dst = _find_ends(header)
+        wanted |= np.isin(src, keys) | np.isin(dst, keys)
     if only.share_count > 1:
         low, high = _find_ends(header)
         low, high = np.minimum(low, high), np.maximum(low, high)

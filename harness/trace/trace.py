@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from harness.net.address import Address
 from harness.trace.connection import Connection
 from harness.trace.packet import Packet, PacketNumber
+from harness.trace.packet_list import PacketList
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,8 @@ class Damage:
 class Trace:
     """All observations of a capture. Pure data."""
 
-    packets: tuple[Packet, ...] = ()
+    packets: Sequence[Packet] = ()
+    """By number; as decoded, a PacketList."""
     connections: tuple[Connection, ...] = ()
     taps: tuple[Tap, ...] = ()
     host_names: Mapping[Address, tuple[str, ...]] = field(
@@ -56,6 +58,16 @@ class Trace:
     slack_ns: int = 0
     """By how much times of different taps may be apart: several files, several clocks."""
 
+    left_out: int = 0
+    """Connections that were whole and at no address of the site, in a large capture of others: only counted."""
+
     def packet(self, number: PacketNumber) -> Packet:
-        """The packet with this 1-based number."""
-        return self.packets[number - 1]
+        """The packet with this 1-based number.
+
+        Raises:
+            IndexError: it is not here.
+        """
+        packet = PacketList.of(self.packets).find(number)
+        if packet is None:
+            raise IndexError(number)
+        return packet

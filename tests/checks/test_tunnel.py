@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from harness.checks.tunnel import find_end, find_packet
+from harness.checks.tunnel import find_end
+from harness.trace.packet_list import PacketList
 from tests.checks.examining import make_case
 from tests.defect_traces import ALICE
-from tests.lost_evidence import without_packet
 from tests.trace_builder import N1, N2, VIP, TraceBuilder, make_random
 
 
@@ -30,7 +30,10 @@ def test_a_reset_ends_a_connection_at_once() -> None:
     wire = builder.open("dmz", N2, VIP, 443).reset()
     trace = builder.build()
 
-    assert find_end(trace, trace.connections[0]) == trace.packet(wire.packets[-1]).time_ns
+    assert (
+        find_end(PacketList.of(trace.packets), trace.connections[0])
+        == trace.packet(wire.packets[-1]).time_ns
+    )
 
 
 def test_one_fin_does_not_end_a_connection() -> None:
@@ -41,18 +44,7 @@ def test_one_fin_does_not_end_a_connection() -> None:
     wire.is_over = True
     trace = builder.build()
 
-    assert find_end(trace, trace.connections[0]) is None
-
-
-def test_packets_are_found_by_number_where_one_is_missing() -> None:
-    """Numbers stay those of the whole file."""
-    builder = TraceBuilder()
-    builder.sign_in()
-    trace = builder.build()
-    lossy = without_packet(trace, trace.packets[9].number)
-
-    assert find_packet(lossy, trace.packets[9].number) is None
-    assert find_packet(lossy, trace.packets[20].number) == trace.packets[20]
+    assert find_end(PacketList.of(trace.packets), trace.connections[0]) is None
 
 
 def test_a_connection_without_a_known_tunnel_is_listed() -> None:

@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from harness.capture.annotation import build_annotations
 from harness.capture.ledger import build_freezes, build_sentinel
 from harness.capture.writer import PcapngWriter
-from harness.decode.decode import decode
+from harness.decode.decode import Chosen, decode
+from harness.decode.only import Only
+from harness.net.address import Endpoint
 from harness.trace.connection import Layers
 from harness.trace.http import Exchange
 from harness.trace.trace import Tap, Trace
@@ -32,6 +34,7 @@ from tests.packet_builder import (
 )
 from tests.tls_wire import Peers, converse
 
+CAPTURES = sorted((Path(__file__).parents[2] / "captures").glob("*.pcapng"))
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -327,3 +330,47 @@ def test_clean_captures_have_nothing_malformed(shared: Path) -> None:
 
     assert len(names) >= 6
     assert alarms == {name: [] for name in names}
+
+
+@pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
+def test_tables_give_the_same_trace(path: Path) -> None:
+    """A file that is not small is read another way: with the same packets, connections, taps and all else."""
+    data = path.read_bytes()
+
+    assert decode(BytesIO(data), small=0) == decode(BytesIO(data), small=len(data))
+
+
+def test_of_a_chosen_part_the_rest_is_counted() -> None:
+    """Whole connections of others are left out, those with gaps are kept; bodies go where nobody wants them."""
+    torn = http_talk(50003)
+    del torn.frames[3]
+    ours, theirs = http_talk(50001), http_talk(50002)
+    data = build_capture([*ours.frames, *theirs.frames, *torn.frames]).getvalue()
+    only = Only(
+        endpoints=frozenset({Endpoint(ip_address("203.0.113.5"), 50001)}), ports=frozenset({1})
+    )
+
+    trace = decode(
+        BytesIO(data), choose=lambda _: Chosen(only, lambda exchange: False), small=0, large=0
+    )
+    whole = decode(BytesIO(data))
+
+    assert [c.client.port for c in trace.connections] == [50001, 50003]
+    assert [c.number for c in trace.connections] == [1, 2]
+    assert trace.left_out == 1
+    assert trace.connections[1].client_stream.gaps == whole.connections[2].client_stream.gaps != ()
+    (exchange,) = trace.connections[0].exchanges
+    assert exchange.response is not None
+    assert (exchange.response.body, exchange.response.body_size) == (b"", 2)
+    assert trace.connections[0].packets == tuple(
+        n for n in whole.connections[0].packets if n == 1 or n >= len(ours.frames) - 2
+    )
+
+
+def test_a_recording_of_ours_is_never_a_part() -> None:
+    """Its ledger needs every packet, also where nothing stands at the beginning of the file."""
+    frames = [*http_talk(50001).frames, build_sentinel("stop", "dmz", "r")]
+    data = build_capture(frames).getvalue()
+    nobody = Chosen(Only(ports=frozenset({1})), lambda exchange: False)
+
+    assert decode(BytesIO(data), choose=lambda _: nobody, small=0, large=0) == decode(BytesIO(data))

@@ -9,6 +9,7 @@ import pytest
 
 from harness.decode.connections import decode_connections
 from harness.decode.only import Only
+from harness.net.address import Endpoint
 from tests.packet_builder import Talk, build_capture
 
 CLIENTS = [(f"203.0.113.{n}", 50_000 + n) for n in range(40)] + [("2001:db8::1", 50_099)]
@@ -56,3 +57,16 @@ def test_shares_are_the_whole(window: int) -> None:
     assert sorted(p for share in shares for p in share) == sorted(p for _, p in CLIENTS)
     assert all(len(share) > 5 for share in shares)
     assert shares == [clients(Only(share=n, share_count=3), 0) for n in range(3)]
+
+
+@pytest.mark.parametrize("window", [0, 1 << 20], ids=["packets", "tables"])
+def test_an_endpoint_is_wanted_besides(window: int) -> None:
+    """One port of one address, whatever else the address has; ends of a connection are told the same."""
+    only = Only(
+        addresses=frozenset({ip_address("203.0.113.0")}),
+        endpoints=frozenset({Endpoint(ip_address("10.20.0.11"), 5263)}),
+    )
+
+    assert clients(only, window) == [50_000 + n for n in range(0, 40, 2)]
+    assert only.accepts_ends(Endpoint(ip_address("1.2.3.4"), 1), *only.endpoints)
+    assert not only.accepts_ends(*[Endpoint(ip_address("10.20.0.11"), 443)] * 2)

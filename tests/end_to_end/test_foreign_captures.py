@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.replay import replay
+from harness.replay import examine, replay
+from harness.report.json import verdict_json
 from harness.scenario.yaml import load_site
 from harness.verdict.outcome import Outcome
 from harness.verdict.verdict import Verdict
@@ -173,3 +174,18 @@ def test_no_foreign_capture_passes(shared: Path) -> None:
     assert len(captures) >= 20
     assert {v.outcome for v in verdicts.values()} == {Outcome.UNKNOWN}
     assert [r for v in verdicts.values() for r in v.results if r.traceback] == []
+
+
+@pytest.mark.parametrize("name", CHAIN)
+def test_a_large_file_is_judged_like_a_small_one(name: str, shared: Path) -> None:
+    """Only what concerns the site is kept of it, and the verdict is the same to the byte."""
+    file = shared / "corpus" / name
+    site = load_site(CHAIN[name][0], name="site.yaml")
+    whole, part = (
+        examine(
+            io.BytesIO(file.read_bytes()), site=site, key_log=_key_log(file), small=0, large=large
+        )[0]
+        for large in (1 << 40, 0)
+    )
+
+    assert verdict_json(part) == verdict_json(whole)
