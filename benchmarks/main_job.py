@@ -32,6 +32,7 @@ from benchmarks.peer_floor import measure
 
 ROUNDS = 15
 FLEET = 200
+LOAD = 2000
 FLOOR_TRANSACTIONS = 100
 PROXY_PORT = 5262
 TIMEOUT_NS = 180_000_000_000
@@ -54,11 +55,21 @@ steps:
 """
 
 
+NARROW = """
+port_ranges:
+  node1: {first: 40000, last: 40199}
+  node2: {first: 40000, last: 40199}
+  node3: {first: 40000, last: 40199}
+time_out_ms: 20000
+"""
+
+
 def main() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder:
         _one_scenario(Path(folder) / "one.pcapng")
         _burst(Path(folder) / "many.pcapng")
+        _load(Path(folder) / "load.pcapng")
         helps = [_help() for _ in range(7)]
         _row("harness --help, median of 7", f"{statistics.median(helps) * 1000:.0f} ms", "< 300 ms")
 
@@ -111,6 +122,62 @@ def _burst(file: Path) -> None:
     _row("  verdict of that file", f"{verdict.outcome.value} in {seconds:.1f} s")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     _row("  peak memory of the judging process", f"{peak:.0f} MB")
+
+
+def _load(file: Path) -> None:
+    """Everybody of a company, fifty at a time, through nodes that have two hundred ports each; on all cores."""
+    # In a process of its own: the peak of memory is of the whole process, and the burst was here before.
+    script = "import sys; from benchmarks.main_job import load; load(sys.argv[1])"
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(file)],
+        check=True,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).resolve().parent.parent,
+        preexec_fn=lambda: os.sched_setaffinity(0, range(os.cpu_count() or 1)),
+    )
+    cost = json.loads(done.stdout)
+    _row(f"load of {LOAD} devices, 200 ports a node: signed in", str(cost["right"]), str(LOAD))
+    _row("  signed in as somebody else", str(cost["wrong"]), "0")
+    _row("  packets recorded / lost", f"{cost['packets']} / {cost['dropped']}", "0 lost")
+    _row("  verdict", cost["verdict"], "pass")
+    _row("  recorded and judged in, wall", f"{cost['wall_s']:.0f} s")
+    _row("  of which judged in", f"{cost['judged_s']:.0f} s")
+    _row("  peak memory of the world", f"{cost['world_mb']:.0f} MB")
+    _row("  peak memory of the judging process", f"{cost['judge_mb']:.0f} MB")
+
+
+def load(name: str) -> None:
+    """Record and judge all devices of the load; print what that cost, as JSON."""
+    text = CLUSTER.format(name="benchmark under load", count=LOAD) + NARROW
+    scenario = load_scenario(text, name="benchmark.yaml")
+    file = Path(name)
+    started = time.perf_counter()
+    done = run(scenario, text=text, file=file)
+    wall_s = time.perf_counter() - started
+    judge_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    world_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    started = time.perf_counter()
+    with file.open("rb") as stream:
+        replay(stream)
+    judged_s = time.perf_counter() - started
+    users = {f"phone-{n}": f"user-{n}@example.com" for n in range(1, LOAD + 1)}
+    signed_in = dict(done.verdict.signed_in)
+    right = sum(users.get(device) == user for device, user in signed_in.items())
+    completeness = dict(done.verdict.completeness)
+    taps = completeness["taps"]
+    assert isinstance(taps, list)
+    cost = {
+        "right": right,
+        "wrong": len(signed_in) - right,
+        "packets": completeness["packets"],
+        "dropped": sum(tap["dropped"] or 0 for tap in taps),
+        "verdict": done.verdict.outcome.value,
+        "wall_s": wall_s,
+        "judged_s": judged_s,
+        "world_mb": world_mb,
+        "judge_mb": judge_mb,
+    }
+    print(json.dumps(cost))
 
 
 def burst(file: str) -> None:

@@ -28,7 +28,8 @@ def _judge(case: Case) -> Iterator[Judgement]:
             read |= {owner.upstream.number for owner in living}
         elif asked.call_back.status == NOT_FOUND and len(living) == 1:
             (owner,) = living
-            if owner.certificate is not None and owner.upstream.number not in read:
+            is_there = owner.certificate is not None and owner.upstream.number not in read
+            if is_there and not _is_too_old(case, asked, owner):
                 yield Absent(finding=_late(case, asked, owner))
 
 
@@ -66,6 +67,9 @@ def _judge_handed(
         )
         finding = _finding(f"{told} {when}", asked, packets)
         yield finding if before and not unowned else Absent(finding=finding)
+    elif all(_is_too_old(case, asked, owner) for owner in living):
+        why = f"more than {case.site.certificate_lifetime_s} s after its tunnel was opened"
+        yield _finding(f"{told} {why}", asked, gather(opening(living[0].upstream), packets))
     else:
         given = find_fingerprint(asked.call_back.exchange, case.site)
         own = {o.certificate.sha256 for o in living if o.certificate is not None}
@@ -73,6 +77,12 @@ def _judge_handed(
         if given in old - own and all(o.certificate is not None for o in living):
             why = "of an earlier tunnel of the same port, which had ended"
             yield _finding(f"{told} {why}", asked, gather(opening(living[0].upstream), packets))
+
+
+def _is_too_old(case: Case, asked: CallBackOf, owner: Owner) -> bool:
+    """Whether the site's lifetime of a stored certificate was over."""
+    lifetime_s = case.site.certificate_lifetime_s
+    return lifetime_s is not None and asked.asked_ns - owner.begun_ns > lifetime_s * 1_000_000_000
 
 
 def tell_handed(case: Case, asked: CallBackOf) -> str:

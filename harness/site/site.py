@@ -133,6 +133,8 @@ class Site(Model):
     """Certificate policies (object identifiers) of which a user certificate must have one; () for any."""
     store_limit: Annotated[int, Field(ge=1)] = 4096
     """Certificates that one node keeps at most: tunnels that are open there at the same time."""
+    certificate_lifetime_s: Annotated[int, Field(ge=1)] | None = None
+    """Seconds for which a certificate can be had after its tunnel was opened. Not given: while the tunnel lasts."""
     answer_timeout_s: Annotated[int, Field(ge=1)] = 30
     """Seconds within which a device gets an answer or a definite refusal."""
     certificates: dict[str, ExpectedCertificate] = {}

@@ -91,3 +91,32 @@ def test_call_backs_that_cannot_be_read_are_unknown() -> None:
 
     trace = without_keys(builder.build(), connection=len(builder.wires))
     assert result_of(V03, trace, CLUSTER).outcome is Outcome.UNKNOWN
+
+
+OLD = CLUSTER.model_copy(update={"certificate_lifetime_s": 1})
+
+
+def _asked_late(status: int) -> TraceBuilder:
+    """A call-back two seconds after the tunnel was opened."""
+    builder = TraceBuilder(OLD)
+    _, _, l3 = builder.tunnel(certificate=ALICE)
+    builder.now_ns += 2_000_000_000
+    answer = (status, make_pem(ALICE) if status == 200 else b"")
+    builder.call_back(N1, N2, key=l3.client.port, answer=answer)
+    return builder
+
+
+def test_a_certificate_that_is_too_old_fails() -> None:
+    """The site says how long one can be had."""
+    builder = _asked_late(200)
+
+    (finding,) = result_of(V03, builder).findings
+    assert "more than 1 s after its tunnel was opened" in finding.message
+    assert builder.wires[2].packets[0] in finding.packets
+
+
+def test_a_certificate_that_is_too_old_may_be_gone() -> None:
+    """And without a lifetime it must be there."""
+    assert result_of(V03, _asked_late(404)).outcome is Outcome.PASS
+    assert result_of(V03, _asked_late(200).build(), CLUSTER).outcome is Outcome.PASS
+    assert result_of(V03, _asked_late(404).build(), CLUSTER).outcome is Outcome.FAIL

@@ -79,7 +79,13 @@ class CertProxy:
     def _open_store(self) -> CertificateStore:
         defects, limit = self._setting.defects, self._setting.site.store_limit
         # F11: anybody may fill the disk.
-        return CertificateStore(limit=NO_LIMIT if "F11" in defects else limit, defects=defects)
+        lifetime_s = self._setting.site.certificate_lifetime_s
+        return CertificateStore(
+            limit=NO_LIMIT if "F11" in defects else limit,
+            lifetime_ns=None if lifetime_s is None else lifetime_s * 1_000_000_000,
+            now_ns=self._host.clock.now_ns,
+            defects=defects,
+        )
 
     def _open_desk(self) -> CertificateDesk:
         setting = self._setting

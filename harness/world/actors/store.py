@@ -5,6 +5,8 @@ One live tunnel owns a port (V02); a certificate is given out once (V04), and is
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from harness.net.address import Address, Endpoint
 
 LIMIT = 4096
@@ -20,9 +22,19 @@ class PortTakenError(Exception):
 class CertificateStore:
     """Port to PEM chain."""
 
-    def __init__(self, *, limit: int = LIMIT, defects: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        *,
+        limit: int = LIMIT,
+        lifetime_ns: int | None = None,
+        now_ns: Callable[[], int] = lambda: 0,
+        defects: frozenset[str] = frozenset(),
+    ) -> None:
         """Start empty; F01 to F04, F07, F09 and F14 are faults of a store."""
         self._limit = limit
+        self._lifetime_ns = lifetime_ns
+        self._now_ns = now_ns
+        self._since_ns: dict[int, int] = {}
         self._defects = defects
         self._locals: dict[int, Address] = {}
         """Where the connection of an owned port comes from."""
@@ -50,6 +62,7 @@ class CertificateStore:
             )
         self._owned[port] = chain_pem
         self._locals[port] = local.address
+        self._since_ns[port] = self._now_ns()
 
     def _overlooks(self, local: Endpoint) -> bool:
         """Whether a fault takes a port that is owned for a free one."""
@@ -69,20 +82,35 @@ class CertificateStore:
 
     def take(self, port: int) -> str | None:
         """Give the chain out, once; None where there is none (any more)."""
+        if self._is_too_old(port):
+            self._owned[port] = None
         chain_pem = self._owned.get(port)
         if chain_pem is not None and "F09" not in self._defects:
             self._owned[port] = None
         return chain_pem
+
+    def _is_too_old(self, port: int) -> bool:
+        since_ns = self._since_ns.get(port)
+        if self._lifetime_ns is None or since_ns is None or port not in self._owned:
+            return False
+        return self._now_ns() - since_ns > self._lifetime_ns
 
     def release(self, port: int) -> None:
         """End the ownership, and with it what was never asked for."""
         if not {"F01", "F14"} & self._defects:
             self._owned.pop(port, None)
             self._locals.pop(port, None)
+            self._since_ns.pop(port, None)
 
     def copy(self) -> CertificateStore:
         """Another store with the same entries: what is on disk when a process is killed (F12)."""
-        other = CertificateStore(limit=self._limit, defects=self._defects)
+        other = CertificateStore(
+            limit=self._limit,
+            lifetime_ns=self._lifetime_ns,
+            now_ns=self._now_ns,
+            defects=self._defects,
+        )
+        other._since_ns.update(self._since_ns)
         other._owned.update(self._owned)
         other._locals.update(self._locals)
         return other

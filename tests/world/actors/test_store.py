@@ -129,3 +129,17 @@ def test_a_port_is_one_port_whatever_the_address(defect: str, address: str, is_t
     with pytest.raises(PortTakenError) if is_taken else nullcontext():
         store.claim(_at(40000, address), "bob")
     assert store.take(40000) == "alice"
+
+
+def test_a_certificate_grows_too_old() -> None:
+    """Its port stays taken as long as its tunnel is open."""
+    now_ns = [0]
+    store = CertificateStore(lifetime_ns=10, now_ns=lambda: now_ns[0])
+    store.claim(_at(40000), "alice")
+    store.claim(_at(40001), "bob")
+
+    now_ns[0] = 10
+    assert store.take(40000) == "alice"
+    now_ns[0] = 11
+    assert store.take(40001) is None
+    assert len(store) == 2
