@@ -11,14 +11,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa, x25519
-from tlslite.utils.keyfactory import generateRSAKey
 
 from harness.world.tls import ec_key
+from harness.world.tls.rsa_key import EXPONENT, make_rsa_key
 
 Take = Callable[[int], bytes]
 _Patch = tuple[Any, str, Any]
@@ -47,6 +48,8 @@ def seeded(take: Take, *, start_s: int) -> Iterator[None]:
 
 
 def _patches(take: Take, start_s: int) -> list[_Patch]:
+    rsa_seed, rsa_numbers = take(32), count()
+
     def urandom(size: int) -> bytes:
         return take(size)
 
@@ -59,19 +62,10 @@ def _patches(take: Take, start_s: int) -> list[_Patch]:
         return x25519.X25519PrivateKey.from_private_bytes(take(32))
 
     def generate_rsa(public_exponent: int, key_size: int, backend: Any = None) -> rsa.RSAPrivateKey:
-        if public_exponent != 65537:
-            raise ValueError(f"public exponent {public_exponent}; expected 65537")
-        # Slow, in Python, but its random bytes are ours.
-        key = generateRSAKey(key_size, implementations=["python"])
-        return rsa.RSAPrivateNumbers(
-            p=int(key.p),
-            q=int(key.q),
-            d=int(key.d),
-            dmp1=int(key.dP),
-            dmq1=int(key.dQ),
-            iqmp=int(key.qInv),
-            public_numbers=rsa.RSAPublicNumbers(e=int(key.e), n=int(key.n)),
-        ).private_key()
+        if public_exponent != EXPONENT:
+            raise ValueError(f"public exponent {public_exponent}; expected {EXPONENT}")
+        # By its number in the run alone, so that runs of one seed share their keys, which are slow to make.
+        return make_rsa_key(rsa_seed + next(rsa_numbers).to_bytes(4, "big"), key_size)
 
     builders = (x509.CertificateBuilder, x509.CertificateRevocationListBuilder)
     urandom.is_seeded = True  # type: ignore[attr-defined]
