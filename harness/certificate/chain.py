@@ -5,7 +5,8 @@ The right chain is found first, by issuer and signature, from the leaf up; the o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,7 +21,23 @@ from harness.certificate.rule import Flaw, Rule
 _SOON = timedelta(days=30)
 _RSA_BITS = 2048
 """What Android and browsers demand of an RSA key (CA/Browser Forum baseline requirements 6.1.5)."""
-_UNREADABLE = (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+_READERS: tuple[Callable[[x509.Certificate], object], ...] = (
+    lambda certificate: certificate.public_key(),
+    lambda certificate: certificate.subject,
+    lambda certificate: certificate.issuer,
+    lambda certificate: certificate.not_valid_before_utc,
+    lambda certificate: certificate.not_valid_after_utc,
+    lambda certificate: certificate.extensions,
+)
+"""What cryptography reads only when it is asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +63,7 @@ class Link:
         """Basic constraints say that it may issue certificates."""
         try:
             found = self.certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-        except (x509.ExtensionNotFound, *_UNREADABLE):
+        except x509.ExtensionNotFound:
             return False
         return found.value.ca
 
@@ -63,6 +80,23 @@ class Chain:
     links: tuple[Link, ...]
     """Leaf first, as far as it goes; () where there is no leaf."""
     flaws: tuple[Flaw, ...]
+
+
+def read_link(der: bytes, place: str) -> tuple[Link | None, Flaw | None]:
+    """Read one certificate with all that is asked of it later; never raises."""
+    with warnings.catch_warnings():
+        # cryptography warns of what is odd and readable; here it is judged.
+        warnings.simplefilter("ignore")
+        try:
+            certificate = x509.load_der_x509_certificate(der)
+            for read in _READERS:
+                read(certificate)
+        except _UNREADABLE as error:
+            found = str(error).splitlines()[0] if str(error) else type(error).__name__
+            expected = "a certificate that can be read: was the file cut or edited?"
+            rule = Rule.BAD_CERTIFICATE
+            return None, Flaw(rule=rule, place=place, found=found, expected=expected)
+    return Link(certificate=certificate, place=place), None
 
 
 def show_name(name: x509.Name) -> str:
@@ -224,7 +258,7 @@ def _judge_strength(link: Link) -> Iterator[Flaw]:
 def _judge_purpose(link: Link) -> Iterator[Flaw]:
     try:
         usage = link.certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (x509.ExtensionNotFound, *_UNREADABLE):
+    except x509.ExtensionNotFound:
         return
     if ExtendedKeyUsageOID.SERVER_AUTH not in usage:
         expected = "serverAuth in its extended key usage: devices refuse it"

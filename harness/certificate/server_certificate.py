@@ -12,8 +12,6 @@ from cryptography.x509.oid import NameOID
 
 from harness.certificate.chain import Link
 
-_UNREADABLE = (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerCertificate:
@@ -62,7 +60,7 @@ def build_server_certificate(links: tuple[Link, ...], key_pem: str) -> ServerCer
 def _read_names(leaf: x509.Certificate) -> tuple[tuple[str, ...], tuple[str, ...]]:
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, *_UNREADABLE):
+    except x509.ExtensionNotFound:
         return (), ()
     addresses = names.get_values_for_type(x509.IPAddress)
     return tuple(names.get_values_for_type(x509.DNSName)), tuple(str(a) for a in addresses)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import (
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from harness.certificate.chain import Chain, Link, build_chain
+from harness.certificate.chain import Chain, Link, build_chain, read_link
 from harness.certificate.pem import Block, read_blocks
 from harness.certificate.private_key import is_key, read_key, write_key
 from harness.certificate.rule import Flaw, Rule
@@ -99,12 +100,14 @@ def read_pfx(
     """Judge a PFX import, whose certificates have no order; never raises."""
     try:
         store = pkcs12.load_pkcs12(file.data, None if password is None else password.encode())
-    except ValueError as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         return Upload(certificate=None, flaws=(_tell_pfx(file.name, password, str(error)),))
-    given = [store.cert, *store.additional_certs]
-    links = tuple(
-        Link(certificate=entry.certificate, place=file.name) for entry in given if entry is not None
-    )
+    given = [entry for entry in (store.cert, *store.additional_certs) if entry is not None]
+    read = [read_link(e.certificate.public_bytes(Encoding.DER), file.name) for e in given]
+    flaws = tuple(flaw for _, flaw in read if flaw is not None)
+    if flaws:
+        return Upload(certificate=None, flaws=flaws)
+    links = tuple(link for link, _ in read if link is not None)
     if not links:
         expected = "a PFX with the certificate and its chain"
         flaw = Flaw(
@@ -173,14 +176,7 @@ def _read_certificate(name: str, block: Block) -> tuple[Link | None, Flaw | None
         remedy = _KEY_ALONE if is_key(block) else _OTHERS.get(block.label, "certificates alone")
         found, expected = f"-----BEGIN {block.label}-----", f"-----BEGIN {_LABEL}-----: {remedy}"
         return None, Flaw(rule=rule, place=place, found=found, expected=expected)
-    try:
-        certificate = x509.load_der_x509_certificate(block.der)
-        certificate.public_key()
-    except (ValueError, TypeError, x509.InvalidVersion) as error:
-        found = str(error).splitlines()[0] if str(error) else type(error).__name__
-        expected = "a certificate that can be read: was the file cut or edited?"
-        return None, Flaw(rule=Rule.BAD_CERTIFICATE, place=place, found=found, expected=expected)
-    return Link(certificate=certificate, place=place), None
+    return read_link(block.der, place)
 
 
 def _tell_pfx(name: str, password: str | None, error: str) -> Flaw:

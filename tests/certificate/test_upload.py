@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 
 import pytest
-from cryptography.hazmat.primitives.serialization import PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -253,6 +254,25 @@ def test_nothing_raises(junk: bytes, offset: int, is_key: bool) -> None:
 
     assert isinstance(found, Upload)
     assert (found.certificate is None) == any(f.rule not in WARNINGS for f in found.flaws)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_damaged_certificates_end_in_flaws(data: st.DataObject) -> None:
+    """Bytes of the DER changed anywhere: a flaw of some kind, and never an exception."""
+    pems = [GOOD.leaf, GOOD.low, GOOD.high]
+    number = data.draw(st.integers(0, 2))
+    der = bytearray(load(pems[number]).public_bytes(Encoding.DER))
+    offsets = st.integers(0, len(der) - 1)
+    changes = st.dictionaries(offsets, st.integers(1, 255), min_size=1, max_size=3)
+    for offset, bits in data.draw(changes).items():
+        der[offset] ^= bits
+    body = base64.encodebytes(bytes(der)).decode()
+    pems[number] = f"-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n"
+    found = upload("".join(pems), roots=(root_der(),))
+
+    assert found.flaws
+    assert found.certificate is None
 
 
 def test_fingerprints_are_those_of_the_certificates() -> None:
