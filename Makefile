@@ -12,6 +12,7 @@ COUNT ?= 500
 SEED ?= 1
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+PEER_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run kill-matrix rows how-to false-alarms test replay check format bench bench-replay bench-sim fuzz corpus captures system clean
@@ -67,8 +68,13 @@ format: $(STAMP) ## format the code
 bench: $(STAMP) ## measure speed and memory, print the numbers
 	@$(BIN)/python benchmarks/main_job.py
 
-bench-replay: system $(STAMP) ## measure decoding beside tshark, on captures made for it
+bench-replay: system $(STAMP) ## measure decoding beside tshark, scapy and pyshark, on captures made for it
 	@$(BIN)/python benchmarks/replay.py $(BENCH_ARGS)
+	@$(BIN)/python -W ignore -c 'import pyshark' 2>/dev/null \
+	|| $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+	  -r benchmarks/requirements.lock 2>/dev/null \
+	|| echo "pyshark cannot be installed here: its rows are left out"
+	@$(BIN)/python benchmarks/replay_peers.py $(PEER_ARGS)
 
 bench-sim: $(STAMP) ## measure the simulated wire beside the kernel's
 	@$(BIN)/python benchmarks/simulated.py
