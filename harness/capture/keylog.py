@@ -37,11 +37,17 @@ _PREFIX_SIZE = 8
 _MAX_DERIVED = 1 << 16
 """Sessions whose derived master secret is kept for their resumption; the oldest go first."""
 
+_MAX_OTHERS = 8
+"""Further secrets of one label that are kept."""
+_NO_OTHERS: Mapping[str, tuple[bytes, ...]] = MappingProxyType({})
 _NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
 class Secrets:
-    """A store of secrets by client random; the first secret of a label stays."""
+    """A store of secrets by client random.
+
+    The first secret of a label counts. Others belong to sessions that began with the same ClientHello, sent again.
+    """
 
     __slots__ = (
         "_by_random",
@@ -49,6 +55,7 @@ class Secrets:
         "_derived",
         "_limit",
         "_masters",
+        "_others",
         "_pre_masters",
         "needs_key_exchange",
         "open_pre_master",
@@ -58,6 +65,7 @@ class Secrets:
         """Make an empty store, for the secrets of so many client randoms: then the oldest go (None: it only grows)."""
         self._limit = limit
         self._by_random: dict[bytes, dict[str, bytes]] = {}
+        self._others: dict[bytes, dict[str, tuple[bytes, ...]]] = {}
         self._masters: dict[bytes, bytes] = {}
         """By session id."""
         self._pre_masters: dict[bytes, bytes] = {}
@@ -98,12 +106,22 @@ class Secrets:
             labels = self._by_random.get(client_random)
             if labels is None:
                 if self._limit is not None and len(self._by_random) >= self._limit:
-                    del self._by_random[next(iter(self._by_random))]
+                    oldest = next(iter(self._by_random))
+                    del self._by_random[oldest]
+                    self._others.pop(oldest, None)
                 labels = self._by_random[client_random] = {}
             if label not in labels:
                 labels[label] = secret
                 added += 1
+            elif labels[label] != secret:
+                self._add_other(client_random, label, secret)
         return added
+
+    def _add_other(self, client_random: bytes, label: str, secret: bytes) -> None:
+        others = self._others.setdefault(client_random, {})
+        known = others.get(label, ())
+        if secret not in known and len(known) < _MAX_OTHERS:
+            others[label] = (*known, secret)
 
     def _add_rsa(self, key: bytes, value: bytes) -> int:
         """A line of RSA key exchange, in one of its two forms."""
@@ -146,6 +164,10 @@ class Secrets:
         """Note under which session id or ticket a master secret may be resumed."""
         if name:
             _put(self._derived, name, master)
+
+    def find_others(self, client_random: bytes) -> Mapping[str, tuple[bytes, ...]]:
+        """Further secrets of one client random by label; empty when there are none."""
+        return self._others.get(client_random, _NO_OTHERS)
 
     def find(self, client_random: bytes) -> Mapping[str, bytes]:
         """The secrets of one connection by label; empty when none is known."""

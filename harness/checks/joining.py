@@ -77,6 +77,11 @@ def outer_random(connection: Connection) -> bytes | None:
     return connection.tls.client_random if connection.tls is not None else None
 
 
+def server_random(connection: Connection) -> bytes | None:
+    """ServerHello.random of the connection's own TLS."""
+    return connection.tls.server_random if connection.tls is not None else None
+
+
 def inner_random(connection: Connection) -> bytes | None:
     """ClientHello.random of the TLS inside the connection's CONNECT tunnel."""
     tunnel = connection.tunnel
@@ -126,6 +131,10 @@ class _ProxyIndex:
         listed = self.outer.get(own, ()) if own is not None else ()
         # Behind balancers in a row the same bytes come again: the device's connection is what none of them opened.
         outer = [c for c in listed if self.machines.client(c) not in self.machines.balancers]
+        if len(outer) > 1:
+            # A ClientHello that was sent again has another answer, which was passed on as well.
+            answer = server_random(proxy)
+            outer = [c for c in outer if answer is None or server_random(c) in (None, answer)]
         if len(outer) > 1:
             return Ambiguous(
                 reason=f"{len(outer)} connections to the balancer have the same ClientHello.random",

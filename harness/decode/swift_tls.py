@@ -265,6 +265,8 @@ class SwiftTls:
         assert client is not None
         assert server is not None
         secrets = self._secrets.find(client.random)
+        if self._secrets.find_others(client.random):
+            raise OddError
         try:
             if stage == "tls12":
                 half.epoch = build_tls12_epoch(secrets, client, server, half.side)

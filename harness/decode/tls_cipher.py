@@ -105,6 +105,29 @@ class Tls13Opener:
         return inner[-1], inner[:-1]
 
 
+class FirstFitOpener:
+    """Several openers of which one is right: the first that opens a record opens all that follow."""
+
+    __slots__ = ("_openers", "has_state")
+
+    def __init__(self, openers: tuple[Opener, ...]) -> None:
+        """Take the candidates."""
+        self._openers = openers
+        self.has_state = any(opener.has_state for opener in openers)
+
+    def open(self, seq: int, header: bytes, fragment: bytes) -> tuple[int, bytes]:
+        """See Opener."""
+        *others, last = self._openers
+        for opener in others:
+            try:
+                found = opener.open(seq, header, fragment)
+            except BadRecordError:
+                continue
+            self._openers = (opener,)
+            return found
+        return last.open(seq, header, fragment)
+
+
 class Tls12AeadOpener:
     """RFC 5288 section 3 and RFC 6655 section 3 (explicit nonce), RFC 7905 section 2 (ChaCha20: as in TLS 1.3)."""
 

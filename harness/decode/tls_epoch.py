@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
-from harness.decode.tls_cipher import Opener
+from harness.decode.tls_cipher import FirstFitOpener, Opener
 from harness.decode.tls_keys import (
     DEFLATE,
     FINAL_DRAFT,
@@ -27,6 +28,8 @@ _LABELS: Mapping[tuple[Side, Stage], str] = {
     ("client", "application"): "CLIENT_TRAFFIC_SECRET_0",
     ("server", "application"): "SERVER_TRAFFIC_SECRET_0",
 }
+
+_NO_OTHERS: Mapping[str, tuple[bytes, ...]] = MappingProxyType({})
 
 # Draft 18 was the first that browsers and servers used; those before derive their keys in other ways.
 _FIRST_USABLE_DRAFT = 18
@@ -68,9 +71,21 @@ class Epoch:
 
 
 def build_tls13_epoch(
-    secrets: Mapping[str, bytes], hello: ServerHello, side: Side, stage: Stage
+    secrets: Mapping[str, bytes],
+    hello: ServerHello,
+    side: Side,
+    stage: Stage,
+    *,
+    others: Mapping[str, tuple[bytes, ...]] = _NO_OTHERS,
 ) -> Epoch:
     """The keys of one direction and stage of TLS 1.3.
+
+    Args:
+        secrets: by label.
+        hello: what the server chose.
+        side: whose direction.
+        stage: of the handshake.
+        others: further secrets by label, of which one may be the right one.
 
     Raises:
         MissingKeysError: The secret, the suite or the version is not there.
@@ -84,6 +99,9 @@ def build_tls13_epoch(
     if secret is None:
         raise MissingKeysError(f"no {label} for this client random")
     opener = build_tls13_opener(suite, secret, draft=draft)
+    if further := others.get(label):
+        more = (build_tls13_opener(suite, one, draft=draft) for one in further)
+        opener = FirstFitOpener((opener, *more))
     return Epoch(stage, opener, suite, secret, draft=draft)
 
 

@@ -99,7 +99,8 @@ class Negotiation:
         client = self.client_hellos[len(self.server_hellos) - 1]
         secrets = self.secrets.find(client.random)
         if server.is_tls13:
-            return build_tls13_epoch(secrets, server, side, stage)
+            others = self.secrets.find_others(client.random)
+            return build_tls13_epoch(secrets, server, side, stage, others=others)
         return build_tls12_epoch(secrets, client, server, side)
 
     def find_epoch(self, side: Side, stage: Stage) -> Epoch | None:

@@ -234,6 +234,8 @@ def _step(path: Path, step: Step, scenario: Scenario) -> Iterator[Problem]:
             yield from _attacker(path, step.attacker, scenario)
             yield from _target((*path, "request"), step.request, _hosts(scenario), needs_port=True)
             yield from _headers(path, step.headers)
+            if step.replay is not None:
+                yield from _one_device(path, step.replay, scenario, key="replay")
         case ForgedCallback():
             yield from _attacker(path, step.attacker, scenario)
             yield from _target(

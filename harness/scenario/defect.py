@@ -151,6 +151,7 @@ DEFECTS: tuple[Defect, ...] = (
         "a session is resumed although its certificate has expired",
     ),
     _defect("F70", "cert_proxy", "V12", "a session of another node is resumed"),
+    _defect("F71", "cert_proxy", "V12", "early data is acted on, also when it is sent again"),
     _defect("F72", "cert_proxy", "V13", "a renegotiation changes the certificate"),
     _defect("F73", "cert_proxy", "V13", "the certificate is asked for again, and changes"),
     _defect(

@@ -42,6 +42,8 @@ class Device(Model):
     name, or for servers only."""
     valid_for: str | None = None
     """How long its own certificate is good from the start of the run, as in `wait`. Not given: longer than any run."""
+    early_data: bool = False
+    """It sends its CONNECT before its handshake with the cert proxy is over, if it can resume a session of TLS 1.3."""
     later_user: str | None = None
     """User of a second certificate that it shows on the same connection to the cert proxy: by renegotiation (TLS 1.2),
     or when it is asked again (TLS 1.3)."""
@@ -199,6 +201,8 @@ class ForgedRequest(Model):
     """`HOST:PORT`; TLS, then GET of a sign-in target."""
     headers: dict[str, str] = {}
     """Further request headers, sent as written."""
+    replay: str | None = None
+    """Device whose last first flight with early data is sent again, byte for byte and instead of everything else."""
     raw: str | None = None
     """What is sent after the TLS handshake instead of the sign-in request, byte for byte."""
     byte_every_ms: Annotated[int, Field(ge=1, le=1000)] | None = None

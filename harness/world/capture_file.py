@@ -101,7 +101,7 @@ class CaptureFile:
 def _lines(session: SessionSecrets) -> bytes:
     return b"".join(
         build_keylog_line(label, session.client_random, secret)
-        for label, secret in session.secrets.items()
+        for label, secret in (*session.secrets.items(), *session.further)
     )
 
 

@@ -16,6 +16,8 @@ class SessionSecrets:
     client_random: bytes
     secrets: dict[str, bytes] = field(default_factory=dict)
     """Label of the NSS key log format to secret."""
+    further: list[tuple[str, bytes]] = field(default_factory=list)
+    """Other secrets of labels that have one: a ClientHello that was sent again begins another session."""
     carriers: set[frozenset[Endpoint]] = field(default_factory=set)
     """The two ends of each connection whose end reported it; a tunnel's carrier for TLS in a tunnel."""
 
@@ -30,9 +32,11 @@ class KeyLog:
     def secret(
         self, *, local: Endpoint, peer: Endpoint, client_random: bytes, label: str, secret: bytes
     ) -> None:
-        """Keep one secret; the first value of a label stays."""
+        """Keep one secret."""
         session = self._sessions.setdefault(client_random, SessionSecrets(client_random))
-        session.secrets.setdefault(label, secret)
+        known = session.secrets.setdefault(label, secret)
+        if known != secret and (label, secret) not in session.further:
+            session.further.append((label, secret))
         session.carriers.add(frozenset((local, peer)))
 
     def __iter__(self) -> Iterator[SessionSecrets]:

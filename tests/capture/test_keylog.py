@@ -27,13 +27,22 @@ def test_nothing_is_found_for_an_unknown_client_random() -> None:
 
 
 def test_of_a_repeated_label_the_first_stays() -> None:
-    """A second secret of the same label changes nothing, in one file or in two."""
+    """A second secret of the same label changes nothing, in one file or in two; it can be asked for."""
     secrets = parse_keylog(build_keylog_line("CLIENT_RANDOM", ONE, b"a" * 48))
 
     added = secrets.add(build_keylog_line("CLIENT_RANDOM", ONE, b"b" * 48))
 
     assert added == 0
     assert secrets.find(ONE)["CLIENT_RANDOM"] == b"a" * 48
+    assert secrets.find_others(ONE) == {"CLIENT_RANDOM": (b"b" * 48,)}
+
+
+def test_other_secrets_are_kept_once_and_few() -> None:
+    """A key log that repeats itself says nothing new, and one that never ends takes no memory."""
+    lines = [build_keylog_line("CLIENT_RANDOM", ONE, bytes((n,)) * 48) for n in range(20)]
+    secrets = parse_keylog(b"".join((*lines, *lines)))
+
+    assert [s[0] for s in secrets.find_others(ONE)["CLIENT_RANDOM"]] == list(range(1, 9))
 
 
 @pytest.mark.parametrize(

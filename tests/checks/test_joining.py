@@ -112,6 +112,23 @@ def test_the_same_random_twice_is_ambiguous() -> None:
     assert request.proxied is None
 
 
+def test_a_hello_that_was_sent_again_is_told_by_its_answer() -> None:
+    """F71: the device's connection to the balancer is the one whose ServerHello its node gave."""
+    builder = TraceBuilder()
+    l1, l2, l3 = builder.tunnel(certificate=make_certificate("alice"))
+    again = builder.open("outside", N3, VIP, 5262)
+    for wire, answer in ((l1, "first"), (l2, "first"), (again, "second")):
+        wire.handshake(make_random("same"), server_random=make_random(answer))
+    target = builder.login()
+    builder.finish(l3, l3.ask(target), l3, l3.ask(target), user="", status=403)
+    found = dict(_join(builder).proxied)
+
+    (proxied,) = found.values()
+    assert isinstance(proxied, Proxied)
+    assert proxied.outer is not None
+    assert proxied.outer.client == l1.client
+
+
 def _balanced(builder: TraceBuilder, l3: Wire, l4: Wire, *, key: int | None = None) -> None:
     """One request over connections that are already there, with its call-back."""
     target = builder.login()

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.decode.tls_cipher import BadRecordError
 from harness.decode.tls_epoch import MissingKeysError, build_tls12_epoch, build_tls13_epoch
 from harness.decode.tls_message import ServerHello, decode_client_hello, parse_server_hello
 from tests.tls_script import DATA, SECRETS, Sealer, client_hello, server_hello
@@ -24,6 +25,24 @@ def test_epoch_opens_what_its_secret_sealed() -> None:
 
     assert epoch.opener.open(0, first[:5], first[5:]) == (DATA, b"one")
     assert epoch.build_updated().opener.open(0, updated[:5], updated[5:]) == (DATA, b"two")
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_the_secret_that_fits_is_found(place: int) -> None:
+    """Of several with one client random; what it opened first it opens on, and nothing else does."""
+    label = "CLIENT_TRAFFIC_SECRET_0"
+    wrong = [bytes((n,)) * len(SECRETS[label]) for n in (1, 2)]
+    first, *others = [*wrong[:place], SECRETS[label], *wrong[place:]]
+    epoch = build_tls13_epoch(
+        {label: first}, SERVER, "client", "application", others={label: tuple(others)}
+    )
+    sealer = Sealer("client", "traffic")
+    records = [sealer.seal(DATA, text) for text in (b"one", b"two")]
+
+    with pytest.raises(BadRecordError):
+        epoch.opener.open(7, records[0][:5], records[0][5:])
+    for seq, (record, text) in enumerate(zip(records, (b"one", b"two"), strict=True)):
+        assert epoch.opener.open(seq, record[:5], record[5:]) == (DATA, text)
 
 
 @pytest.mark.parametrize(

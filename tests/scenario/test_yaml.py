@@ -66,7 +66,7 @@ MISTAKES = {
         "    user: alice@example.com",
         "    user: alice@example.com\n    wheels: 4",
         '13:5: $.devices.pixel.wheels: got an unknown key "wheels"; expected one of '
-        "address, android, behind, certificate, count, email, later_user, tls, trusts_appliance, tunnel, "
+        "address, android, behind, certificate, count, early_data, email, later_user, tls, trusts_appliance, tunnel, "
         "valid_for",
     ),
     "field name of the code": (

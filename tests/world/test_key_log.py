@@ -50,3 +50,14 @@ def test_the_first_value_of_a_label_stays() -> None:
     )
 
     assert next(iter(keys)).secrets == {"CLIENT_TRAFFIC_SECRET_0": b"1"}
+    assert next(iter(keys)).further == [("CLIENT_TRAFFIC_SECRET_0", b"2")]
+
+
+def test_a_secret_is_kept_once() -> None:
+    """Both ends report it, also where a ClientHello that was sent again has several."""
+    keys = KeyLog()
+    for secret in (b"1", b"2", b"2", b"1"):
+        keys.secret(local=DEVICE, peer=VIP, client_random=RANDOM, label="L", secret=secret)
+
+    (session,) = keys
+    assert (session.secrets, session.further) == ({"L": b"1"}, [("L", b"2")])

@@ -26,7 +26,7 @@ from harness.world.actors.authority import (
     find_server,
     split_authority,
 )
-from harness.world.actors.http1 import Headers, HttpClient, Request, Response
+from harness.world.actors.http1 import Headers, HttpClient, Request, Response, build_head
 from harness.world.actors.setting import Setting
 from harness.world.host import Host, Stream
 from harness.world.tls.endpoint import ClientSettings, TlsStream, open_client
@@ -185,9 +185,10 @@ class Android:
         proxy, proxy_port = split_authority(
             rule.proxy or self._setting.site.fqdn, default_port=proxy_port
         )
-        outer = await self._open_proxy(proxy, proxy_port)
+        request = _build_connect(target.encode())
+        outer = await self._open_proxy(proxy, proxy_port, build_head(request))
         try:
-            return await self._open_tunnel(outer, target.encode())
+            return await self._open_tunnel(outer, request)
         except (ConnectionError, TimeoutError):
             await outer.close()
             raise
@@ -195,11 +196,9 @@ class Android:
             outer.abort()
             raise
 
-    async def _open_tunnel(self, outer: TlsStream, target: bytes) -> Stream | None:
+    async def _open_tunnel(self, outer: TlsStream, request: Request) -> Stream | None:
         http = HttpClient(outer, timeout_ns=self._setting.timeout_ns)
-        answer = await http.exchange(
-            Request(method=b"CONNECT", target=target, headers=((b"Host", target),))
-        )
+        answer = await http.exchange(request)
         self._session = outer.session or self._session
         if 200 <= answer.status < 300:
             return http.tunnel()
@@ -216,16 +215,20 @@ class Android:
         server = find_server(self._host, name, port)
         return await self._host.connect(server, timeout_ns=self._setting.timeout_ns)
 
-    async def _open_proxy(self, name: str, port: int) -> TlsStream:
+    async def _open_proxy(self, name: str, port: int, early_data: bytes = b"") -> TlsStream:
         """The TLS with a cert proxy: with the user's certificate, or by the session that one gave the device."""
         carrier = await self._connect(name, port)
         settings = ClientSettings(
             server_name=name,
             identity=self._identity,
             session=self._session,
+            early_data=early_data if self._device.early_data else b"",
             later_identity=self._later,
         )
-        return await self._open_tls(carrier, settings)
+        outer = await self._open_tls(carrier, settings)
+        if outer.first_flight:
+            self._setting.overheard[self.name] = outer.first_flight
+        return outer
 
     async def _open_tls(self, carrier: Stream, settings: ClientSettings) -> TlsStream:
         name = settings.server_name
@@ -247,6 +250,10 @@ class Android:
             # The run is interrupted: whoever serves this connection need not wait for more.
             carrier.abort()
             raise
+
+
+def _build_connect(target: bytes) -> Request:
+    return Request(method=b"CONNECT", target=target, headers=((b"Host", target),))
 
 
 def make_pause(host: Host, pause_ms: int | None) -> Callable[[], Awaitable[None]] | None:

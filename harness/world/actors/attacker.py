@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
 from harness.scenario.scenario import ForgedCallback, ForgedRequest
@@ -12,7 +13,7 @@ from harness.world.actors.authority import find_server, split_authority
 from harness.world.actors.certificate_request import build_request
 from harness.world.actors.http1 import HttpClient, Request, Response
 from harness.world.actors.setting import Setting
-from harness.world.host import Host
+from harness.world.host import Host, Stream
 from harness.world.tls.endpoint import ClientSettings, TlsStream, open_client
 
 _APP = "attack"
@@ -41,6 +42,9 @@ class Attacker:
 
     async def send_request(self, step: ForgedRequest) -> Response | None:
         """Send the request; None when there was no answer."""
+        if step.replay is not None:
+            await self._replay(step, self._setting.overheard.get(step.replay, b""))
+            return None
         if step.raw is not None:
             await self._send_raw(step, step.raw)
             return None
@@ -49,6 +53,18 @@ class Attacker:
         headers = ((b"Host", host), *as_written(step.headers))
         request = Request(method=b"GET", target=target.encode(), headers=headers)
         return await self._exchange(step.request, SERVICE_PORT, request)
+
+    async def _replay(self, step: ForgedRequest, flight: bytes) -> None:
+        """Send what was overheard, and read until the server ends or falls silent."""
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            stream = await self._dial(step.request, SERVICE_PORT)
+            try:
+                async with asyncio.timeout(self._setting.timeout_ns / 4e9):
+                    await stream.write(flight)
+                    while await stream.read():
+                        pass
+            finally:
+                await stream.close()
 
     async def _send_raw(self, step: ForgedRequest, raw: str) -> None:
         pause = make_pause(self._host, step.byte_every_ms)
@@ -85,8 +101,12 @@ class Attacker:
 
     async def _connect(self, authority: str, default_port: int) -> TlsStream:
         timeout_ns = self._setting.timeout_ns
-        name, port = split_authority(authority, default_port=default_port)
         settings = ClientSettings(server_name=self._setting.site.fqdn)
-        server = find_server(self._host, name, port)
-        stream = await self._host.connect(server, timeout_ns=min(timeout_ns, _CONNECT_TIMEOUT_NS))
+        stream = await self._dial(authority, default_port)
         return await open_client(stream, settings, keys=self._setting.keys, timeout_ns=timeout_ns)
+
+    async def _dial(self, authority: str, default_port: int) -> Stream:
+        name, port = split_authority(authority, default_port=default_port)
+        server = find_server(self._host, name, port)
+        timeout_ns = min(self._setting.timeout_ns, _CONNECT_TIMEOUT_NS)
+        return await self._host.connect(server, timeout_ns=timeout_ns)

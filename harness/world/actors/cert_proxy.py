@@ -166,6 +166,7 @@ class CertProxy:
                 client_certificate="optional" if is_optional else "required",
                 verify=verify,
                 store=self._sessions,
+                takes_early_data="F71" in self._setting.defects,
                 asks_again=tuple(v for f, v in _LATE_PROOFS if f in self._setting.defects),
             )
             tls = await open_server(

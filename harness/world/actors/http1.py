@@ -204,6 +204,13 @@ class HttpServer:
         await self._stream.write(b"".join(part for part in parts if part))
 
 
+def build_head(request: Request, lines: Headers | None = None) -> bytes:
+    """Request line and header lines (its own, if no others are given) with the empty line, byte for byte."""
+    chosen = request.headers if lines is None else lines
+    head = b"".join(b"%s: %s\r\n" % line for line in chosen)
+    return b"%s %s HTTP/1.1\r\n%s\r\n" % (request.method, request.target, head)
+
+
 class HttpClient:
     """The client's end: one request, then its answer."""
 
@@ -247,11 +254,10 @@ class HttpClient:
         lines = (
             request.headers if request.values("content-length") else (*request.headers, *framing)
         )
-        head = b"".join(b"%s: %s\r\n" % line for line in lines)
-        start = b"%s %s HTTP/1.1\r\n" % (request.method, request.target)
+        head = build_head(request, lines)
         try:
             async with asyncio.timeout(self._timeout_ns / 1e9):
-                await self._stream.write(start + head + b"\r\n" + request.body)
+                await self._stream.write(head + request.body)
                 return await self._response()
         except h11.RemoteProtocolError as error:
             raise HttpError(str(error), status=502) from error

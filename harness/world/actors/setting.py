@@ -40,6 +40,8 @@ class Setting:
     """Nodes that show the certificate of their installation on every port."""
     installed: Installed = field(default_factory=Installed, repr=False)
     """Server certificates that were imported."""
+    overheard: dict[str, bytes] = field(default_factory=dict, repr=False)
+    """Device name to its last first flight with early data: whoever listens on a segment hears it."""
     issued: dict[str, Identity] = field(default_factory=dict, repr=False)
     """Server certificates issued so far, so that the ports that share one show the same."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from ipaddress import ip_address
@@ -29,6 +29,7 @@ from harness.world.tls import acceleration
 from harness.world.tls.alert import TlsError, name_alert
 from harness.world.tls.android import profile_of, shape
 from harness.world.tls.connection import TLS12, Connection
+from harness.world.tls.early_data import EarlyDataConnection
 from harness.world.tls.identity import Identity, KeyTap, Verify
 from harness.world.tls.offer import GROUPS, Group, Version, make_settings, with_tickets
 from harness.world.tls.reauthentication import ReauthenticatingConnection
@@ -67,6 +68,8 @@ class ClientSettings:
     """Release whose ClientHello is imitated (7 to 13); None keeps tlslite-ng's."""
     session: SavedSession | None = None
     """Offered to be resumed; the server may want a full handshake all the same."""
+    early_data: bytes = b""
+    """Sent before the handshake is over, where `session` is one of TLS 1.3; `write` knows what arrived so."""
     later_identity: Identity | None = None
     """Shown on the same connection after `identity`: by renegotiation (TLS 1.2), or when asked again (TLS 1.3)."""
 
@@ -86,6 +89,8 @@ class ServerSettings:
     """Accepted for the key agreement; a TLS 1.3 client that guessed another one is asked again."""
     store: SessionStore | None = None
     """The sessions that may be resumed; None: none are."""
+    takes_early_data: bool = False
+    """Acts on what a client sends before the handshake is over; no server should."""
     asks_again: tuple[Version, ...] = ()
     """Versions in which it takes another certificate later (1.2) or asks for one (1.3); no server should."""
 
@@ -104,6 +109,8 @@ class TlsStream:
         self._is_write_ended = False
         self._failure: Exception | None = None
         self._version: Version = "1.2"
+        self._arrived = b""
+        """Early data that the server took, until somebody wants to send it."""
 
     @property
     def local(self) -> Endpoint:
@@ -134,6 +141,12 @@ class TlsStream:
     def resumed(self) -> bool:
         """Whether an earlier session was resumed."""
         return bool(self._connection.resumed)
+
+    @property
+    def first_flight(self) -> bytes:
+        """What a client sent before it heard anything, if there is early data in it."""
+        connection = self._connection
+        return connection.first_flight if isinstance(connection, EarlyDataConnection) else b""
 
     @property
     def session(self) -> SavedSession | None:
@@ -167,6 +180,9 @@ class TlsStream:
         """
         if self._is_write_ended:
             raise TlsError(f"write to {self.peer} after close_notify")
+        if self._arrived and data == self._arrived:
+            self._arrived = b""
+            return
         for start in range(0, len(data), _RECORD_BYTES):
             await self._drive(self._connection.writeAsync(data[start : start + _RECORD_BYTES]))
 
@@ -290,7 +306,11 @@ async def open_client(
     profile = profile_of(settings.android) if settings.android is not None else None
     version: Version = settings.version if profile is None or profile.has_tls13 else "1.2"
     acceleration.install()
-    kind = Connection if settings.later_identity is None else ReauthenticatingConnection
+    kind: Callable[..., Connection] = Connection
+    if settings.later_identity is not None:
+        kind = ReauthenticatingConnection
+    elif settings.early_data:
+        kind = partial(EarlyDataConnection, early=settings.early_data)
     connection = kind(
         verify=settings.verify,
         is_certificate_required=False,
@@ -319,6 +339,8 @@ async def open_client(
     await tls._handshake(handshake(settings.identity, version, connection.offered), timeout_ns)
     if isinstance(connection, ReauthenticatingConnection) and tls.version == "1.2":
         await tls._handshake(connection.renegotiate(), timeout_ns)
+    if isinstance(connection, EarlyDataConnection) and connection.is_accepted:
+        tls._arrived = settings.early_data
     return tls
 
 
@@ -327,7 +349,11 @@ async def open_server(
 ) -> TlsStream:
     """Do the server's handshake over a stream; errors and closing as in `open_client`."""
     acceleration.install()
-    kind = ReauthenticatingConnection if settings.asks_again else Connection
+    kind: type[Connection] = Connection
+    if settings.asks_again:
+        kind = ReauthenticatingConnection
+    elif settings.takes_early_data:
+        kind = EarlyDataConnection
     connection = kind(
         verify=settings.verify,
         is_certificate_required=settings.client_certificate == "required",
@@ -348,7 +374,10 @@ async def open_server(
         settings=with_tickets(offer, store.key) if store and store.kind == "tickets" else offer,
         alpn=_protocols(settings.alpn),
     )
-    await tls._handshake(handshake(), timeout_ns)
+    steps = handshake()
+    if isinstance(connection, EarlyDataConnection):
+        steps = connection.until_early(steps)
+    await tls._handshake(steps, timeout_ns)
     if isinstance(connection, ReauthenticatingConnection) and tls.version in settings.asks_again:
         connection.again = handshake
         if connection.can_ask_again:
