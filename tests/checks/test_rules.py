@@ -12,6 +12,7 @@ from harness.checks.v15_destination import V15
 from harness.checks.v22_configuration import V22
 from harness.site.console import InForce
 from harness.site.page import PageChange
+from harness.site.sign_in import build_login_target
 from harness.site.site import Site
 from harness.verdict.outcome import Outcome
 from harness.verdict.verdict import CheckResult
@@ -27,6 +28,7 @@ from tests.trace_builder import (
     VIP,
     TraceBuilder,
     make_random,
+    make_server_certificate,
     make_site,
 )
 
@@ -197,3 +199,65 @@ def test_a_port_that_is_not_there_must_be_closed() -> None:
     (finding,) = _knock(site=site, is_open=True).findings
     assert "its settings have no such port in force" in finding.message
     assert _knock(site=site, is_open=False).outcome is Outcome.PASS
+
+
+def test_a_certificate_of_before_is_stale() -> None:
+    """F88: another type is in force, and the same certificate is shown."""
+    builder = TraceBuilder()
+    shown = make_server_certificate(serial=7)
+    builder.call_back(N1, N2, key=1, answer=(404, b"")).handshake(make_random("a"), server=shown)
+    rows = [{"port": 5262}, {"port": 5263, "admin_port": True, "ssl_certificate_type": "custom"}]
+    change = _change(builder.now_ns, PageChange.model_validate({"ports": rows}), node="node2")
+    builder.call_back(N1, N2, key=1, answer=(404, b"")).handshake(make_random("b"), server=shown)
+
+    assert result_of(V22, builder).outcome is Outcome.PASS
+    builder.settings.append(change)
+    (finding,) = result_of(V22, builder).findings
+    assert "as when its type was passthrough, but now it is custom" in finding.message
+
+
+def _refused_sign_in(*odd: str) -> CheckResult:
+    """A sign-in that node1 refuses, with the pages on which the header is off."""
+    site = CLUSTER.model_copy(update={"node_settings": dict.fromkeys(odd, NEVER_SAVED)})
+    builder = TraceBuilder(site)
+    wire = builder.open("dmz", VIP, N1, 443).handshake(make_random("l4"))
+    headers = (("RemotePort", b"41000"), ("X-Forwarded-For", str(N2).encode()))
+    wire.answer(wire.ask(build_login_target("app", "0" * 32), headers=headers), 403)
+    return result_of(V22, builder)
+
+
+def test_a_node_that_alone_disbelieves_is_named() -> None:
+    """F89: the others would have believed the header; where most do not, this node is not the odd one."""
+    (finding,) = _refused_sign_in("node1").findings
+
+    assert "because Allow RemotePort Header is off, unlike node2, node3" in finding.message
+    assert _refused_sign_in("node1", "node2").outcome is Outcome.PASS
+    assert _refused_sign_in().outcome is Outcome.PASS
+
+
+def test_a_node_outside_the_instances_must_not_be_asked() -> None:
+    """V06: on a page of generation B."""
+    page = {"generation": "B", "cert_proxy_instances": str(N3)}
+    builder = TraceBuilder(make_site(**page))
+    builder.sign_in()
+
+    (finding,) = result_of(V06, builder).findings
+    assert f"although node2 {N2} is not in Cert Proxy instances" in finding.message
+
+
+def test_each_node_holds_the_key_of_its_page() -> None:
+    """A09: a proof by the key that the called node holds is good, whatever the others hold."""
+    site = CLUSTER.model_copy(
+        update={"node_settings": {"node2": PageChange(certificate_proxy_key="other")}}
+    )
+    builder = TraceBuilder(site)
+    for target in (N2, N3):
+        headers = builder.prove(41000, key=b"other")
+        builder.call_back(N1, target, key=41000, answer=(403, b""), headers=headers)
+    case = make_case(builder)
+    assert case.note is not None
+    note = replace(case.note, other_keys={"other": b"other"})
+    case = make_case(builder, note=note)
+
+    (finding,) = examine(V22, case).findings
+    assert f"asked node3 {N3}:5263" in finding.message
