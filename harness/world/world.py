@@ -12,7 +12,7 @@ import json
 import platform
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache
@@ -227,6 +227,12 @@ def _keys_and_settings(setting: Setting) -> dict[str, object]:
     return told
 
 
+@cache
+def _library_versions() -> Mapping[str, str]:
+    """Of what every run uses; looking them up takes a while."""
+    return {name: version(name) for name in ("cryptography", "tlslite-ng", "trustme")}
+
+
 def _annotations(
     job: Job, layout: Layout, stage: Stage, setting: Setting, *, complete: bool
 ) -> tuple[str, ...]:
@@ -245,7 +251,7 @@ def _annotations(
         "versions": {
             "certproxy-harness": __version__,
             "python": platform.python_version(),
-            **{name: version(name) for name in ("cryptography", "tlslite-ng", "trustme")},
+            **_library_versions(),
             **stage.versions,
         },
     }

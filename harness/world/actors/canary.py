@@ -91,8 +91,10 @@ class Canary:
     async def _converse(self) -> None:
         service = Endpoint(canary.BALANCER, SERVICE_PORT)
         await self._exchange(self._node, service, self._build_sign_in(_ASTRAY))
+        # That the port accepts it is enough: a handshake less in every run.
         desk = Endpoint(canary.NODE, _ADMIN_PORT)
-        await self._exchange(self._device, desk, self._build_callback(self._device, desk, key=None))
+        stream = await self._device.connect(desk, timeout_ns=self._setting.timeout_ns)
+        await stream.close()
         target = str(service).encode()
         connect = Request(method=b"CONNECT", target=target, headers=((b"Host", target),))
         await self._exchange(self._device, Endpoint(canary.NODE, _PROXY_PORT), connect)
@@ -108,8 +110,11 @@ class Canary:
             if sign_in.find_app(request.target) == _ASTRAY:
                 wrong = Endpoint(canary.OTHER_NODE, _ADMIN_PORT)
                 port = int(request.values(REMOTE_PORT)[0])
-                callback = self._build_callback(
-                    self._node, wrong, port=port, key=self._setting.proxy_key
+                callback = build_request(
+                    port,
+                    key=self._setting.proxy_key,
+                    host=self._node,
+                    authority=str(wrong).encode(),
                 )
                 await self._exchange(self._node, wrong, callback)
             return _refuse(403)
@@ -185,11 +190,6 @@ class Canary:
         return Request(
             method=b"GET", target=target.encode(), headers=((b"Host", _NAME.encode()), *headers)
         )
-
-    def _build_callback(
-        self, host: Host, server: Endpoint, *, key: bytes | None, port: int = _KEY
-    ) -> Request:
-        return build_request(port, key=key, host=host, authority=str(server).encode())
 
 
 def _refuse(status: int) -> Response:
