@@ -48,9 +48,13 @@ def _judge_answers(case: Case, connection: Connection) -> Iterator[Judgement]:
     limit_ns = case.site.answer_timeout_s * 1_000_000_000
     end_ns = find_end(case.packets, connection) or _last_ns(case)
     waited: list[tuple[int, tuple[PacketNumber, ...], str]] = []
-    for exchange in connection.exchanges:
+    for index, exchange in enumerate(connection.exchanges):
         request, response = exchange.request, exchange.response
         if request is None:
+            if response is not None and index == 0:
+                # A head that never ended: the answer is to its beginning (F87).
+                waited_ns = response.first_ns - connection.opened_ns
+                waited.append((waited_ns, opening(connection), "the rest of its first request"))
             continue
         answered_ns = response.first_ns if response is not None else end_ns
         what = "its request" if request.complete else "the rest of its request"

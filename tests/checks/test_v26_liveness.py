@@ -143,3 +143,17 @@ def test_an_end_that_was_lost_is_unknown() -> None:
     fin = trace.connections[0].packets[-1]
 
     assert result_of(V26, without_packet(trace, fin), CLUSTER).outcome is Outcome.UNKNOWN
+
+
+def test_a_head_that_is_waited_for_too_long_fails() -> None:
+    """F87: it never ended, so that there is no request, and the answer comes too late."""
+    builder = TraceBuilder(CLUSTER.model_copy(update={"answer_timeout_s": 1}))
+    wire = builder.open("outside", PIXEL, VIP, 5262).handshake(make_random("slow"))
+    asked = wire.ask("/")
+    builder.now_ns += 3_000_000_000
+    wire.answer(asked, 408)
+    wire.exchanges[0] = replace(wire.exchanges[0], request=None)
+
+    (finding,) = result_of(V26, builder).findings
+    assert "1 s after the rest of its first request" in finding.message
+    assert finding.packets == wire.syn

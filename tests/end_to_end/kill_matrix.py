@@ -24,8 +24,6 @@ Matrix = Mapping[str, frozenset[str]]
 _DEFECT = re.compile(r"-([A-Z][0-9]{2})\.pcapng\Z", re.ASCII)
 IDS = tuple(check.id for check in CHECKS if check.id != "completeness")
 EXPLAINED = {
-    "V12": "a certificate that nobody proved has no binding either (V01); the devices resume no sessions",
-    "V13": "the devices neither renegotiate nor authenticate after the handshake; its tests show it failing",
     "V19": "without a certificate there is no binding either (V01), and a second question leads to another node (V05)",
 }
 """Checks without a defect that they alone find, and why they stay."""
