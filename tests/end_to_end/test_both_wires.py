@@ -11,6 +11,11 @@ from tests.end_to_end.scenario_files import PASSTHROUGH, ROOT, SCENARIOS, TERMIN
 from tests.end_to_end.test_readers import TLS_1_2, output
 
 TWENTY = ROOT / "scenarios" / "load" / "twenty-devices-terminating.yaml"
+TOPOLOGIES = tuple(
+    ROOT / "scenarios" / "topologies" / f"{stem}.yaml"
+    for stem in ("ipv6-only", "dual-stack", "devices-behind-one-address", "nodes-translated")
+)
+"""Other headers, and addresses and checksums that change on the way."""
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=name)
@@ -22,7 +27,9 @@ def test_scenario_simulated(scenario: Path, tmp_path: Path) -> None:
     assert done.verdict.mode == "simulated"
 
 
-@pytest.mark.parametrize("scenario", [TERMINATING, PASSTHROUGH, TLS_1_2, TWENTY], ids=name)
+@pytest.mark.parametrize(
+    "scenario", [TERMINATING, PASSTHROUGH, TLS_1_2, TWENTY, *TOPOLOGIES], ids=name
+)
 def test_tshark_finds_nothing_wrong_with_our_tcp(scenario: Path, tmp_path: Path) -> None:
     """Every checksum is right, and its analysis of TCP has nothing to remark."""
     done = record(scenario, tmp_path, wire="sim")
