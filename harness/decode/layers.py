@@ -15,7 +15,7 @@ from harness.decode.layer_fields import LayerFields
 from harness.decode.plaintext import Plaintext
 from harness.decode.proxy_header import decode_proxy_header, find_proxy_header
 from harness.decode.run import Run
-from harness.decode.sniff import Protocol, sniff_client, sniff_server
+from harness.decode.sniff import Protocol, begins_with_client_hello, sniff_client, sniff_server
 from harness.decode.ssl2 import OldHello, find_hello
 from harness.decode.tls_session import TlsDecoder
 from harness.trace.connection import Preamble, Tunnel
@@ -138,6 +138,8 @@ class LayerStack:
         self._secrets = secrets
         self._depth = depth
         self._undecided: _Undecided | None = _Undecided(may_be_tls=True)
+        self._is_other = False
+        """Neither TLS nor HTTP so far; TLS may follow (STARTTLS of RFC 3207 and others, SOCKS of RFC 1928)."""
         self._inside: _Undecided | None = _Undecided(may_be_tls=False)
         """The same for what TLS carries."""
         self._preamble: Preamble | None = None
@@ -171,7 +173,7 @@ class LayerStack:
     def _see_level(self) -> None:
         """Whether anything more is wanted."""
         if self._detail.level == "handshakes" and self._undecided is None:
-            self.wants = self._tls is not None and not self._tls.is_over
+            self.wants = self._is_other if self._tls is None else not self._tls.is_over
 
     def gap(self, side: Side, size: int | None, number: PacketNumber, time_ns: int) -> None:
         """Bytes of one side are missing; None: it is not known how many."""
@@ -194,10 +196,16 @@ class LayerStack:
             self._ssl2 = item.seen
         elif protocol == "http":
             self._http = HttpDecoder(self._detail)
+        else:
+            self._is_other = True
         for early in waiting:
             self._pass_on(early)
 
     def _pass_on(self, item: _Item) -> None:
+        if self._is_other and item.side == "client" and begins_with_client_hello(item.data):
+            # It stands at the start of a segment: the client waited for the answer to its request for TLS.
+            self._is_other = False
+            self._tls = TlsDecoder(self._secrets, self._detail)
         if self._tls is not None:
             if item.gap_size is None and item.side not in self._begun:
                 # The capture began later than the connection; the record header that was sniffed is a good beginning.

@@ -29,6 +29,9 @@ _REQUEST = re.compile(
     rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+[ \t].*[ \t]HTTP/[01]\.[0-9][ \t]*\r?\n", re.DOTALL
 )
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_CLIENT_HELLO = re.compile(
+    rb"\x16\x03[\x00-\x03][\x00-\x40].\x01\x00[\x00-\x40].\x03[\x00-\x03]", re.DOTALL
+)
 _MAX_LINE_SIZE = 8192
 """Bytes of a first line that are waited for."""
 
@@ -77,3 +80,8 @@ def _sniff_tls(data: bytes) -> Protocol | None:
     ):
         return "other"
     return "tls" if len(data) > 2 else None
+
+
+def begins_with_client_hello(data: bytes) -> bool:
+    """A record with a ClientHello of TLS (RFC 8446 sections 4 and 5.1): ten bytes of which few can be chance."""
+    return _CLIENT_HELLO.match(data) is not None

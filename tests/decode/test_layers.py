@@ -182,6 +182,33 @@ def test_other_protocols_give_nothing() -> None:
     assert fields == build_nothing()
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        [
+            ("server", b"220 mail\r\n"),
+            ("client", b"EHLO x\r\n"),
+            ("server", b"250 STARTTLS\r\n"),
+            ("client", b"STARTTLS\r\n"),
+            ("server", b"220 go\r\n"),
+        ],
+        [("client", b"\5\1\0"), ("server", b"\5\0"), ("client", b"\5\1\0\1" + bytes(6))],
+        [("client", b"\0\0\0\x08\x04\xd2\x16\x2f"), ("server", b"S")],
+    ],
+    ids=["SMTP", "SOCKS", "PostgreSQL"],
+)
+def test_tls_after_another_protocol(before: list[Part]) -> None:
+    """STARTTLS (RFC 3207), a SOCKS proxy (RFC 1928), a database: TLS begins with a segment of the client."""
+    talk = converse(Peers(), [("client", GET), ("server", OK)])
+
+    fields = play([*before, *talk.chunks], talk.secrets)
+
+    assert fields["tls"] is not None
+    assert fields["tls"].decrypted == "yes"
+    assert targets(fields) == [b"/a"]
+    assert fields["malformed"] == ()
+
+
 def test_the_middle_of_a_connection_is_read_from_the_next_message() -> None:
     """The tail of an answer is passed over, the request after it is read."""
     parts: list[Part] = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.decode.sniff import Protocol, sniff_client, sniff_server
+from harness.decode.sniff import Protocol, begins_with_client_hello, sniff_client, sniff_server
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,20 @@ def test_the_client_tells(data: bytes, expected: Protocol | None) -> None:
 def test_the_server_tells(data: bytes, expected: Protocol | None) -> None:
     """Where the client was not seen."""
     assert sniff_server(data) == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "is_hello"),
+    [
+        (bytes.fromhex("16030100c8010000c40303"), True),
+        (bytes.fromhex("16030300c8010000c40301") + bytes(200), True),
+        (bytes.fromhex("16030100c8020000c40303"), False),
+        (bytes.fromhex("16030100c801"), False),
+        (b"\x16\x03 not a hello", False),
+        (b"", False),
+    ],
+    ids=["hello", "older", "ServerHello", "too short", "text", "nothing"],
+)
+def test_a_client_hello_is_known_by_its_first_bytes(data: bytes, *, is_hello: bool) -> None:
+    """Also in the middle of a connection, where TLS is what comes next."""
+    assert begins_with_client_hello(data) is is_hello
