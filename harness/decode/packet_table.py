@@ -51,6 +51,8 @@ class PacketTable:
     time_ns: Ints
     interface: Ints
     """Index over the whole file."""
+    interfaces: tuple[int, ...]
+    """Those that occur, ascending."""
 
     def __len__(self) -> int:
         """Packets."""
@@ -111,7 +113,7 @@ def _find_packets(reader: BlockReader, window: int, *, builds: bool) -> _Found:
     if len(words) < 8 or not reader.interfaces:
         return _Found(None, 0, [])
     usable = np.array([interface.link_type >= 0 for interface in reader.interfaces])
-    begin, end = _find_candidates(words, usable)
+    begin, end, heads = _find_candidates(words, usable)
     passed: list[Block] = []
     runs: list[tuple[int, int]] = []
     place = count = at = 0
@@ -144,23 +146,33 @@ def _find_packets(reader: BlockReader, window: int, *, builds: bool) -> _Found:
     if not count or not builds:
         reader.packet_count += count
         return _Found(None, count, passed)
-    chosen = np.concatenate([np.arange(at, last) for at, last in runs])
-    return _Found(_build_table(reader, data, words, begin[chosen]), count, passed)
+    if len(runs) == 1:
+        chosen = slice(*runs[0])
+        begin, heads = begin[chosen], heads[chosen]
+    else:
+        rows = np.concatenate([np.arange(at, last) for at, last in runs])
+        begin, heads = begin[rows], heads[rows]
+    return _Found(_build_table(reader, data, begin, heads), count, passed)
 
 
-def _find_candidates(words: NDArray[np.uint32], usable: NDArray[np.bool_]) -> tuple[Ints, Ints]:
-    """Begin and end, in words, of all that looks like a whole enhanced packet block."""
+def _find_candidates(
+    words: NDArray[np.uint32], usable: NDArray[np.bool_]
+) -> tuple[Ints, Ints, NDArray[np.uint32]]:
+    """Begin and end, in words, of all that looks like a whole enhanced packet block, and the words of its head."""
     begin = np.flatnonzero(words[:-7] == PACKET)
-    size = words[begin + 1]
+    # All heads at once: one word of each block after the other would go through the window again and again.
+    plain = np.ndarray((len(words) - 6,), f"V{_PACKET_HEAD}", words, strides=(4,))
+    heads = plain[begin].view(words.dtype).reshape(-1, _PACKET_HEAD // 4)
+    size = heads[:, 1].astype(np.int64)
     end = begin + (size >> 2)
-    good = (size >= 32) & (size & 3 == 0) & (end <= len(words))
-    begin, end, size = begin[good], end[good], size[good]
-    good = words[end - 1] == size
-    begin, end, size = begin[good], end[good], size[good]
-    good = (words[begin + 2] < len(usable)) & (words[begin + 5].astype(np.int64) + 32 <= size)
-    begin, end = begin[good], end[good]
-    good = usable[words[begin + 2]]
-    return begin[good], end[good]
+    local = heads[:, 2]
+    good = (size >= 32) & (size & 3 == 0) & (end <= len(words)) & (local < len(usable))
+    good &= heads[:, 5].astype(np.int64) + 32 <= size
+    good &= usable[np.where(good, local, 0)]
+    good &= words[np.where(good, end, 1) - 1] == size
+    if good.all():
+        return begin, end, heads
+    return begin[good], end[good], heads[good]
 
 
 def _harmless_size(words: NDArray[np.uint32], place: int) -> int:
@@ -174,22 +186,24 @@ def _harmless_size(words: NDArray[np.uint32], place: int) -> int:
 
 
 def _build_table(
-    reader: BlockReader, data: memoryview, words: NDArray[np.uint32], begin: Ints
-) -> PacketTable | None:
-    local = words[begin + 2].astype(np.int64)
-    ticks = words[begin + 3].astype(np.int64) << 32 | words[begin + 4]
-    time_ns = _count_times(reader.interfaces, local, ticks)
+    reader: BlockReader, data: memoryview, begin: Ints, heads: NDArray[np.uint32]
+) -> PacketTable:
+    columns = heads.astype(np.int64)
+    local = columns[:, 2]
+    time_ns = _count_times(reader.interfaces, local, columns[:, 3] << 32 | columns[:, 4])
     index = np.array([interface.index for interface in reader.interfaces], np.int64)
+    present = [0] if len(index) == 1 else np.unique(local).tolist()
     number = reader.packet_count + 1
     reader.packet_count += len(begin)
     return PacketTable(
         data,
         number,
         begin * 4 + _PACKET_HEAD,
-        words[begin + 5].astype(np.int64),
-        words[begin + 6].astype(np.int64),
+        columns[:, 5],
+        columns[:, 6],
         time_ns,
         index[local],
+        tuple(sorted(index[present].tolist())),
     )
 
 
@@ -251,4 +265,5 @@ def _find_records(reader: RecordReader, window: int) -> PacketTable | None:
         columns[:, 3],
         columns[:, 0] * 1_000_000_000 + columns[:, 1] * factor,
         np.zeros(len(rows), np.int64),
+        (0,),
     )
