@@ -13,7 +13,6 @@ sequence analysis, no dissectors that the job does not need, the TLS port given.
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import resource
 import shutil
@@ -35,7 +34,13 @@ from replay_captures import (
 )
 
 HERE = Path(__file__).resolve()
-_OURS = {"PYTHONPATH": str(HERE.parent.parent), "OPENBLAS_NUM_THREADS": "1"}
+_OURS = {"PYTHONPATH": str(HERE.parent.parent)}
+_HARNESS = (
+    sys.executable,
+    "-c",
+    "import sys; from harness.cli.main import main; sys.exit(main(sys.argv[1:]))",
+    "decode",
+)
 _NEEDED = {
     "connections": {"eth", "ip", "ipv6", "tcp", "frame", "pkt_comment"},
     "handshakes": {
@@ -91,43 +96,6 @@ def measure(command: Sequence[str], environment: dict[str, str]) -> Cost:
         memory_mb=usage.ru_maxrss / 1024,
         output_lines=lines,
     )
-
-
-# What our own process does: `python replay.py --job LEVEL FILE`.
-
-
-def job(level: str, path: str, port: int | None) -> None:
-    """Write the facts of one capture, a line each."""
-    from harness.decode.connections import decode_connections
-    from harness.decode.only import Only
-
-    # As the command does: observations have no cycles.
-    gc.set_threshold(50_000, 20, 100)
-    only = Only(ports=frozenset({port} if port else ()))
-    write = sys.stdout.write
-    with open(path, "rb") as stream:
-        reader = decode_connections(stream, level=level, hashes=False, body_limit=0, only=only)  # type: ignore[arg-type]
-        for connection in reader:
-            client, server = connection.client_stream, connection.server_stream
-            if level != "exchanges":
-                tls = connection.tls
-                names = (
-                    [certificate.subject for certificate in tls.client_certificates] if tls else []
-                )
-                write(
-                    f"{connection.client}\t{connection.server}\t{connection.opened_ns}\t{connection.closed_ns}\t"
-                    f"{client.packet_count}\t{client.size}\t{server.packet_count}\t{server.size}\t"
-                    f"{connection.closed}\t{tls.sni if tls else None}\t{names}\n"
-                )
-                continue
-            for exchange in connection.exchanges:
-                request, response = exchange.request, exchange.response
-                if request is not None:
-                    write(
-                        f"{connection.number}\t{request.last_ns}\t{request.method!r}\t{request.target!r}\n"
-                    )
-                if response is not None:
-                    write(f"{connection.number}\t{response.last_ns}\t{response.status}\n")
 
 
 class Tshark:
@@ -201,9 +169,7 @@ def compare(
 ) -> None:
     """One row: both programs in turn."""
     port = ADMIN_PORT if "5263" in kind else None
-    ours = [sys.executable, str(HERE), "--job", level, str(path)]
-    if port:
-        ours += ["--port", str(port)]
+    ours = [*_HARNESS, str(path), "--brief", level, *(["--port", str(port)] if port else [])]
     theirs, environment = tshark.build(level, path, kind) if tshark is not None else ([], {})
     best: dict[str, Cost] = {}
     for _ in range(options.rounds):
@@ -235,8 +201,7 @@ def measure_jobs(path: Path) -> None:
     """One process and two, on all cores, by the wall clock."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, range(os.cpu_count() or 1))
-    begin = "import sys; from harness.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", begin, "decode", str(path), "--json", "--jobs"]
+    command = [*_HARNESS, str(path), "--json", "--jobs"]
     one, two = (measure([*command, jobs], _OURS) for jobs in ("1", "2"))
     os.sched_setaffinity(0, cores)
     print(f"short  harness decode --json: {one.wall_s:.1f} s; --jobs 2: {two.wall_s:.1f} s", end="")
@@ -247,7 +212,7 @@ def measure_repeated(folder: Path, times: int) -> None:
     """A file of any size."""
     path = folder / "repeated.pcapng"
     repeat_capture(folder / "short.pcapng", path, times)
-    cost = measure([sys.executable, str(HERE), "--job", "exchanges", str(path)], _OURS)
+    cost = measure([*_HARNESS, str(path), "--brief", "exchanges"], _OURS)
     size = path.stat().st_size / 1e9
     print(f"short repeated: {size:.1f} GB, {cost.cpu_s:.0f} s, {cost.memory_mb:.0f} MB", flush=True)
     path.unlink()
@@ -274,15 +239,10 @@ def main() -> None:
     )
     parser.add_argument("--rows", default="", help="only rows whose `capture level` contains this")
     parser.add_argument("--no-tshark", action="store_true")
-    parser.add_argument("--job", nargs=2, metavar=("LEVEL", "FILE"))
-    parser.add_argument("--port", type=int)
     parser.add_argument(
         "--repeat", type=int, default=0, help="`short` so many times in one file: memory and time"
     )
     options = parser.parse_args()
-    if options.job:
-        job(*options.job, options.port)
-        return
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as scratch:

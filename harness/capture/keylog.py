@@ -12,7 +12,9 @@ forms, all for TLS 1.2 and before (Wireshark reads them as well):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from binascii import hexlify, unhexlify
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 LABELS = frozenset(
@@ -40,6 +42,12 @@ _MAX_DERIVED = 1 << 16
 _MAX_OTHERS = 8
 """Further secrets of one label that are kept."""
 _NO_OTHERS: Mapping[str, tuple[bytes, ...]] = MappingProxyType({})
+_WANTED = {label.encode("ascii"): label for label in (*LABELS, PRE_MASTER)}
+_PRE_MASTER = PRE_MASTER.encode("ascii")
+_LINE = re.compile(rb"^(\S+) ([0-9A-Fa-f]{64}) ((?:[0-9A-Fa-f]{2})+)$", re.MULTILINE)
+_CHUNK = 1 << 20
+"""Bytes whose lines are looked at together."""
+
 _NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
@@ -64,7 +72,8 @@ class Secrets:
     def __init__(self, *, limit: int | None = None) -> None:
         """Make an empty store, for the secrets of so many client randoms: then the oldest go (None: it only grows)."""
         self._limit = limit
-        self._by_random: dict[bytes, dict[str, bytes]] = {}
+        self._by_random: dict[bytes, dict[bytes, bytes]] = {}
+        """All in hexadecimal digits: most captures have more secrets than are asked for."""
         self._others: dict[bytes, dict[str, tuple[bytes, ...]]] = {}
         self._masters: dict[bytes, bytes] = {}
         """By session id."""
@@ -85,40 +94,50 @@ class Secrets:
 
     def add(self, data: bytes) -> int:
         """Take in the lines of a key log (LF or CRLF) and say how many new secrets they gave; never raises."""
+        return sum(map(self._add_chunk, _cut(data)))
+
+    def _add_chunk(self, data: bytes) -> int:
+        """Some lines."""
+        lines = data.split(b"\n")
+        found = _LINE.findall(data)
+        if len(found) == len(lines) - lines.count(b""):
+            # All lines are as every TLS library writes them.
+            return self._add_lines(found)
         added = 0
         for line in data.splitlines():
             fields = line.split()
             # A byte order mark before the first label makes it unknown, as everywhere else.
             if len(fields) == 3 and fields[0] == b"RSA":
                 added += self._add_rsa(fields[1], fields[2])
+            elif len(fields) == 3 and _LINE.fullmatch(b" ".join(fields)):
+                added += self._add_lines([(fields[0], fields[1], fields[2])])
+        return added
+
+    def _add_lines(self, lines: list[tuple[bytes, bytes, bytes]]) -> int:
+        """Label, client random and secret of each."""
+        added = 0
+        by_random = self._by_random
+        for label, client_random, secret in lines:
+            if label not in _WANTED:
                 continue
-            if len(fields) != 3 or len(fields[1]) != 2 * RANDOM_SIZE:
-                continue
-            try:
-                label = fields[0].decode("ascii")
-                client_random = bytes.fromhex(fields[1].decode("ascii"))
-                secret = bytes.fromhex(fields[2].decode("ascii"))
-            except ValueError:
-                continue
-            if label not in LABELS and label != PRE_MASTER:
-                continue
-            self.needs_key_exchange |= label == PRE_MASTER
-            labels = self._by_random.get(client_random)
+            self.needs_key_exchange |= label == _PRE_MASTER
+            name = client_random.lower()
+            labels = by_random.get(name)
             if labels is None:
-                if self._limit is not None and len(self._by_random) >= self._limit:
-                    oldest = next(iter(self._by_random))
-                    del self._by_random[oldest]
+                if self._limit is not None and len(by_random) >= self._limit:
+                    oldest = next(iter(by_random))
+                    del by_random[oldest]
                     self._others.pop(oldest, None)
-                labels = self._by_random[client_random] = {}
+                labels = by_random[name] = {}
             if label not in labels:
                 labels[label] = secret
                 added += 1
-            elif labels[label] != secret:
-                self._add_other(client_random, label, secret)
+            elif labels[label].lower() != secret.lower():
+                self._add_other(name, _WANTED[label], unhexlify(secret))
         return added
 
-    def _add_other(self, client_random: bytes, label: str, secret: bytes) -> None:
-        others = self._others.setdefault(client_random, {})
+    def _add_other(self, name: bytes, label: str, secret: bytes) -> None:
+        others = self._others.setdefault(name, {})
         known = others.get(label, ())
         if secret not in known and len(known) < _MAX_OTHERS:
             others[label] = (*known, secret)
@@ -167,15 +186,29 @@ class Secrets:
 
     def find_others(self, client_random: bytes) -> Mapping[str, tuple[bytes, ...]]:
         """Further secrets of one client random by label; empty when there are none."""
-        return self._others.get(client_random, _NO_OTHERS)
+        if not self._others:
+            return _NO_OTHERS
+        return self._others.get(hexlify(client_random), _NO_OTHERS)
 
     def find(self, client_random: bytes) -> Mapping[str, bytes]:
         """The secrets of one connection by label; empty when none is known."""
-        labels: Mapping[str, bytes] = self._by_random.get(client_random, _NOTHING)
+        written = self._by_random.get(hexlify(client_random))
+        labels: Mapping[str, bytes] = _NOTHING
+        if written is not None:
+            labels = {_WANTED[label]: unhexlify(secret) for label, secret in written.items()}
         computed = self._computed.get(client_random)
         if computed is None or MASTER in labels:
             return labels
         return {**labels, MASTER: computed}
+
+
+def _cut(data: bytes) -> Iterator[bytes]:
+    """Chunks of whole lines."""
+    begin = 0
+    while begin < len(data):
+        end = data.find(b"\n", begin + _CHUNK) + 1 or len(data)
+        yield data[begin:end]
+        begin = end
 
 
 def _put(store: dict[bytes, bytes], name: bytes, master: bytes) -> None:

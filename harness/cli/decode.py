@@ -21,6 +21,7 @@ from harness.cli.turn import Turn
 
 if TYPE_CHECKING:
     from harness.decode.tls_rsa import RsaKeys
+    from harness.trace.connection import Connection
 
 STDIN: Final = "-"
 
@@ -49,6 +50,19 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--json", action="store_true", help="print one JSON object a line (docs/decode.md)"
     )
     decode.add_argument(
+        "--brief",
+        choices=("connections", "handshakes", "exchanges"),
+        help="print only a few facts of each connection as it ends, tab-separated: many times as fast",
+    )
+    decode.add_argument(
+        "--port",
+        metavar="N",
+        type=_port,
+        action="append",
+        default=[],
+        help="only connections with this port at either end; may be repeated",
+    )
+    decode.add_argument(
         "--jobs",
         metavar="N",
         type=_count,
@@ -75,6 +89,11 @@ def decode_capture(options: argparse.Namespace) -> ExitCode:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Observations have no cycles: looking for some all the time would cost a fifth.
     gc.set_threshold(50_000, 20, 100)
+    if options.brief:
+        if options.json or options.jobs > 1:
+            raise Complaint("--brief stands alone: without --json and --jobs")
+        with _opened(options.capture) as stream:
+            return _print_briefly(stream, options, key_log, rsa_keys)
     with _opened(options.capture) as stream, tempfile.TemporaryFile() as spool:
         return _print(stream, options, key_log, rsa_keys, Turn(spool))
 
@@ -87,23 +106,26 @@ def _print(
     turn: Turn,
 ) -> ExitCode:
     from harness.decode.connections import ConnectionReader, decode_connections
-    from harness.decode.only import ALL, Only
+    from harness.decode.only import Only
     from harness.report import connection_json, connection_text
 
     tell = connection_json.connection_json if options.json else connection_text.tell_connection
     told = connection_json.summary_json if options.json else connection_text.tell_summary
 
-    def read(stream: BinaryIO, only: Only) -> ConnectionReader:
+    def read(stream: BinaryIO, only: Only) -> ConnectionReader[Connection]:
         return decode_connections(
             stream, key_log=key_log, rsa_keys=rsa_keys, body_limit=0, only=only
         )
 
     summary = Summary()
     if options.jobs > 1:
-        for text in tell_shares(stream, read, tell, count=options.jobs, summary=summary):
+        shares = tell_shares(
+            stream, read, tell, count=options.jobs, ports=_ports(options), summary=summary
+        )
+        for text in shares:
             print(text)
     else:
-        reader = read(stream, ALL)
+        reader = read(stream, Only(ports=_ports(options)))
         for connection in reader:
             summary.connection_count += 1
             for text in turn.put(connection.number, tell(connection)):
@@ -121,6 +143,38 @@ def _print(
         )
     )
     return ExitCode.AS_EXPECTED
+
+
+def _print_briefly(
+    stream: BinaryIO, options: argparse.Namespace, key_log: bytes, rsa_keys: RsaKeys | None
+) -> ExitCode:
+    from harness.decode.brief import decode_briefly
+    from harness.decode.only import Only
+    from harness.report.brief_lines import TELLERS
+
+    reader = decode_briefly(
+        stream,
+        options.brief,
+        key_log=key_log,
+        rsa_keys=rsa_keys,
+        only=Only(ports=_ports(options)),
+    )
+    tell, write = TELLERS[options.brief], sys.stdout.write
+    for brief in reader:
+        write(tell(brief))
+    if not reader.packet_count and reader.damage:
+        raise Complaint(f"{options.capture}: {reader.damage[0].message}")
+    return ExitCode.AS_EXPECTED
+
+
+def _ports(options: argparse.Namespace) -> frozenset[int]:
+    return frozenset(options.port)
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) < 1 << 16:
+        raise argparse.ArgumentTypeError(f"got {text!r}; expected 1 to 65535")
+    return int(text)
 
 
 def _count(text: str) -> int:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from harness.trace.connection import Connection
     from harness.trace.trace import Damage
 
-Read = Callable[[BinaryIO, "Only"], "ConnectionReader"]
+Read = Callable[[BinaryIO, "Only"], "ConnectionReader[Connection]"]
 Tell = Callable[["Connection"], str]
 
 _BATCH: Final = 256
@@ -56,7 +56,13 @@ class _Line:
 
 
 def tell_shares(
-    stream: BinaryIO, read: Read, tell: Tell, *, count: int, summary: Summary
+    stream: BinaryIO,
+    read: Read,
+    tell: Tell,
+    *,
+    count: int,
+    ports: frozenset[int] = frozenset(),
+    summary: Summary,
 ) -> Iterator[str]:
     """Tell all connections, each text beginning with its number; the summary is whole afterwards."""
     from harness.decode.only import Only
@@ -69,7 +75,7 @@ def tell_shares(
     try:
         for share in range(count):
             mine, theirs = context.Pipe(duplex=False)
-            only = Only(share=share, share_count=count)
+            only = Only(ports=ports, share=share, share_count=count)
             worker: BaseProcess = context.Process(
                 target=_work, args=(theirs, path, read, tell, only), daemon=True
             )

@@ -1,103 +1,159 @@
-"""Brief: a regular connection of which all packets, from SYN to close, were in one table.
+"""Brief: a few facts of each connection, told as they end: for captures of many gigabytes, or when no more is wanted.
 
-Most connections of a busy capture are so. It is kept as it came for as long as another packet may follow, and only
-then becomes a TcpConnection; its observation is the same either way.
+    connections    ends, times, packets and bytes of both sides, how it closed
+    handshakes     and version, suite and SNI of TLS, and the subjects of the client's certificates
+    exchanges      and each decrypted request with the status of its answer
+
+What nobody asks for is not worked out: of whole connections (see whole.py) there is no object but the row.
 """
 
 from __future__ import annotations
 
-import hashlib
-from typing import Literal
+from collections.abc import Iterator
+from functools import lru_cache
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING, BinaryIO
 
-from harness.decode.group import Group, Share
-from harness.decode.layer_fields import LayerFields
-from harness.net.address import Endpoint
-from harness.trace.connection import ByteStream, Connection
-from harness.trace.tls import Side
+from harness.capture.keylog import Secrets
+from harness.decode.connections import ConnectionReader
+from harness.decode.detail import Detail, Level
+from harness.decode.group import COUNT, SIZE
+from harness.decode.only import ALL, Only
+from harness.decode.reassembly import LINGER_NS, MAX_PRESENT
+from harness.trace.brief import Brief, BriefExchange, BriefTls
+from harness.trace.connection import Connection, Tunnel
+from harness.trace.http import Exchange
+from harness.trace.tls import TlsSession
+
+if TYPE_CHECKING:
+    from harness.decode.talk import Talk
+    from harness.decode.tls_rsa import RsaKeys
+    from harness.decode.whole import WholeTable
 
 
-def find_close(group: Group) -> Literal["fin", "rst"] | None:
-    """How a new connection ended with its first packets; None: it is open."""
-    client, server = group.client, group.server
-    if client.fin and server.fin and (client.acked > client.size or server.acked > server.size):
-        return "fin"
-    return "rst" if client.rst or server.rst else None
+Facts = tuple[BriefTls | None, tuple[BriefExchange, ...]]
+"""What the bytes of a connection hold."""
 
 
-class Brief:
-    """One such connection."""
-
-    __slots__ = (
-        "client",
-        "client_key",
-        "closed",
-        "group",
-        "is_hashed",
-        "layers",
-        "number",
-        "server",
-        "tap",
+def decode_briefly(
+    stream: BinaryIO,
+    level: Level,
+    *,
+    key_log: bytes = b"",
+    rsa_keys: RsaKeys | None = None,
+    only: Only = ALL,
+    window: int | None = None,
+) -> ConnectionReader[Brief]:
+    """Give a few facts of each connection as it ends; see decode_connections."""
+    return ConnectionReader(
+        stream,
+        lambda secrets: _BriefForm(level, secrets),
+        key_log=key_log,
+        rsa_keys=rsa_keys,
+        detail=Detail(level=level, hashes=False, body_limit=0),
+        only=only,
+        window=window,
+        linger_ns=LINGER_NS,
+        max_present=MAX_PRESENT,
     )
 
-    def __init__(
-        self,
-        tap: str,
-        client: Endpoint,
-        server: Endpoint,
-        client_key: bytes,
-        group: Group,
-        closed: Literal["fin", "rst"],
-        layers: LayerFields,
-        *,
-        is_hashed: bool,
-    ) -> None:
-        """Take the packets, what `find_close` says of them, and what the bytes hold."""
-        self.number = 0
-        """In order of first packet, from 1; 0 until the Reassembler gives it."""
-        self.tap = tap
-        self.client = client
-        self.server = server
-        self.client_key = client_key
-        self.group = group
-        self.closed = closed
-        self.layers = layers
-        self.is_hashed = is_hashed
 
-    @property
-    def closed_ns(self) -> int:
-        """Time of the last packet."""
-        return self.group.last_ns
+class _BriefForm:
+    """See Form."""
 
-    def build(self) -> Connection:
-        """The observation."""
-        group = self.group
-        client, server = group.client, group.server
-        is_answered = server.packet_count > 0
-        return Connection(
-            number=self.number,
-            tap=self.tap,
-            client=self.client,
-            server=self.server,
-            opened_ns=group.first_ns,
-            closed_ns=group.last_ns,
-            closed=self.closed,
-            from_start=True,
-            syn=(group.numbers[0],),
-            syn_ack=(group.numbers[1],) if is_answered else (),
-            established=(is_answered and client.packet_count > client.rst + 1)
-            or (client.size > 0 and server.size > 0),
-            packets=tuple(group.numbers),
-            client_stream=self._build_stream("client", client),
-            server_stream=self._build_stream("server", server),
-            **self.layers,
+    def __init__(self, level: Level, secrets: Secrets) -> None:
+        self.wants = level != "connections"
+        self._level = level
+        self._secrets = secrets
+
+    def read(self, talk: Talk) -> Facts | None:
+        # Not above: where no bytes are read, loading what reads them takes longer than the rest.
+        from harness.decode.swift_exchange import read_exchanges
+        from harness.decode.swift_handshake import read_handshake
+        from harness.decode.swift_hello import OddError
+
+        try:
+            if self._level == "exchanges":
+                return None, read_exchanges(talk, self._secrets)
+            return read_handshake(talk, self._secrets), ()
+        except OddError:
+            return None
+
+    def tell_whole(self, table: WholeTable[Facts | None]) -> Iterator[Brief]:
+        client, server = table.client_sums.T.tolist(), table.server_sums.T.tolist()
+        facts = table.facts if self.wants else [_NOTHING] * len(table)
+        rows = zip(
+            table.number.tolist(),
+            table.tap,
+            map(_name_end, table.client.tolist()),
+            map(_name_end, table.server.tolist()),
+            table.first_ns.tolist(),
+            table.last_ns.tolist(),
+            ["fin" if fin else "rst" for fin in table.is_fin.tolist()],
+            client[COUNT],
+            client[SIZE],
+            server[COUNT],
+            server[SIZE],
+            *zip(*facts, strict=True),
+            strict=True,
         )
+        return map(Brief._make, rows)
 
-    def _build_stream(self, side: Side, share: Share) -> ByteStream:
-        sha256 = None
-        if self.is_hashed:
-            total = hashlib.sha256()
-            for sender, run in self.group.runs:
-                if sender == side:
-                    total.update(run.data)
-            sha256 = total.hexdigest()
-        return ByteStream(size=share.size, sha256=sha256, packet_count=share.packet_count)
+    def tell(self, connection: Connection) -> Brief:
+        return tell_briefly(connection, self._level)
+
+
+def tell_briefly(connection: Connection, level: Level) -> Brief:
+    """The facts of one connection that a level gives."""
+    client, server = connection.client_stream, connection.server_stream
+    return Brief(
+        connection.number,
+        connection.tap,
+        str(connection.client),
+        str(connection.server),
+        connection.opened_ns,
+        connection.closed_ns,
+        connection.closed,
+        client.packet_count,
+        client.size,
+        server.packet_count,
+        server.size,
+        _find_tls(connection.tls) if level == "handshakes" else None,
+        _find_exchanges(connection.exchanges, connection.tunnel) if level == "exchanges" else (),
+    )
+
+
+def _find_tls(tls: TlsSession | None) -> BriefTls | None:
+    if tls is None:
+        return None
+    subjects = tuple(certificate.subject for certificate in tls.client_certificates)
+    return BriefTls(tls.version, tls.cipher_suite, tls.sni, subjects)
+
+
+def _find_exchanges(
+    exchanges: tuple[Exchange, ...], tunnel: Tunnel | None
+) -> tuple[BriefExchange, ...]:
+    found = [
+        BriefExchange(
+            request.last_ns if request else None,
+            request.method if request else None,
+            request.target if request else None,
+            response.last_ns if response else None,
+            response.status if response else None,
+        )
+        for request, response in ((each.request, each.response) for each in exchanges)
+    ]
+    return (*found, *(_find_exchanges(tunnel.exchanges, tunnel.tunnel) if tunnel else ()))
+
+
+@lru_cache(maxsize=1 << 14)
+def _name_address(address: int) -> str:
+    return f"{IPv4Address(address)}:"
+
+
+def _name_end(end: int) -> str:
+    """As str(Endpoint)."""
+    return _name_address(end >> 16) + str(end & 0xFFFF)
+
+
+_NOTHING: Facts = (None, ())

@@ -9,21 +9,22 @@ stand in the file, unless they are very many.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from io import SEEK_END, BytesIO
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeVar
 
 from harness.capture import block as blocks
 from harness.capture.keylog import Secrets
 from harness.capture.pcapng import read_blocks, read_keys
-from harness.decode.brief import Brief
 from harness.decode.detail import EVERYTHING, Detail, Level
+from harness.decode.form import Form
 from harness.decode.frame import FrameDecoder
-from harness.decode.group import Group
 from harness.decode.layer_fields import LayerFields, build_nothing
 from harness.decode.observation import (
     Finisher,
     build_connection,
+    build_connections,
     describe_damage,
     reason_not_followed,
 )
@@ -36,7 +37,11 @@ from harness.trace.connection import Connection
 from harness.trace.trace import Damage
 
 if TYPE_CHECKING:
+    from harness.decode.talk import Talk
     from harness.decode.tls_rsa import RsaKeys
+    from harness.decode.whole import WholeTable
+
+T = TypeVar("T")
 
 SECRETS_LIMIT = 64 << 20
 """Bytes of key log in the file that are read ahead; if there are more, each must stand before its packets."""
@@ -64,7 +69,7 @@ def decode_connections(
     window: int | None = None,
     linger_ns: int = LINGER_NS,
     max_present: int = MAX_PRESENT,
-) -> ConnectionReader:
+) -> ConnectionReader[Connection]:
     """Give the connections of a pcapng or pcap file as they end; `number` is their order of first packet.
 
     Args:
@@ -82,11 +87,13 @@ def decode_connections(
 
     Bad bytes do not raise; the reader's `damage` and `skipped` are whole when it is exhausted.
     """
+    detail = Detail(level=level, hashes=hashes, body_limit=body_limit)
     return ConnectionReader(
         stream,
+        lambda secrets: _Full(secrets, detail),
         key_log=key_log,
         rsa_keys=rsa_keys,
-        detail=Detail(level=level, hashes=hashes, body_limit=body_limit),
+        detail=detail,
         only=only,
         window=window,
         linger_ns=linger_ns,
@@ -94,12 +101,38 @@ def decode_connections(
     )
 
 
-class ConnectionReader(Iterator[Connection]):
-    """Iterates over connections; its counters grow meanwhile."""
+class _Full:
+    """The form of whole observations."""
+
+    def __init__(self, secrets: Secrets, detail: Detail) -> None:
+        self.wants = detail.level != "connections"
+        self._secrets = secrets
+        self._detail = detail
+
+    def read(self, talk: Talk) -> LayerFields | None:
+        # Not above: a small file needs none of it.
+        from harness.decode.swift import read_swiftly
+
+        return read_swiftly(talk, self._secrets, self._detail)
+
+    def tell_whole(self, table: WholeTable[LayerFields]) -> Iterator[Connection]:
+        detail = self._detail
+        is_hashed = detail.hashes and detail.level == "exchanges"
+        if not self.wants:
+            table = replace(table, facts=[build_nothing()] * len(table))
+        return build_connections(table, is_hashed=is_hashed)
+
+    def tell(self, connection: Connection) -> Connection:
+        return connection
+
+
+class ConnectionReader(Iterator[T], Generic[T]):
+    """Iterates over what is told of each connection; its counters grow meanwhile."""
 
     def __init__(
         self,
         stream: BinaryIO,
+        build_form: Callable[[Secrets], Form[Any, T]],
         *,
         key_log: bytes,
         rsa_keys: RsaKeys | None,
@@ -115,6 +148,7 @@ class ConnectionReader(Iterator[Connection]):
         self.skipped: Counter[str] = Counter()
         """Packets that were not followed, by reason."""
         self.damage: list[Damage] = []
+        self._build_form = build_form
         self._detail = detail
         self._only = only
         self._window = window
@@ -130,23 +164,22 @@ class ConnectionReader(Iterator[Connection]):
         """Name and link type of each interface."""
         self._found = self._read(stream)
 
-    def __next__(self) -> Connection:
+    def __next__(self) -> T:
         """The next connection that ended."""
         return next(self._found)
 
-    def _read(self, stream: BinaryIO) -> Iterator[Connection]:
+    def _read(self, stream: BinaryIO) -> Iterator[T]:
         if self._window is None:
             self._window = WINDOW if _is_large(stream) else 0
         stream = self._read_ahead(stream)
-        reassembler: Reassembler[Finisher] = Reassembler(
-            self._find_receiver(), linger_ns=self._linger_ns, max_present=self._max_present
+        form = self._build_form(self._secrets)
+        yield from (
+            self._read_tables(stream, form, self._window)
+            if self._window
+            else self._read_singly(stream, form)
         )
-        if self._window:
-            ended = self._read_tables(stream, reassembler, self._window)
-        else:
-            ended = self._read_singly(stream, reassembler)
-        for tcp in ended:
-            yield build_connection(tcp)
+
+    def _finish(self, reassembler: Reassembler[Finisher]) -> None:
         if reassembler.late_count:
             self.skipped["TCP after the end of its connection"] += reassembler.late_count
 
@@ -160,10 +193,11 @@ class ConnectionReader(Iterator[Connection]):
 
         return lambda: LayerStack(self._secrets, detail=self._detail)
 
-    def _read_singly(
-        self, stream: BinaryIO, reassembler: Reassembler[Finisher]
-    ) -> Iterator[TcpConnection[Finisher] | Brief]:
+    def _read_singly(self, stream: BinaryIO, form: Form[Any, T]) -> Iterator[T]:
         """Packet by packet."""
+        reassembler: Reassembler[Finisher] = Reassembler(
+            self._find_receiver(), linger_ns=self._linger_ns, max_present=self._max_present
+        )
         frames = FrameDecoder()
         for block in read_blocks(stream):
             if not isinstance(block, blocks.Capture):
@@ -186,46 +220,45 @@ class ConnectionReader(Iterator[Connection]):
             elif self._only.accepts(segment):
                 reassembler.feed(tap, segment)
             if self.packet_count % _SWEEP == 0:
-                yield from reassembler.take_ended(block.time_ns)
-        yield from reassembler.finish()
+                yield from _tell(reassembler.take_ended(block.time_ns), form)
+        yield from _tell(reassembler.finish(), form)
+        self._finish(reassembler)
 
-    def _read_tables(
-        self, stream: BinaryIO, reassembler: Reassembler[Finisher], window: int
-    ) -> Iterator[TcpConnection[Finisher] | Brief]:
+    def _read_tables(self, stream: BinaryIO, form: Form[Any, T], window: int) -> Iterator[T]:
         """Many packets at once."""
         # Not above: loading numpy takes longer than decoding a small file.
         from harness.decode.intake import Intake
+        from harness.decode.lingering import Lingering
         from harness.decode.packet_table import PacketTable, read_tables
 
+        lingering: Lingering[Any] = Lingering()
+        reassembler: Reassembler[Finisher] = Reassembler(
+            self._find_receiver(),
+            linger_ns=self._linger_ns,
+            max_present=self._max_present,
+            lingering=lingering,
+        )
         intake = Intake(
             reassembler,
+            lingering,
+            form,
             only=self._only,
             reason=reason_not_followed,
             taps=self._taps,
             skipped=self.skipped,
-            read_brief=self._find_brief_reader(),
-            wants=self._detail.level != "connections",
-            is_hashed=self._detail.level == "exchanges" and self._detail.hashes,
         )
-        for item in read_tables(stream, window=window):
+        for item in read_tables(stream, window=window, keys=self._takes_keys):
             if isinstance(item, PacketTable):
                 self.packet_count += len(item)
                 intake.feed(item)
-                yield from reassembler.take_ended(int(item.time_ns.max()))
+                yield from _tell(reassembler.take_ended(int(item.time_ns.max())), form)
             elif isinstance(item, blocks.Capture):
                 self.packet_count += 1
                 intake.feed_single(item)
             else:
                 self._note(item)
-        yield from reassembler.finish()
-
-    def _find_brief_reader(self) -> Callable[[Group], LayerFields | None]:
-        """What reads whole connections; it gives None for those that have to be read with care."""
-        if self._detail.level == "connections":
-            return lambda _: build_nothing()
-        from harness.decode.swift import read_swiftly
-
-        return lambda group: read_swiftly(group.runs, self._secrets, self._detail)
+        yield from _tell(reassembler.finish(), form)
+        self._finish(reassembler)
 
     def _read_ahead(self, stream: BinaryIO) -> BinaryIO:
         """Take the secrets, wherever they stand; gives the stream at its start again."""
@@ -274,6 +307,16 @@ class ConnectionReader(Iterator[Connection]):
                 self.damage.append(describe_damage(block))
             case _:
                 pass
+
+
+def _tell(
+    ended: Iterable[TcpConnection[Finisher] | WholeTable[Any]], form: Form[Any, T]
+) -> Iterator[T]:
+    for item in ended:
+        if isinstance(item, TcpConnection):
+            yield form.tell(build_connection(item))
+        else:
+            yield from form.tell_whole(item)
 
 
 def _is_large(stream: BinaryIO) -> bool:

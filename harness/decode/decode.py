@@ -106,7 +106,8 @@ class _File:
             followed = log.handle(block)
             if followed is not None:
                 reassembler.feed(*followed)
-        return log.finish(tuple(build_connection(tcp) for tcp in reassembler.finish()))
+        connections = map(build_connection, reassembler.finish_followed())
+        return log.finish(tuple(connections))
 
     def read_annotations(self) -> Mapping[str, str]:
         """What the file says about itself before its first packet."""

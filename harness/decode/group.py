@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.decode.run import Run
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Side
+
+COUNT, SIZE, ACKED, FIN_SENT, RST_SENT = range(5)
+"""The fields of a Share where they are columns of a table."""
 
 
 @dataclass(slots=True)
@@ -23,6 +27,12 @@ class Share:
     """Packets with RST."""
 
 
+def build_share(sums: Sequence[int]) -> Share:
+    """A row of such a table."""
+    count, size, acked, fin, rst = sums
+    return Share(packet_count=count, size=size, acked=acked, fin=bool(fin), rst=rst)
+
+
 @dataclass(slots=True)
 class Group:
     """Regular packets of one connection."""
@@ -36,5 +46,7 @@ class Group:
     client_isn: int
     """Of a new connection."""
     server_isn: int
+    answer: PacketNumber | None
+    """The server's first packet."""
     runs: list[tuple[Side, Run]]
     """The payload in order; nothing where nobody wants it."""

@@ -26,6 +26,22 @@ _TARGET = re.compile(rb"/|\*\Z|[A-Za-z][A-Za-z0-9+.\-]*://")  # RFC 9112 section
 _ABSOLUTE = re.compile(rb"(https?)://([^/?#]*)", re.IGNORECASE)
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _SPACE = b" \t"
+_FIELDS = rb"\r\n(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*\r\n"
+_ORDINARY_REQUEST = re.compile(
+    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) (/[^\x00-\x20\x7f]*) HTTP/1\.1" + _FIELDS
+)
+_ORDINARY_RESPONSE = re.compile(
+    rb"HTTP/1\.1 ([2-9][0-9]{2})(?: [^\x00-\x08\x0a-\x1f\x7f]*)?" + _FIELDS
+)
+# The case of each letter by itself: ignoring it makes the search three times as long.
+_DECISIVE = re.compile(
+    b"\n("
+    + b"|".join(
+        b"".join(b"[%c%c]" % (letter - 32, letter) if letter > 96 else b"-" for letter in name)
+        for name in (b"content-length", b"transfer-encoding", b"connection", b"host")
+    )
+    + rb"):[ \t]*([^\r]*)\r"
+)
 _MAX_KNOWN_SIZE = 200
 """Bytes of a field line that is remembered."""
 
@@ -56,6 +72,46 @@ class Framing:
     """`unknown`: readers differ so much that nothing after the head can be told."""
     size: int = 0
     """For `length`."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrdinaryHead:
+    """A head of HTTP/1.1 in which nothing is odd, and what it says about its message."""
+
+    start: tuple[bytes, ...]
+    """Method and target, or the status."""
+    size: int
+    """Bytes of the head."""
+    length: int | None
+    """Content-Length; None: there is none."""
+    is_last: bool
+    """The sender closes the connection after it."""
+
+
+def find_ordinary_head(data: bytes, *, is_request: bool, limit: int) -> OrdinaryHead | None:
+    """The head of at most so many bytes with which the data begins; None: only a closer look can tell."""
+    match = (_ORDINARY_REQUEST if is_request else _ORDINARY_RESPONSE).match(data, 0, limit)
+    if match is None:
+        return None
+    length: int | None = None
+    is_last = has_host = False
+    for name, value in _DECISIVE.findall(data, match.end(match.lastindex or 0), match.end()):
+        kind, value = name[0] | 32, value.rstrip(_SPACE)
+        if kind == _H and not has_host and _HOST.fullmatch(value):
+            has_host = True
+        elif (
+            kind == _C and len(name) == _LENGTH_SIZE and length is None and _LENGTH.fullmatch(value)
+        ):
+            length = int(value)
+        elif kind == _C and len(name) != _LENGTH_SIZE and value.lower() in _CONNECTION:
+            is_last |= _CONNECTION[value.lower()]
+        else:
+            return None
+    return OrdinaryHead(match.groups(), match.end(), length, is_last)
+
+
+_H, _C, _LENGTH_SIZE = ord("h"), ord("c"), len(b"content-length")
+_CONNECTION = {b"close": True, b"keep-alive": False}
 
 
 def decode_request_line(line: bytes) -> tuple[RequestLine | None, tuple[str, ...]]:

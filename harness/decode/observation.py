@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+import hashlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from harness.capture import block as blocks
-from harness.decode.brief import Brief
 from harness.decode.carried import find_tunnel
 from harness.decode.frame import TCP
+from harness.decode.group import COUNT, SIZE
 from harness.decode.layer_fields import LayerFields
+from harness.decode.run import Run
 from harness.decode.tcp_connection import Receiver, TcpConnection
-from harness.trace.connection import Connection
+from harness.trace.connection import ByteStream, Connection
 from harness.trace.packet import Packet
 from harness.trace.trace import Damage
+
+if TYPE_CHECKING:
+    from harness.decode.whole import WholeTable
 
 
 class Finisher(Receiver, Protocol):
@@ -44,10 +50,8 @@ def reason_not_followed(packet: Packet) -> str:
     return find_tunnel(packet.flow) or f"IP protocol {packet.flow.protocol}"
 
 
-def build_connection(tcp: TcpConnection[F] | Brief) -> Connection:
+def build_connection(tcp: TcpConnection[F]) -> Connection:
     """The observation of a connection that has ended."""
-    if isinstance(tcp, Brief):
-        return tcp.build()
     client, server = tcp.direction("client"), tcp.direction("server")
     layers = tcp.receiver.finish(
         client_closed=client.fin is not None, server_closed=server.fin is not None
@@ -71,3 +75,49 @@ def build_connection(tcp: TcpConnection[F] | Brief) -> Connection:
         server_stream=server.build_stream(),
         **layers,
     )
+
+
+def build_connections(table: WholeTable[LayerFields], *, is_hashed: bool) -> Iterator[Connection]:
+    """The observations of whole connections."""
+    columns = zip(
+        table.tap,
+        table.number.tolist(),
+        table.first_ns.tolist(),
+        table.last_ns.tolist(),
+        table.is_fin.tolist(),
+        table.established.tolist(),
+        table.answer.tolist(),
+        table.client_sums.tolist(),
+        table.server_sums.tolist(),
+        table.facts,
+        strict=True,
+    )
+    for row, (tap, number, first, last, fin, established, answer, mine, other, layers) in enumerate(
+        columns
+    ):
+        client, server = table.build_ends(row)
+        talk = table.talks[row] if is_hashed else None
+        packets = tuple(table.numbers[table.start[row] : table.start[row + 1]].tolist())
+        yield Connection(
+            number=number,
+            tap=tap,
+            client=client,
+            server=server,
+            opened_ns=first,
+            closed_ns=last,
+            closed="fin" if fin else "rst",
+            from_start=True,
+            syn=packets[:1],
+            syn_ack=(answer,) if answer else (),
+            established=established,
+            packets=packets,
+            client_stream=_build_stream(mine, talk.client if talk else None),
+            server_stream=_build_stream(other, talk.server if talk else None),
+            **layers,
+        )
+
+
+def _build_stream(sums: list[int], run: Run | None) -> ByteStream:
+    """One direction; with the hash of the run, if any."""
+    sha256 = hashlib.sha256(run.data).hexdigest() if run is not None else None
+    return ByteStream(size=sums[SIZE], sha256=sha256, packet_count=sums[COUNT])

@@ -29,6 +29,8 @@ _MAX_SMALL = 16
 """Small tables in a row."""
 _PACKET_HEAD = 28
 """Bytes of an enhanced packet block before the frame."""
+_KEYS_HEAD = 16
+"""Bytes of a decryption secrets block before the secrets."""
 _MAX_TICKS = 1 << 62
 
 Ints = NDArray[np.int64]
@@ -60,11 +62,12 @@ class PacketTable:
 
 
 def read_tables(
-    stream: BinaryIO, *, window: int, builds: bool = True
+    stream: BinaryIO, *, window: int, builds: bool = True, keys: bool = True
 ) -> Iterator[PacketTable | Block]:
     """The blocks of a capture file, with tables in the place of ordinary packets.
 
-    Without `builds` only the other blocks, and a few packets.
+    Without `builds` only the other blocks, and a few packets; without `keys` only a few blocks with secrets. Those of
+    several blocks may come as one.
 
     Blocks that do not change the meaning of packets (secrets, names, statistics) may come before packets that they
     follow in the file.
@@ -80,7 +83,7 @@ def read_tables(
                 table = _find_records(reader, window)
                 found = _Found(table, len(table) if table is not None else 0, [])
             else:
-                found = _find_packets(reader, window, builds=builds)
+                found = _find_packets(reader, window, builds=builds, keys=keys)
             yield from found.passed
             if found.table is not None and builds:
                 yield found.table
@@ -106,7 +109,7 @@ class _Found:
     passed: list[Block]
 
 
-def _find_packets(reader: BlockReader, window: int, *, builds: bool) -> _Found:
+def _find_packets(reader: BlockReader, window: int, *, builds: bool, keys: bool) -> _Found:
     """What is at the reader's place; without a table where none is wanted."""
     data = reader.source.window(window)
     words = np.frombuffer(data, reader.order + "u4", len(data) >> 2)
@@ -118,7 +121,10 @@ def _find_packets(reader: BlockReader, window: int, *, builds: bool) -> _Found:
     runs: list[tuple[int, int]] = []
     place = count = at = 0
     # Where the run of blocks ends that each candidate is in; the last one is not known to go on.
-    breaks = [*(np.flatnonzero(begin[1:] != end[:-1]) + 1).tolist(), len(begin)]
+    gaps = np.flatnonzero(begin[1:] != end[:-1])
+    has_keys = _are_keys(words, end[gaps], begin[gaps + 1])
+    breaks = [*(gaps[~has_keys] + 1).tolist(), len(begin)]
+    gaps = gaps[has_keys]
     turn = 0
     while count < MAX_PACKETS:
         if at < len(begin) and begin[at] < place:
@@ -130,6 +136,8 @@ def _find_packets(reader: BlockReader, window: int, *, builds: bool) -> _Found:
             last = min(breaks[turn], at + MAX_PACKETS - count)
             runs.append((at, last))
             count += last - at
+            if keys and len(inside := gaps[(gaps >= at) & (gaps < last - 1)]):
+                passed.append(_join_keys(data, words, end[inside]))
             place, at = int(end[last - 1]), last
             continue
         size = _harmless_size(words, place)
@@ -153,6 +161,25 @@ def _find_packets(reader: BlockReader, window: int, *, builds: bool) -> _Found:
         rows = np.concatenate([np.arange(at, last) for at, last in runs])
         begin, heads = begin[rows], heads[rows]
     return _Found(_build_table(reader, data, begin, heads), count, passed)
+
+
+def _are_keys(words: NDArray[np.uint32], begin: Ints, end: Ints) -> NDArray[np.bool_]:
+    """Whether there is just one whole block with a TLS key log between two places."""
+    size = (end - begin) * 4
+    good: NDArray[np.bool_] = size >= _KEYS_HEAD + 4
+    at = np.where(good, begin, 0)
+    good &= (words[at] == KEYS) & (words[at + 1] == size) & (words[end - 1] == size)
+    # draft-ietf-opsawg-pcapng section 4.7: the type of the secrets, and their size.
+    good &= (words[at + 2] == blocks.TLS_KEY_LOG) & (words[at + 3] <= size - _KEYS_HEAD - 4)
+    return good
+
+
+def _join_keys(data: memoryview, words: NDArray[np.uint32], places: Ints) -> blocks.Keys:
+    """The secrets of several blocks, as lines."""
+    begin = places * 4 + _KEYS_HEAD
+    end = begin + words[places + 3]
+    parts = map(data.__getitem__, map(slice, begin.tolist(), end.tolist()))
+    return blocks.Keys(kind=blocks.TLS_KEY_LOG, data=b"\n".join(parts))
 
 
 def _find_candidates(

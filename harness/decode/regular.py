@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.decode.frame import ACK, FIN, RST, SYN
+from harness.decode.group import ACKED, COUNT, FIN_SENT, RST_SENT, SIZE
 from harness.decode.packet_table import Ints
 from harness.decode.reassembly import LINGER_NS
 from harness.decode.segment_table import Bools, SegmentTable
@@ -38,33 +39,21 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class GroupSums:
-    """What each group adds to its connection, one row a group. `_low` is what the smaller end sent."""
+    """What each group adds to its connection, one row a group. `low` is what the smaller end sent."""
 
-    count_low: list[int]
-    count_high: list[int]
-    size_low: list[int]
-    size_high: list[int]
-    acked_low: list[int]
-    """How many bytes of the smaller end, beyond those before, the other end acknowledged (FIN counts); or less."""
-    acked_high: list[int]
-    fin_low: list[bool]
-    fin_high: list[bool]
-    rst_low: list[int]
-    rst_high: list[int]
-    first_ns: list[int]
-    last_ns: list[int]
+    low: Ints
+    """One column for each field of a Share."""
+    high: Ints
+    first_ns: Ints
+    last_ns: Ints
 
-    def ends_late(self, index: int) -> bool:
+    def ends_late(self) -> Bools:
         """The connection may have been over before the last packets: they need a closer look."""
-        return self.last_ns[index] - self.first_ns[index] >= LINGER_NS and bool(
-            self.fin_low[index]
-            or self.fin_high[index]
-            or self.rst_low[index]
-            or self.rst_high[index]
-        )
+        ended = (self.low[:, FIN_SENT:] | self.high[:, FIN_SENT:]).any(axis=1)
+        return ended & (self.last_ns - self.first_ns >= LINGER_NS)
 
 
-def judge_groups(table: SegmentTable, before: Before) -> tuple[list[bool], GroupSums]:
+def judge_groups(table: SegmentTable, before: Before) -> tuple[Bools, GroupSums]:
     """Which groups are regular, and the sums (which mean something for those only)."""
     index = np.arange(len(table.row))
     group, low, flags = table.group, table.from_low, table.flags
@@ -101,20 +90,23 @@ def judge_groups(table: SegmentTable, before: Before) -> tuple[list[bool], Group
     beyond = np.where(ack & ~rst, ((heard - theirs) & _MASK) - behind, _NO_ACK)
     start = table.start
     sums = GroupSums(
-        count_low=np.add.reduceat(low, start, dtype=np.int64).tolist(),
-        count_high=np.add.reduceat(~low, start, dtype=np.int64).tolist(),
-        size_low=np.add.reduceat(np.where(low, table.size, 0), start).tolist(),
-        size_high=np.add.reduceat(np.where(low, 0, table.size), start).tolist(),
-        acked_low=np.maximum.reduceat(np.where(low, _NO_ACK, beyond), start).tolist(),
-        acked_high=np.maximum.reduceat(np.where(low, beyond, _NO_ACK), start).tolist(),
-        fin_low=np.logical_or.reduceat(fin & low, start).tolist(),
-        fin_high=np.logical_or.reduceat(fin & ~low, start).tolist(),
-        rst_low=np.add.reduceat(rst & low, start, dtype=np.int64).tolist(),
-        rst_high=np.add.reduceat(rst & ~low, start, dtype=np.int64).tolist(),
-        first_ns=table.time_ns[start].tolist(),
-        last_ns=np.maximum.reduceat(table.time_ns, start).tolist(),
+        low=_sum(start, low, table.size, np.where(low, _NO_ACK, beyond), fin, rst),
+        high=_sum(start, ~low, table.size, np.where(low, beyond, _NO_ACK), fin, rst),
+        first_ns=table.time_ns[start],
+        last_ns=np.maximum.reduceat(table.time_ns, start),
     )
-    return np.logical_and.reduceat(good, start).tolist(), sums
+    return np.logical_and.reduceat(good, start), sums
+
+
+def _sum(start: Ints, mine: Bools, size: Ints, acked: Ints, fin: Bools, rst: Bools) -> Ints:
+    """The columns of one side."""
+    sums = np.empty((len(start), 5), np.int64)
+    sums[:, COUNT] = np.add.reduceat(mine, start, dtype=np.int64)
+    sums[:, SIZE] = np.add.reduceat(np.where(mine, size, 0), start)
+    sums[:, ACKED] = np.maximum.reduceat(acked, start)
+    sums[:, FIN_SENT] = np.logical_or.reduceat(fin & mine, start)
+    sums[:, RST_SENT] = np.add.reduceat(rst & mine, start, dtype=np.int64)
+    return sums
 
 
 def _last(marked: Bools, index: Ints) -> Ints:

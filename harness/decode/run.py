@@ -1,4 +1,4 @@
-"""Run: bytes that one side of a connection sent in several packets with nothing between them."""
+"""Run: bytes that one side of a connection sent in several packets, with nothing of its own between them."""
 
 from __future__ import annotations
 
@@ -36,6 +36,17 @@ class Run:
         first = bisect_right(self.ends, begin)
         last = bisect_left(self.ends, end, first)
         return Seen(time_ns=self.times[last], packets=tuple(self.numbers[first : last + 1]))
+
+    def find_packet(self, offset: int) -> int:
+        """Index of the packet that brought the byte before an offset."""
+        return bisect_left(self.ends, offset)
+
+    def cut(self, first: int, last: int) -> Run:
+        """What the packets from index `first` to `last` (not included) brought."""
+        begin = self.ends[first - 1] if first else 0
+        ends = [end - begin for end in self.ends[first:last]]
+        data = self.data[begin : self.ends[last - 1]]
+        return Run(data, ends, self.numbers[first:last], self.times[first:last])
 
     def spans(self, begin: int, end: int) -> tuple[tuple[int, Seen], ...]:
         """The same, packet by packet: how many of these bytes each one brought."""

@@ -6,17 +6,16 @@ from harness.capture.keylog import Secrets
 from harness.decode.detail import Detail
 from harness.decode.layer_fields import LayerFields
 from harness.decode.proxy_header import find_proxy_header
-from harness.decode.run import Run
 from harness.decode.sniff import sniff_client
+from harness.decode.swift_hello import OddError
 from harness.decode.swift_http import read_exchanges
-from harness.decode.swift_tls import OddError, SwiftTls
-from harness.trace.tls import Side
+from harness.decode.swift_tls import SwiftTls
+from harness.decode.talk import Talk
 
 
-def read_swiftly(
-    runs: list[tuple[Side, Run]], secrets: Secrets, detail: Detail
-) -> LayerFields | None:
+def read_swiftly(talk: Talk, secrets: Secrets, detail: Detail) -> LayerFields | None:
     """The same as LayerStack finds in these bytes; None: something is odd, so ask that one."""
+    runs = talk.build_runs()
     if not runs or secrets.needs_key_exchange:
         return None
     side, run = runs[0]

@@ -26,7 +26,8 @@ from harness.decode.http_reader import MAX_HEAD_SIZE
 from harness.decode.proxy_header import find_proxy_header
 from harness.decode.revocation import find_answer, find_query
 from harness.decode.sniff import sniff_client
-from harness.decode.swift_tls import OddError, Piece
+from harness.decode.swift_hello import OddError
+from harness.decode.swift_tls import Piece
 from harness.trace.http import Exchange, Header, Request, Response
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Seen, Side

@@ -13,6 +13,7 @@ from harness.capture.keylog import Secrets
 from harness.decode.certificate import parse_certificate
 from harness.decode.detail import Detail
 from harness.decode.run import Run
+from harness.decode.swift_hello import OddError
 from harness.decode.tls_alert import build_alert
 from harness.decode.tls_cipher import BadRecordError
 from harness.decode.tls_epoch import Epoch, MissingKeysError, build_tls12_epoch, build_tls13_epoch
@@ -39,10 +40,6 @@ _STATUS = 22
 
 Piece = tuple[Side, bytes, Seen]
 """Decrypted application data of one record."""
-
-
-class OddError(Exception):
-    """Something that only the careful decoder can judge."""
 
 
 @dataclass(slots=True)

@@ -227,8 +227,8 @@ class TcpConnection(Generic[R]):
             self.syn.append(group.numbers[0])
             client.isn = group.client_isn
             client.begin(group.client_isn + 1, from_start=True)
-            if group.server.packet_count:
-                self.syn_ack.append(group.numbers[1])
+            if group.answer is not None:
+                self.syn_ack.append(group.answer)
                 server.isn = group.server_isn
                 server.begin(group.server_isn + 1, from_start=True)
                 self._acknowledged = group.client.packet_count > group.client.rst + 1

@@ -10,8 +10,8 @@ from harness.decode.tls_cipher import FirstFitOpener, Opener
 from harness.decode.tls_keys import (
     DEFLATE,
     FINAL_DRAFT,
-    build_tls12_opener,
     build_tls13_opener,
+    derive_key_block,
     update_secret,
 )
 from harness.decode.tls_message import TLS_1_3, ClientHello, ServerHello
@@ -121,17 +121,16 @@ def build_tls12_epoch(
     secret = secrets.get("CLIENT_RANDOM")
     if secret is None:
         raise MissingKeysError("no CLIENT_RANDOM secret for this client random")
-    opener = build_tls12_opener(
+    block = derive_key_block(
         suite,
         secret,
         client_random=client.random,
         server_random=server.random,
-        side=side,
         version=server.version,
         encrypt_then_mac=server.encrypt_then_mac,
         compression=server.compression,
     )
-    return Epoch("tls12", opener, suite, secret)
+    return Epoch("tls12", block.build_opener(side), suite, secret)
 
 
 def _usable_suite(secrets: Mapping[str, bytes], hello: ServerHello) -> Suite:

@@ -183,7 +183,7 @@ def decode_client_hello(body: bytes) -> tuple[ClientHello | None, str | None]:
         reader.vector(2)
         reader.vector(1)
         _fill_extensions(extensions, reader.vector(2) if reader else b"")
-        sni = _parse_server_name(extensions)
+        sni = parse_server_name(extensions.get(_SERVER_NAME, b""))
         alpn = _parse_alpn(extensions)
         if reader:
             problem = "bytes follow the extensions"
@@ -328,9 +328,8 @@ def _fill_extensions(extensions: dict[int, bytes], data: bytes) -> None:
             extensions[kind] = data[begin:offset]
 
 
-def _parse_server_name(extensions: Mapping[int, bytes]) -> str | None:
-    """RFC 6066 section 3: the first host_name."""
-    data = extensions.get(_SERVER_NAME)
+def parse_server_name(data: bytes) -> str | None:
+    """RFC 6066 section 3: the first host_name of the extension; raises MessageError."""
     if not data:
         return None
     names = Reader(Reader(data).vector(2))
