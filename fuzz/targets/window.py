@@ -10,6 +10,7 @@ from fuzz.target import Target
 from fuzz.targets.file import grow_file
 from fuzz.targets.replay import grow_replay
 from fuzz.targets.tcp import segment
+from harness.decode.brief import decode_briefly
 from harness.decode.connections import decode_connections
 from tests.packet_builder import build_capture, build_ethernet, build_ip, build_tcp
 
@@ -62,6 +63,11 @@ def check_window(material: bytes) -> None:
     assert together.packet_count == singly.packet_count
     assert +together.skipped == +singly.skipped, f"{together.skipped} and singly {singly.skipped}"
     assert together.damage == singly.damage
+    for level in ("connections", "handshakes", "exchanges"):
+        told = [
+            sorted(decode_briefly(io.BytesIO(data), level, window=size)) for size in (0, window)
+        ]
+        assert told[0] == told[1], f"{level} are told in another way"
 
 
 WINDOW = Target(

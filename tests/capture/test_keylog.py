@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness.capture.keylog import Secrets, build_keylog_line, parse_keylog
 
@@ -113,3 +115,41 @@ def test_the_key_log_goes_before_what_was_derived() -> None:
 
     assert derived == {"CLIENT_RANDOM": b"derived"}
     assert secrets.find(ONE) == {"CLIENT_RANDOM": b"\xaa\xbb"}
+
+
+LINES = [
+    b"CLIENT_RANDOM " + b"ab" * 32 + b" 11",
+    b"CLIENT_RANDOM " + b"AB" * 32 + b" 22",
+    b"SERVER_TRAFFIC_SECRET_0 " + b"ab" * 32 + b" 33",
+    b"EXPORTER_SECRET " + b"ab" * 32 + b" 44",
+    b"CLIENT_RANDOM " + b"cd" * 32 + b" 5",
+    b"CLIENT_RANDOM  " + b"cd" * 32 + b"\t66\r",
+    b"PMS_CLIENT_RANDOM " + b"cd" * 32 + b" 77",
+    b"# a comment",
+    b"RSA 0011223344556677 88",
+    b"",
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(lines=st.lists(st.sampled_from(LINES), max_size=8))
+def test_lines_together_are_lines_one_by_one(lines: list[bytes]) -> None:
+    """Whatever stands among them."""
+    together, singly = Secrets(), Secrets()
+
+    added = together.add(b"\n".join(lines))
+
+    assert added == sum([singly.add(line) for line in lines])
+    for name in (b"\xab" * 32, b"\xcd" * 32):
+        assert together.find(name) == singly.find(name)
+    assert together.needs_key_exchange == singly.needs_key_exchange
+
+
+def test_a_large_log_is_read_in_chunks_of_lines() -> None:
+    """Of two megabytes, with the last line not ended."""
+    lines = [build_keylog_line("CLIENT_RANDOM", n.to_bytes(32, "big"), b"s") for n in range(20_000)]
+
+    secrets = parse_keylog(b"".join(lines).rstrip(b"\n"))
+
+    assert len(secrets) == 20_000
+    assert secrets.find((19_999).to_bytes(32, "big")) == {"CLIENT_RANDOM": b"s"}

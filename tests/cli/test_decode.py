@@ -155,3 +155,41 @@ def test_rsa_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [e["request"]["method"] for e in first["exchanges"]] == ["GET"]
     assert refused == 2
     assert "expected an RSA private key" in capsys.readouterr().err
+
+
+def test_briefly(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line of columns for each connection, and no summary."""
+    code = main(["decode", str(dump), "--brief", "connections"])
+
+    assert code == 0
+    assert capsys.readouterr().out.split("\t")[:3] == ["1", "interface 0", "203.0.113.10:40001"]
+
+
+def test_only_a_port(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In all forms."""
+    for form in (["--json"], ["--json", "--jobs", "2"], ["--brief", "connections"]):
+        assert main(["decode", str(dump), *form, "--port", "40001"]) == 0
+        with_port = capsys.readouterr().out
+        assert main(["decode", str(dump), *form, "--port", "1"]) == 0
+        without = capsys.readouterr().out
+
+        assert "203.0.113.10:40001" in with_port
+        assert "203.0.113.10:40001" not in without
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--brief", "all"], ["--brief", "exchanges", "--json"], ["--port", "0"], ["--port", "x"]],
+    ids=["level", "two forms", "no port", "no number"],
+)
+def test_wrong_choices(
+    dump: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They are refused with the value."""
+    try:
+        code = main(["decode", str(dump), *arguments])
+    except SystemExit as end:
+        code = int(str(end.code))
+
+    assert code == 2
+    assert arguments[-1].removeprefix("--") in capsys.readouterr().err

@@ -42,3 +42,16 @@ def test_a_single_packet_is_seen_once() -> None:
 def test_the_pieces_are_the_packets() -> None:
     """In order, each with its own bytes."""
     assert list(RUN.pieces()) == [(b"abc", 4, 40), (b"de", 7, 70), (b"fghi", 9, 90)]
+
+
+def test_a_part_has_offsets_of_its_own() -> None:
+    """Packets 2 and 3 of three."""
+    part = RUN.cut(1, 3)
+
+    assert (part.data, part.ends, part.numbers, part.times) == (b"defghi", [2, 6], [7, 9], [70, 90])
+
+
+@pytest.mark.parametrize(("offset", "index"), [(1, 0), (3, 0), (4, 1), (9, 2)])
+def test_the_packet_before_an_offset(offset: int, index: int) -> None:
+    """The one that brought the last byte before it."""
+    assert RUN.find_packet(offset) == index

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import pytest
 
 from harness.capture.keylog import Secrets
@@ -9,6 +11,7 @@ from harness.decode.detail import EVERYTHING, Detail
 from harness.decode.layers import LayerStack
 from harness.decode.run import Run
 from harness.decode.swift import read_swiftly
+from harness.decode.talk import Talk
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Side
 from tests.tls_wire import Peers, converse
@@ -18,12 +21,15 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 SPOKEN = converse(Peers(), [("client", GET), ("server", OK)])
 
 
-def runs_of(chunks: tuple[tuple[Side, bytes], ...]) -> list[tuple[Side, Run]]:
+def talk_of(chunks: tuple[tuple[Side, bytes], ...]) -> Talk:
     """One packet a flight."""
-    return [
-        (side, Run(data, [len(data)], [PacketNumber(n)], [n]))
-        for n, (side, data) in enumerate(chunks, 1)
-    ]
+    runs = []
+    for mine in ("client", "server"):
+        flights = [(n, data) for n, (side, data) in enumerate(chunks, 1) if side == mine]
+        numbers = [PacketNumber(n) for n, _ in flights]
+        ends = list(accumulate(len(data) for _, data in flights))
+        runs.append(Run(b"".join(data for _, data in flights), ends, numbers, [*map(int, numbers)]))
+    return Talk(*runs)
 
 
 @pytest.mark.parametrize("level", ["handshakes", "exchanges"])
@@ -31,10 +37,10 @@ def test_it_finds_what_the_layers_find(level: str) -> None:
     """All fields of the connection above TCP."""
     detail = Detail(level=level)  # type: ignore[arg-type]
     layers = LayerStack(SPOKEN.secrets, detail=detail)
-    for side, run in runs_of(SPOKEN.chunks):
+    for side, run in talk_of(SPOKEN.chunks).build_runs():
         layers.feed_run(side, run)
 
-    got = read_swiftly(runs_of(SPOKEN.chunks), SPOKEN.secrets, detail)
+    got = read_swiftly(talk_of(SPOKEN.chunks), SPOKEN.secrets, detail)
 
     assert got == layers.finish(client_closed=True, server_closed=True)
     assert got is not None
@@ -54,7 +60,7 @@ def test_it_finds_what_the_layers_find(level: str) -> None:
 )
 def test_the_rest_is_left(chunks: tuple[tuple[Side, bytes], ...]) -> None:
     """None says so."""
-    assert read_swiftly(runs_of(chunks), SPOKEN.secrets, EVERYTHING) is None
+    assert read_swiftly(talk_of(chunks), SPOKEN.secrets, EVERYTHING) is None
 
 
 def test_keys_that_must_be_derived_are_left() -> None:
@@ -62,4 +68,4 @@ def test_keys_that_must_be_derived_are_left() -> None:
     secrets = Secrets()
     secrets.use_private_keys(lambda encrypted, certificate: None)
 
-    assert read_swiftly(runs_of(SPOKEN.chunks), secrets, EVERYTHING) is None
+    assert read_swiftly(talk_of(SPOKEN.chunks), secrets, EVERYTHING) is None

@@ -6,8 +6,9 @@ import pytest
 
 from harness.decode.detail import EVERYTHING, Detail
 from harness.decode.http1 import HttpDecoder
+from harness.decode.swift_hello import OddError
 from harness.decode.swift_http import read_exchanges
-from harness.decode.swift_tls import OddError, Piece
+from harness.decode.swift_tls import Piece
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Seen, Side
 

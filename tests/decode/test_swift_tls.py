@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from harness.capture.keylog import Secrets
 from harness.decode.detail import EVERYTHING, Detail
 from harness.decode.run import Run
-from harness.decode.swift_tls import OddError, SwiftTls
+from harness.decode.swift_hello import OddError
+from harness.decode.swift_tls import SwiftTls
 from harness.decode.tls_session import TlsDecoder
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Side, TlsSession

@@ -81,6 +81,7 @@ def test_a_group_is_its_packets() -> None:
             server=Share(packet_count=3, size=5, acked=6, fin=True, rst=0),
             client_isn=1000,
             server_isn=9000,
+            answer=numbers[1],
             runs=[
                 ("client", Run(b"abc", [3], [numbers[3]], [times[3]])),
                 ("server", Run(b"defgh", [5], [numbers[4]], [times[4]])),
