@@ -32,6 +32,8 @@ _FINISHED_SIZE = {"sha256": 58, "sha384": 74}
 def read_application_data(talk: Talk, secrets: Secrets) -> tuple[Records, Records]:
     """What the client sent, and what the server; raises OddError."""
     hellos = read_hellos(talk)
+    if secrets.needs_key_exchange:
+        raise OddError
     known = secrets.find(hellos.client_random)
     if not known:
         return (), ()

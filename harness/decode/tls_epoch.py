@@ -98,7 +98,7 @@ def build_tls13_epoch(
     secret = secrets.get(label)
     if secret is None:
         raise MissingKeysError(f"no {label} for this client random")
-    opener = build_tls13_opener(suite, secret, draft=draft)
+    opener: Opener = build_tls13_opener(suite, secret, draft=draft)
     if further := others.get(label):
         more = (build_tls13_opener(suite, one, draft=draft) for one in further)
         opener = FirstFitOpener((opener, *more))

@@ -71,6 +71,25 @@ def test_without_any_secret_there_is_nothing() -> None:
     assert read(converse(PEERS["1.3"], SENDS), Secrets()) == ([], [])
 
 
+def test_keys_that_must_be_derived_are_left_to_care() -> None:
+    """RSA key exchange needs the whole handshake, also where no secret is known yet."""
+    secrets = Secrets()
+    secrets.use_private_keys(lambda encrypted, certificate: None)
+
+    with pytest.raises(OddError):
+        read(converse(PEERS["1.2 GCM"], SENDS), secrets)
+
+
+def test_a_hello_sent_again_is_left_to_care() -> None:
+    """Two sets of secrets for one client random: only trying tells which is the right one."""
+    talk = converse(PEERS["1.3"], SENDS)
+    lines = [line.rsplit(b" ", 1) for line in talk.keylog.splitlines()]
+    again = b"".join(b"%b %b\n" % (head, b"00" * (len(secret) // 2)) for head, secret in lines)
+
+    with pytest.raises(OddError):
+        read(talk, parse_keylog(talk.keylog + again))
+
+
 @pytest.mark.parametrize("label", [b"CLIENT_TRAFFIC_SECRET_0", b"SERVER_TRAFFIC_SECRET_0"])
 def test_half_of_the_secrets_is_left_to_care(label: bytes) -> None:
     """The careful decoder says what is missing."""
