@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import re
 import sys
@@ -10,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from harness.cli.complaint import Complaint, read_file, unreadable
 from harness.cli.exit_code import ExitCode, code_of, worst
@@ -258,11 +259,17 @@ class _Teller:
 
 
 def _replay(file: Path, site: Site | None, key_log: bytes) -> Verdict:
+    from harness.cli.progress import Watched
+    from harness.decode.decode import LARGE
     from harness.replay import replay
 
+    # Observations have no cycles: looking for some all the time would cost a tenth.
+    gc.set_threshold(50_000, 20, 100)
     try:
         with file.open("rb") as stream:
-            return replay(stream, site=site, key_log=key_log)
+            size = file.stat().st_size
+            watched = stream if size < LARGE else Watched(stream, str(file), size=size)
+            return replay(cast(BinaryIO, watched), site=site, key_log=key_log)
     except OSError as error:
         raise unreadable(file, error) from error
 

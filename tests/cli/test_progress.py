@@ -1,0 +1,52 @@
+"""Progress: a long file says how much of it was read."""
+
+from __future__ import annotations
+
+import itertools
+from io import BytesIO, StringIO
+
+from harness.cli.progress import PAUSE_NS, Watched
+
+DATA = bytes(range(100))
+
+
+def _watched(step_ns: int) -> tuple[Watched, StringIO]:
+    """A file of 100 bytes; each look at the clock is so much later."""
+    out, times = StringIO(), itertools.count(0, step_ns)
+    return Watched(BytesIO(DATA), "big.pcap", size=100, out=out, clock=lambda: next(times)), out
+
+
+def test_the_bytes_are_those_of_the_file() -> None:
+    """By either way of reading, from any place."""
+    watched, _ = _watched(0)
+    room = bytearray(10)
+
+    assert (watched.read(3), watched.tell()) == (DATA[:3], 3)
+    assert watched.readinto(room) == 10
+    assert bytes(room) == DATA[3:13]
+    assert (watched.seek(-1, 2), watched.read()) == (99, DATA[99:])
+
+
+def test_what_is_quick_says_nothing() -> None:
+    """Nor does what was read in between."""
+    watched, out = _watched(PAUSE_NS // 4)
+    for _ in range(3):
+        watched.read(10)
+
+    assert out.getvalue() == ""
+
+
+def test_each_reading_has_a_number() -> None:
+    """The first needs none; a look at the beginning is no reading."""
+    watched, out = _watched(PAUSE_NS)
+    watched.read(10)
+    watched.seek(0)
+    watched.read(60)
+    watched.seek(0)
+    watched.read(25)
+
+    assert out.getvalue().splitlines() == [
+        "big.pcap: 10 % read",
+        "big.pcap: 60 % read",
+        "big.pcap: 25 % read, reading 2",
+    ]
