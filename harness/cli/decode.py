@@ -74,17 +74,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def decode_capture(options: argparse.Namespace) -> ExitCode:
     """Print one capture."""
-    from harness.decode.tls_rsa import KeyFileError, RsaKeys
-
     key_log = read_file(Path(options.keylog)) if options.keylog else b""
-    rsa_keys = None
-    for name in options.rsa_key:
-        try:
-            RsaKeys([read_file(Path(name))])
-        except KeyFileError as error:
-            raise Complaint(f"{name}: {error}") from error
-    if options.rsa_key:
-        rsa_keys = RsaKeys([read_file(Path(name)) for name in options.rsa_key])
+    rsa_keys = _read_rsa_keys(options.rsa_key) if options.rsa_key else None
     # numpy would start threads for matrices; there are none here.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Observations have no cycles: looking for some all the time would cost a fifth.
@@ -96,6 +87,18 @@ def decode_capture(options: argparse.Namespace) -> ExitCode:
             return _print_briefly(stream, options, key_log, rsa_keys)
     with _opened(options.capture) as stream, tempfile.TemporaryFile() as spool:
         return _print(stream, options, key_log, rsa_keys, Turn(spool))
+
+
+def _read_rsa_keys(names: list[str]) -> RsaKeys:
+    # Not above: most captures need none, and loading what reads keys takes a while.
+    from harness.decode.tls_rsa import KeyFileError, RsaKeys
+
+    for name in names:
+        try:
+            RsaKeys([read_file(Path(name))])
+        except KeyFileError as error:
+            raise Complaint(f"{name}: {error}") from error
+    return RsaKeys([read_file(Path(name)) for name in names])
 
 
 def _print(
