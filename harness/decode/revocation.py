@@ -1,97 +1,41 @@
-"""OCSP messages and CRLs in HTTP bodies, read with cryptography.x509; what cannot be read is said, never raised."""
+"""Which HTTP bodies are OCSP messages or CRLs. Few captures have any, so what reads them is loaded for them alone."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
-from cryptography import x509
-from cryptography.x509 import ocsp
+from typing import TYPE_CHECKING
 
 from harness.trace.http import Header
-from harness.trace.revocation import Status, StatusAnswer, StatusQuery
+
+if TYPE_CHECKING:
+    from harness.trace.revocation import StatusAnswer, StatusQuery
 
 _SEQUENCE = b"\x30"
 """What DER of either kind begins with."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_UNREADABLE = (ValueError, TypeError, x509.DuplicateExtension)
-_STATUS: dict[ocsp.OCSPCertStatus, Status] = {
-    ocsp.OCSPCertStatus.GOOD: "good",
-    ocsp.OCSPCertStatus.REVOKED: "revoked",
-    ocsp.OCSPCertStatus.UNKNOWN: "unknown",
-}
 
 
 def find_query(headers: tuple[Header, ...], body: bytes) -> StatusQuery | None:
     """The OCSP request in a request's body (RFC 6960 appendix A.1); None: there is none that can be read."""
     if body[:1] != _SEQUENCE or _media_type(headers) != b"application/ocsp-request":
         return None
-    try:
-        request = ocsp.load_der_ocsp_request(body)
-        nonce = _find_nonce(request.extensions)
-        return StatusQuery(serial_number=request.serial_number, nonce=nonce)
-    except (*_UNREADABLE, NotImplementedError):  # Several certificates in one request.
-        return None
+    from harness.decode.status_message import read_query
+
+    return read_query(body)
 
 
 def find_answer(headers: tuple[Header, ...], body: bytes) -> StatusAnswer | None:
     """The OCSP response or CRL in a response's body; None: there is none."""
-    if body[:1] != _SEQUENCE:
-        return None
-    match _media_type(headers):
-        case b"application/ocsp-response":
-            return _read_ocsp(body)
-        case b"application/pkix-crl":  # RFC 2585 section 4.2
-            return _read_crl(body)
+    media_type = _media_type(headers) if body[:1] == _SEQUENCE else b""
+    if media_type == b"application/ocsp-response":
+        from harness.decode.status_message import read_ocsp
+
+        return read_ocsp(body)
+    if media_type == b"application/pkix-crl":  # RFC 2585 section 4.2
+        from harness.decode.status_message import read_crl
+
+        return read_crl(body)
     return None
 
 
 def _media_type(headers: tuple[Header, ...]) -> bytes:
     found = (h.value for h in headers if h.name.lower() == b"content-type")
     return next(found, b"").partition(b";")[0].strip().lower()
-
-
-def _read_ocsp(der: bytes) -> StatusAnswer:
-    try:
-        response = ocsp.load_der_ocsp_response(der)
-        if response.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
-            return StatusAnswer(protocol="ocsp", problem=response.response_status.name.lower())
-        ends = response.next_update_utc
-        return StatusAnswer(
-            protocol="ocsp",
-            serial_number=response.serial_number,
-            status=_STATUS[response.certificate_status],
-            nonce=_find_nonce(response.extensions),
-            this_update_ns=_nanoseconds(response.this_update_utc),
-            next_update_ns=None if ends is None else _nanoseconds(ends),
-        )
-    except (*_UNREADABLE, NotImplementedError) as error:
-        return StatusAnswer(protocol="ocsp", problem=f"not readable: {_first_line(error)}")
-
-
-def _read_crl(der: bytes) -> StatusAnswer:
-    try:
-        crl = x509.load_der_x509_crl(der)
-        ends = crl.next_update_utc
-        return StatusAnswer(
-            protocol="crl",
-            revoked=frozenset(entry.serial_number for entry in crl),
-            this_update_ns=_nanoseconds(crl.last_update_utc),
-            next_update_ns=None if ends is None else _nanoseconds(ends),
-        )
-    except _UNREADABLE as error:
-        return StatusAnswer(protocol="crl", problem=f"not readable: {_first_line(error)}")
-
-
-def _find_nonce(extensions: x509.Extensions) -> bytes | None:
-    try:
-        return extensions.get_extension_for_class(x509.OCSPNonce).value.nonce
-    except x509.ExtensionNotFound:
-        return None
-
-
-def _nanoseconds(time: datetime) -> int:
-    return (time - _EPOCH) // timedelta(microseconds=1) * 1000
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).partition("\n")[0][:200]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from ipaddress import IPv4Address
 
 import pytest
@@ -107,3 +109,9 @@ def test_other_bodies_are_none() -> None:
     assert find_answer((), answer) is None
     assert find_query(OCSP_ANSWER, query) is None
     assert find_query(OCSP_QUERY, query[:-1]) is None
+
+
+def test_captures_without_any_load_nothing_for_them() -> None:
+    """cryptography.x509 takes as long to load as a small capture takes to read."""
+    script = "import sys, harness.decode.layers; sys.exit('harness.decode.status_message' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
