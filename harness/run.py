@@ -27,9 +27,10 @@ class Run:
 class Interrupted(Exception):
     """The user stopped the run; `file` holds what was recorded, marked as incomplete (None: nothing yet)."""
 
-    def __init__(self, file: Path | None) -> None:
-        """Keep the file."""
-        kept = f"what was recorded so far is in {file}" if file else "nothing was recorded yet"
+    def __init__(self, file: Path | None, *others: Path) -> None:
+        """Keep the file; `others` are those of runs beside it."""
+        files = " and ".join(map(str, (file, *others)))
+        kept = f"what was recorded so far is in {files}" if file else "nothing was recorded yet"
         super().__init__(f"interrupted; {kept}")
         self.file = file
 

@@ -65,7 +65,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     decode.add_argument(
         "--jobs",
         metavar="N",
-        type=_count,
+        type=process_count,
         default=1,
         help="share the connections among N processes (1); worth it from some 100 MB on",
     )
@@ -180,7 +180,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _count(text: str) -> int:
+def process_count(text: str) -> int:
     """A number of processes."""
     if not re.fullmatch(r"[1-9][0-9]?", text):
         raise argparse.ArgumentTypeError(f"got {text!r}; expected 1 to 99")

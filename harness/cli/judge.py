@@ -9,11 +9,12 @@ import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from harness.cli.complaint import Complaint, read_file, unreadable
+from harness.cli.decode import process_count
 from harness.cli.exit_code import ExitCode, code_of, worst
 from harness.cli.explain import explain_captures
 from harness.cli.file_list import CAPTURE_ENDINGS, SCENARIO_ENDINGS, expand, name_apart, stem
@@ -103,13 +104,20 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         default="auto",
         help="network namespaces, or simulated in virtual time (default: auto, the first that works)",
     )
+    run.add_argument(
+        "--jobs",
+        metavar="N",
+        type=process_count,
+        help="simulate in up to N processes (default: one for each processor)",
+    )
     run.add_argument("--json", action="store_true", help="print one JSON verdict a line")
     run.set_defaults(command=run_scenarios)
 
 
 def run_scenarios(options: argparse.Namespace) -> ExitCode:
-    """Run every scenario named, one after another."""
-    from harness.run import Interrupted, run
+    """Run every scenario named; results come in order."""
+    from harness.cli.lanes import Task, count_processors, run_tasks
+    from harness.run import Interrupted
     from harness.world.job import WorldError
 
     files = expand(options.scenarios, SCENARIO_ENDINGS)
@@ -120,17 +128,21 @@ def run_scenarios(options: argparse.Namespace) -> ExitCode:
         print(line, file=sys.stderr if options.json else sys.stdout, flush=True)
     rows: list[Row] = []
     told = _Teller(as_json=options.json, total=len(files))
+    tasks = [
+        Task(scenario=scenario, text=text, file=output / f"{names[file]}.pcapng", seed=options.seed)
+        for file, (scenario, text) in loaded.items()
+    ]
+    count = options.jobs or count_processors()
     try:
-        for file, (scenario, text) in loaded.items():
-            name = names[file]
-            started_ns = time.monotonic_ns()
-            capture = output / f"{name}.pcapng"
-            done = run(scenario, text=text, file=capture, seed=options.seed, wire=options.wire)
-            duration_ns = time.monotonic_ns() - started_ns
-            rows.append(Row(name=name, verdict=done.verdict, duration_ns=duration_ns))
-            told.tell(rows[-1], str(done.file))
+        with closing(run_tasks(tasks, wire=options.wire, count=count)) as results:
+            for done in results:
+                name = names[files[len(rows)]]
+                rows.append(Row(name=name, verdict=done.run.verdict, duration_ns=done.duration_ns))
+                told.tell(rows[-1], str(done.run.file))
     except WorldError as error:
-        raise Complaint(f"{file}: {error}{_left(rows, files)}", ExitCode.ENVIRONMENT) from error
+        raise Complaint(
+            f"{files[len(rows)]}: {error}{_left(rows, files)}", ExitCode.ENVIRONMENT
+        ) from error
     except Interrupted as interrupted:
         raise Complaint(f"{interrupted}{_left(rows, files)}", ExitCode.INTERRUPTED) from interrupted
     finally:
