@@ -379,3 +379,107 @@ def test_streams_are_those_of_the_reference(shared: Path) -> None:
     assert other == OTHER_CONNECTIONS
     assert result["same"] > 890
     assert result["holes"] < 40
+
+
+def checked() -> Talk:
+    """A talk with right checksums, opened: packets 1-3."""
+    return Talk(checksums=True).open()
+
+
+@pytest.mark.parametrize("first", ["damaged", "good"])
+def test_of_two_copies_the_undamaged_one_counts(first: str) -> None:
+    """Whichever came first; the other one is noted."""
+    damaged, good = Talk(checksums=True).open(), checked().send("client", b"abcdef")
+    damaged.packet("client", data=b"abcdef").damage()
+    copies = [damaged.frames[3], good.frames[3]]
+    good.send("server", b"ABC").close()
+    (found,) = hear(
+        frames=good.frames[:3] + copies[:: 1 if first == "damaged" else -1] + good.frames[4:]
+    )
+
+    assert found.receiver.heard == [("client", b"abcdef"), ("server", b"ABC")]
+    assert found.closed == "fin"
+    assert [(m.layer, m.packets) for m in found.malformed()] == [
+        ("tcp", (4 if first == "damaged" else 5,))
+    ]
+
+
+@pytest.mark.parametrize(
+    "at", [38, 39, 40, 41, 42, 43, 44, 45, 46, 47, -1], ids=lambda at: f"byte {at}"
+)
+def test_nothing_in_a_damaged_packet_is_believed(at: int) -> None:
+    """Sequence number, acknowledgment, flags (0x04 is RST) and data: as its receiver, we wait for another copy."""
+    talk = checked().packet("client", data=b"abcdef").damage(at=at)
+    talk.send("client", b"abcdef").send("server", b"ABC").close()
+
+    (found,) = hear(talk)
+
+    assert found.receiver.heard == [("client", b"abcdef"), ("server", b"ABC")]
+    assert (found.closed, found.packets) == ("fin", list(range(1, 10)))
+
+
+def test_a_damaged_header_hides_no_bytes() -> None:
+    """Nobody knows where they begin: missing, unless another packet brings them."""
+    talk = checked().send("client", b"abcdef")
+    frame = bytearray(talk.frames[-1])
+    frame[46] ^= 0x40  # The header length, 5 words, becomes 1.
+    alone, again = (
+        [*talk.frames[:-1], bytes(frame)],
+        [*talk.frames[:-1], bytes(frame), talk.frames[-1]],
+    )
+
+    (lost,), (found,) = hear(frames=alone), hear(frames=again)
+
+    assert lost.direction("client").build_stream().gaps == (Gap(offset=0, size=6),)
+    assert found.receiver.heard == [("client", b"abcdef")]
+
+
+def test_a_damaged_packet_counts_where_it_is_the_only_one() -> None:
+    """What the other end acknowledged was whole elsewhere: the bytes stand as they are seen."""
+    talk = checked().send("client", b"abcdef").damage().send("server", b"ABC").close()
+
+    (found,) = hear(talk)
+
+    assert found.receiver.heard == [("client", b"abcdeb"), ("server", b"ABC")]
+    assert found.direction("client").build_stream().gaps == ()
+
+
+def test_where_all_checksums_are_wrong_they_say_nothing() -> None:
+    """The first copy is kept, and the contradiction reported."""
+    talk = checked()
+    for _ in range(2):
+        talk.packet("client", data=b"abcdef").damage()
+    frames = [bytearray(frame) for frame in talk.frames]
+    for frame in frames:
+        frame[50] ^= 1
+    frames[-1][-1] ^= 0xFF
+
+    (found,) = hear(frames=[bytes(frame) for frame in frames])
+
+    assert found.receiver.text("client") == b"abcdeb"
+    (malformed,) = found.malformed()
+    assert "sent again with other content" in malformed.message
+
+
+def test_right_copies_that_differ_are_never_chosen_between_silently() -> None:
+    """Both checksums are right: an attack, or a broken stack."""
+    talk = checked().packet("client", data=b"abcdef").packet("client", data=b"abcdeX")
+
+    (found,) = hear(talk)
+
+    (malformed,) = found.malformed()
+    assert "sent again with other content" in malformed.message
+
+
+@pytest.mark.parametrize("at", [38, 41, 47], ids=["seq", "low seq", "flags"])
+def test_a_damaged_packet_opens_no_connection(at: int) -> None:
+    """The SYN that comes again, undamaged, begins it."""
+    talk = Talk(checksums=True).packet("client", flags=SYN, ack=0).damage(at=at)
+    talk.open().send("client", b"abc").send("server", b"ABC").close()
+
+    (found,) = hear(talk)
+
+    assert (found.syn, found.syn_ack, found.packets) == ([2], [3], list(range(1, 10)))
+    assert found.receiver.heard == [("client", b"abc"), ("server", b"ABC")]
+    assert found.direction("client").isn == 1000
+    assert [m.packets for m in found.malformed()] == [(1,)]
