@@ -78,7 +78,7 @@ class _Undecided:
         if client and (skip is None or skip >= len(client)):
             return None
         found = sniff_client(client[skip:])
-        if found in ("tls", "ssl2", "http") or (found is None and client):
+        if found in ("tls", "ssl2", "http", "http2") or (found is None and client):
             return found
         # What the client says is unknown, or was not seen: an answer tells what the server took it for.
         answer = sniff_server(server)
@@ -149,6 +149,8 @@ class LayerStack:
         self._ssl2: Seen | None = None
         """Where the ClientHello of SSL 2.0 was seen."""
         self._http: HttpDecoder | None = None
+        self._http2: Seen | None = None
+        """Where HTTP/2 began, of which nothing more is read."""
         self._tunnel: LayerStack | None = None
         self._begun: set[Side] = set()
         """Sides of which TLS has got something."""
@@ -198,6 +200,7 @@ class LayerStack:
             self._http = HttpDecoder(self._detail)
         else:
             self._is_other = True
+            self._http2 = item.seen if protocol == "http2" else None
         for early in waiting:
             self._pass_on(early)
 
@@ -254,6 +257,7 @@ class LayerStack:
             if protocol is None:
                 continue
             waiting, self._inside = self._inside.take(), None
+            self._http2 = item.seen if protocol == "http2" else None
             if protocol == "http":
                 self._http = HttpDecoder(self._detail)
                 for early in waiting:
@@ -296,6 +300,7 @@ class LayerStack:
             client_closed |= "client" in notified
             server_closed |= "server" in notified
         tunnel: Tunnel | None = None
+        malformed += self._tell_http2(session)
         if self._http is not None:
             self._http.end(client_closed=client_closed, server_closed=server_closed)
             malformed.extend(self._http.malformed())
@@ -307,6 +312,19 @@ class LayerStack:
             malformed=tuple(malformed),
             tunnel=tunnel,
         )
+
+    def _tell_http2(self, session: TlsSession | None) -> tuple[Malformed, ...]:
+        """That HTTP/2 is spoken: by its first bytes, or by ALPN where those were not seen (RFC 9113 section 3.2)."""
+        seen = self._http2
+        if self._detail.level != "exchanges":
+            return ()
+        is_open = session is not None and session.decrypted != "no" and self._http is None
+        if seen is None and is_open and session is not None and session.alpn == "h2":
+            seen = session.client_application_data or session.server_application_data
+        if seen is None:
+            return ()
+        message = "HTTP/2, which is not read here: what was asked and answered is not known"
+        return (Malformed(sender="client", layer="http", message=message, packets=seen.packets),)
 
     def _build_tunnel(self, *, client_closed: bool, server_closed: bool) -> Tunnel | None:
         if self._http is None or self._http.tunnel is None:

@@ -7,8 +7,8 @@ from typing import Literal
 
 from harness.decode.ssl2 import SSL_2_0, OldHello, find_hello
 
-Protocol = Literal["tls", "ssl2", "http", "other"]
-"""`ssl2` is SSL 2.0 itself; its ClientHello with an offer of TLS is `tls`."""
+Protocol = Literal["tls", "ssl2", "http", "http2", "other"]
+"""`http` is HTTP/1; `ssl2` is SSL 2.0 itself; its ClientHello with an offer of TLS is `tls`."""
 
 _METHODS = tuple(
     method + b" "
@@ -28,6 +28,8 @@ _METHODS = tuple(
 _REQUEST = re.compile(
     rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+[ \t].*[ \t]HTTP/[01]\.[0-9][ \t]*\r?\n", re.DOTALL
 )
+_HTTP_2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+"""What a client of HTTP/2 says first (RFC 9113 section 3.4)."""
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _CLIENT_HELLO = re.compile(
     rb"\x16\x03[\x00-\x03][\x00-\x40].\x01\x00[\x00-\x40].\x03[\x00-\x03]", re.DOTALL
@@ -48,6 +50,10 @@ def sniff_client(data: bytes) -> Protocol | None:
         if isinstance(hello, OldHello):
             return "ssl2" if hello.version == SSL_2_0 else "tls"
         return "other" if hello is False else None
+    if data.startswith(_HTTP_2):
+        return "http2"
+    if _HTTP_2.startswith(data):
+        return None
     text = data.lstrip(b"\r\n")
     if text.startswith(_METHODS):
         return "http"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from harness.capture.keylog import Secrets
 from harness.checks.unreadable import find_all_unreadable, find_unreadable
+from harness.decode.layers import LayerStack
 from tests.checks.examining import make_case
 from tests.lost_evidence import without_keys
 from tests.trace_builder import BYSTANDER, CLUSTER, N2, TraceBuilder
@@ -40,3 +44,19 @@ def test_what_is_no_leg_is_not_looked_at() -> None:
     assert find_unreadable(connection, case.machines) is not None
     assert dict(case.unreadable) == {}
     assert N2 in case.machines.nodes
+
+
+def test_http_2_is_a_reason() -> None:
+    """A leg that decode names and does not read is UNKNOWN, also where all of its TLS is open (F83)."""
+    builder = TraceBuilder()
+    builder.sign_in()
+    trace = builder.build()
+    stack = LayerStack(Secrets())
+    stack.feed("client", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", trace.connections[2].packets[-1], 1)
+    found = stack.finish(client_closed=True, server_closed=True)["malformed"]
+    changed = tuple(replace(c, malformed=found) if c.number == 3 else c for c in trace.connections)
+
+    case = make_case(replace(trace, connections=changed), CLUSTER)
+
+    assert set(case.unreadable) == {3}
+    assert "is not understood (HTTP/2" in case.unreadable[3]

@@ -320,3 +320,31 @@ def test_the_middle_of_tls_begins_after_other_bytes() -> None:
     stack.feed("client", b"\x17\3\3\0\x10" + bytes(16), PacketNumber(2), 2)
 
     assert stack.finish(client_closed=False, server_closed=False)["tls"] is not None
+
+
+HTTP_2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
+"""What a client of HTTP/2 says first (RFC 9113 section 3.4): the preface, and SETTINGS without any."""
+SETTINGS = b"\0\0\0\4\0\0\0\0\0"
+
+
+@pytest.mark.parametrize("size", [1, 5, 100])
+def test_http_2_is_named(size: int) -> None:
+    """Not read, and not taken for a broken HTTP/1."""
+    parts: list[Part] = [("client", HTTP_2[i : i + size]) for i in range(0, len(HTTP_2), size)]
+
+    fields = play([*parts, ("server", SETTINGS)])
+
+    (malformed,) = fields["malformed"]
+    assert (malformed.layer, malformed.message[:6], fields["exchanges"]) == ("http", "HTTP/2", ())
+
+
+@pytest.mark.parametrize("first", [HTTP_2, SETTINGS], ids=["preface", "ALPN alone"])
+def test_http_2_in_tls_is_named(first: bytes) -> None:
+    """By what the client says first, or by what both agreed on."""
+    talk = converse(Peers(alpn=("h2",)), [("client", first), ("server", SETTINGS)])
+
+    fields = play(list(talk.chunks), talk.secrets)
+
+    assert fields["tls"] is not None
+    assert fields["tls"].alpn == "h2"
+    assert [(m.layer, m.message[:6]) for m in fields["malformed"]] == [("http", "HTTP/2")]
