@@ -18,8 +18,9 @@ SCENARIOS = (
     "load/twenty-devices-passthrough",
     "attacks/lost-certificate-F36",
     "settings/old-device",
+    "certificates/balancer-renewed",
 )
-"""TLS 1.2 and 1.3, many at once, refused handshakes, both kinds of balancers."""
+"""TLS 1.2 and 1.3, many at once, refused handshakes, both kinds of balancers, RSA and ECDSA."""
 
 
 def _record(name: str, file: Path, *, seed: int | None = None) -> bytes:

@@ -59,6 +59,9 @@ _HASHES: Mapping[str, hashes.HashAlgorithm] = {
 _calls: Counter[str] = Counter()
 # Patching is for the whole process, and so is the count of what went through the patches.
 
+_is_salt_ours = False
+"""OpenSSL's salts cannot be seeded; `seeding` sets this for its time."""
+
 _slow_agreement = keyexchange.ECDHKeyExchange
 _slow_random_private_key = _slow_agreement.get_random_private_key
 _slow_public_value = _slow_agreement.calc_public_value
@@ -167,6 +170,17 @@ def _rsa_scheme(
     return None
 
 
+def _sign_with_our_salt(
+    key: Any, data: bytes, hash_name: str | None, salt_bytes: int | None
+) -> Any:
+    """RSASSA-PSS (RFC 8017 section 8.1.1), all of it tlslite-ng's: its salt comes from where all its randoms do."""
+    size = int(key.n).bit_length()
+    encoded = key.EMSA_PSS_encode(bytearray(data), size - 1, hash_name, salt_bytes)
+    # Not by way of its blinding: that takes random bytes once for each key, so another run would take fewer.
+    number = int(key._rawPrivateKeyOpHelper(int.from_bytes(encoded, "big")))
+    return bytearray(number.to_bytes((size + 7) // 8, "big"))
+
+
 def _rsa_sign(
     self: Any,
     data: bytes,
@@ -177,6 +191,8 @@ def _rsa_sign(
     scheme = _rsa_scheme(padding, hashAlg, saltLen)
     if scheme is None or not self.p:
         return _slow_rsa_sign(self, data, padding, hashAlg, saltLen)
+    if _is_salt_ours and padding.lower() == "pss":
+        return _sign_with_our_salt(self, data, hashAlg, saltLen)
     _calls["rsa sign"] += 1
     if not hasattr(self, "_fast_private"):
         public = rsa.RSAPublicNumbers(int(self.e), int(self.n))

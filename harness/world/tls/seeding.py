@@ -1,7 +1,8 @@
 """Seeding: while it lasts, every random byte and every time that tlslite-ng and cryptography use comes from us.
 
 cryptography takes its own random bytes from OpenSSL, which cannot be seeded. So keys are derived from given bytes
-instead of generated, and ECDSA signatures take their nonce from key and message (RFC 6979).
+instead of generated, ECDSA signatures take their nonce from key and message (RFC 6979), and the salt of an RSA-PSS
+signature is tlslite-ng's.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa, x25519
 
-from harness.world.tls import ec_key
+from harness.world.tls import acceleration, ec_key
 from harness.world.tls.rsa_key import EXPONENT, make_rsa_key
 
 Take = Callable[[int], bytes]
@@ -77,6 +78,7 @@ def _patches(take: Take, start_s: int) -> list[_Patch]:
         (x25519.X25519PrivateKey, "generate", staticmethod(generate_x25519)),
         *((builder, "sign", _sign_alike(vars(builder)["sign"])) for builder in builders),
         (ec_key, "_SCHEMES", _deterministic_schemes()),
+        (acceleration, "_is_salt_ours", True),
         *(
             (module, "time", clock)
             for name, module in sorted(sys.modules.items())

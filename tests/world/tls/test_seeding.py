@@ -11,10 +11,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, x25519
 from tlslite import tlsconnection
+from tlslite.utils.keyfactory import generateRSAKey
 
 from harness.world.entropy import Entropy
 from harness.world.pki.pki import Pki
-from harness.world.tls import ec_key
+from harness.world.tls import acceleration, ec_key
 from harness.world.tls.seeding import seeded
 
 NOW_NS = 1_767_225_600_000_000_000
@@ -74,3 +75,17 @@ def test_rsa_keys_come_from_the_seed() -> None:
     assert keys[0].key_size == 1024
     assert keys[0].private_numbers() == keys[1].private_numbers()
     keys[1].public_key().verify(signature, b"text", padding.PKCS1v15(), hashes.SHA256())
+
+
+def test_rsa_signatures_of_tls_come_from_the_seed() -> None:
+    """PSS has a random salt; the same seed gives the same signature, also with a key that was used before."""
+    acceleration.install()
+    key = generateRSAKey(1024, implementations=["python"])
+    digest = bytearray(32)
+    signatures = []
+    for seed in (b"1", b"1", b"2"):
+        with seeded(Entropy(seed).take, start_s=0):
+            signatures.append(key.sign(digest, padding="pss", hashAlg="sha256", saltLen=32))
+
+    assert signatures[0] == signatures[1] != signatures[2]
+    assert all(key.verify(one, digest, "pss", "sha256", 32) for one in signatures)
