@@ -43,23 +43,6 @@ def build_tcp(
     return head + options + data
 
 
-def sum_words(data: bytes) -> int:
-    """The one's complement sum of RFC 1071, word by word."""
-    total = 0
-    for (word,) in struct.iter_unpack(">H", data + bytes(len(data) % 2)):
-        total += word
-        total = (total & 0xFFFF) + (total >> 16)
-    return total
-
-
-def fill_checksum(src: str, dst: str, segment: bytes) -> bytes:
-    """The same segment with the right checksum."""
-    addresses = ip_address(src).packed + ip_address(dst).packed
-    head = addresses + struct.pack(">HH", 6, len(segment))
-    total = sum_words(head + segment[:16] + b"\0\0" + segment[18:])
-    return segment[:16] + (0xFFFF - total).to_bytes(2) + segment[18:]
-
-
 def build_ip(
     src: str, dst: str, protocol: int, payload: bytes, *, options: bytes = b"", fragment: int = 0
 ) -> bytes:
@@ -95,10 +78,8 @@ class Talk:
         *,
         client_isn: int = 1000,
         server_isn: int = 9000,
-        checksums: bool = False,
     ) -> None:
-        """Begin with the two initial sequence numbers; checksums are right, or left out."""
-        self.checksums = checksums
+        """Begin with the two initial sequence numbers."""
         self.client, self.server = client, server
         self.next = {"client": client_isn, "server": server_isn}
         self.frames: list[bytes] = []
@@ -118,13 +99,6 @@ class Talk:
             part = data[begin : begin + step]
             self.packet(side, flags=ACK | PSH, data=part)
             self.next[side] += len(part)
-        return self
-
-    def damage(self, *, at: int = -1) -> Talk:
-        """Turn one bit of a byte of the last frame over, without a new checksum."""
-        frame = bytearray(self.frames[-1])
-        frame[at] ^= 0x04
-        self.frames[-1] = bytes(frame)
         return self
 
     def close(self) -> Talk:
@@ -155,8 +129,6 @@ class Talk:
             flags=flags,
             data=data,
         )
-        if self.checksums:
-            segment = fill_checksum(src[0], dst[0], segment)
         self.frames.append(build_ethernet(build_ip(src[0], dst[0], 6, segment)))
         return self
 

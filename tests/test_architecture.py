@@ -88,7 +88,6 @@ UNTESTED: dict[str, str] = {
     "harness/decode/form.py": "declares what a form can do, and does nothing",
     "harness/decode/group.py": "declares two records",
     "harness/decode/layer_fields.py": "declares one record",
-    "harness/decode/receiver.py": "declares what takes bytes, and does nothing",
     "harness/trace/brief.py": "declares three records",
     "harness/world/host.py": "declares what an actor may touch, and does nothing",
     "harness/world/stage.py": "declares what a wire with a recorder gives, and does nothing",

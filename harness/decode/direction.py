@@ -23,8 +23,6 @@ _REBASE = 1 << 20
 """Bytes by which a guessed beginning may turn out to be too late."""
 _HISTORY_SIZE = 64 << 10
 """Delivered bytes kept to compare later copies with: more than is usually in flight."""
-_MAX_HELD = 256
-"""Pieces of damaged packets that are kept: as many packets as TcpConnection has patience."""
 _MAX_CONFLICTS = 16
 """Reports for one direction; a broken capture would give one for each packet."""
 
@@ -79,10 +77,6 @@ class Direction:
         self.data_seen = False
         self.time_ns = 0
         """Time of the latest byte delivered."""
-        self.is_checked = False
-        """A packet with the right checksum was seen: one with a wrong one is damaged, not taken before offload."""
-        self._held: list[Piece] = []
-        """From damaged packets."""
         self._gaps: list[Gap] = []
         self._hash: hashlib._Hash | None = hashlib.sha256() if is_hashed else None
         self._recent: deque[tuple[int, Run]] = deque()
@@ -179,32 +173,6 @@ class Direction:
             here = max(here, waiting.end)
         if here < piece.end:
             self._insert(piece.cut(here, piece.end))
-
-    def hold(self, piece: Piece) -> None:
-        """Keep the bytes of a damaged packet, in case no other packet brings them."""
-        self.note_damaged(piece.number)
-        if piece.size:
-            waiting = [p for p in self._held if p.end > self.next]
-            self._held = [*waiting[1 - _MAX_HELD :], piece]
-
-    def note_damaged(self, number: PacketNumber) -> None:
-        """Say that a packet is damaged."""
-        self._report(
-            f"packet {number} has a wrong checksum, where its sender has right ones: it counts only"
-            " for bytes that no other packet brings",
-            (number,),
-        )
-
-    def adopt(self, until: int) -> bool:
-        """Take in held bytes where those before an offset are missing; say whether the next ones are among them."""
-        if self.fin is not None:
-            until = min(until, self.fin)
-        # One that begins before is a copy, or its sequence number is what was damaged.
-        wanted = [p for p in self._held if self.next <= p.offset < until]
-        self._held = [p for p in self._held if p not in wanted]
-        for piece in wanted:
-            self.add(piece)
-        return self.is_ready()
 
     def _insert(self, piece: Piece) -> None:
         insort(self.pieces, piece, key=_offset)

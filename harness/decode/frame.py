@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 
 from harness.decode.carried import find_carried
-from harness.decode.checksum import Checksum, judge_checksum
 from harness.decode.fragment import Fragment, FragmentReader
 from harness.decode.link import ETHER_IPV4, ETHER_IPV6, find_payload
 from harness.net.address import Address
@@ -60,17 +59,10 @@ class Segment:
     """What was captured of the payload."""
     size: int
     """What was sent, by the IP length: more than `data` where the capture cut."""
-    checksum: Checksum = "unknown"
     earlier: tuple[PacketNumber, ...] = ()
     """Packets with the other IP fragments of it, ascending; `number` is that of the last one seen."""
     carried_in: str | None = None
     """The tunnels that the packet came through, the outer one first."""
-
-    def is_from_client(self) -> bool:
-        """If it is the first of a connection: the client sends the SYN, or else has the higher port."""
-        if self.flags & SYN:
-            return not self.flags & ACK
-        return self.flow.src_port >= self.flow.dst_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,20 +236,17 @@ class FrameDecoder:
         flow = self._flow(ip.src, ip.dst, TCP, src_port, dst_port)
         header = (bits >> 12) * 4
         flags = bits & 0x1FF
-        checksum = judge_checksum(ip.src, ip.dst, have) if 20 <= len(have) == sent else "unknown"
-        is_odd = header < 20 or header > sent
-        if is_odd and checksum != "wrong":
+        if header < 20 or header > sent:
             return _packet(
                 bare, flow, flags=flags, note=f"bad TCP header length {header // 4}"
             ), None
-        # Damage on the way made it odd, and no receiver looks further: where its bytes begin is not known.
-        payload, flags = (b"", 0) if is_odd else (have[header:], flags)
-        size = sent - (20 if is_odd else header)
-        note = "cut by snaplen" if not is_odd and len(payload) < size else None
+        payload = have[header:]
+        size = sent - header
+        note = "cut by snaplen" if len(payload) < size else None
         packet = _packet(bare, flow, flags=flags, payload_size=size, note=note)
-        ends = (ip.src + have[:2], ip.dst + have[2:4])
+        source, destination = ip.src + have[:2], ip.dst + have[2:4]
         return packet, Segment(
-            bare.number, bare.time_ns, flow, *ends, seq, ack, flags, payload, size, checksum
+            bare.number, bare.time_ns, flow, source, destination, seq, ack, flags, payload, size
         )
 
     def _decode_ip(self, ether_type: int, data: bytes, offset: int, limit: int) -> _Datagram | str:

@@ -20,11 +20,10 @@ from harness.decode.lingering import Lingering
 from harness.decode.only import Only
 from harness.decode.packet_table import Ints, PacketTable
 from harness.decode.reassembly import Reassembler
-from harness.decode.receiver import R
 from harness.decode.regular import Before, GroupSums, judge_groups
 from harness.decode.segment_table import Bools, SegmentTable, find_segments
 from harness.decode.talk import Talk
-from harness.decode.tcp_connection import TcpConnection
+from harness.decode.tcp_connection import R, TcpConnection
 from harness.decode.whole import find_whole
 from harness.trace.packet import Packet
 

@@ -11,9 +11,8 @@ from harness.decode.carried import find_tunnel
 from harness.decode.frame import TCP
 from harness.decode.group import COUNT, SIZE
 from harness.decode.layer_fields import LayerFields
-from harness.decode.receiver import Receiver
 from harness.decode.run import Run
-from harness.decode.tcp_connection import TcpConnection
+from harness.decode.tcp_connection import Receiver, TcpConnection
 from harness.trace.connection import ByteStream, Connection
 from harness.trace.packet import Packet
 from harness.trace.trace import Damage

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic
 
 from harness.decode.flow_key import Key, find_key
 from harness.decode.frame import SYN, Segment
-from harness.decode.receiver import R
-from harness.decode.tcp_connection import TcpConnection
+from harness.decode.tcp_connection import R, TcpConnection
 from harness.net.address import Endpoint
 
 if TYPE_CHECKING:
@@ -61,8 +59,6 @@ class Reassembler(Generic[R]):
         if self._lingering and key in self._lingering and not self._resume(key, segment):
             return
         connection = self._present.get(key)
-        if connection is not None and connection.is_doubtful and segment.checksum == "right":
-            connection, segment = self._begin_again(key, connection, segment)
         if connection is not None and self._is_over(connection, segment.time_ns):
             if not segment.flags & SYN:
                 self.late_count += 1
@@ -79,23 +75,6 @@ class Reassembler(Generic[R]):
             self._present[key] = connection
             self._unnumbered.append(connection)
         connection.handle(segment)
-
-    def _begin_again(
-        self, key: Key, connection: TcpConnection[R], segment: Segment
-    ) -> tuple[TcpConnection[R], Segment]:
-        """Forget what damaged packets told, if this is the first undamaged one of their sender."""
-        if not connection.is_of_opener(segment):
-            return connection, segment
-        begun = TcpConnection.begin(segment, connection.tap, self._make_receiver())
-        begun.number = connection.number
-        for number in connection.packets:
-            begun.direction("client" if begun.is_client(segment.source) else "server").note_damaged(
-                number
-            )
-        self._present[key] = begun
-        if not begun.number:
-            self._unnumbered[self._unnumbered.index(connection)] = begun
-        return begun, replace(segment, earlier=(*connection.packets, *segment.earlier))
 
     def _resume(self, key: Key, segment: Segment) -> bool:
         """Another packet on the ends of a whole connection; False: it came too late."""

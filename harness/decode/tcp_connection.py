@@ -9,12 +9,13 @@ connection or _PATIENCE_NS, when too much waits behind it, or at the end (RFC 92
 from __future__ import annotations
 
 from bisect import insort
-from typing import Generic, Literal
+from dataclasses import dataclass
+from typing import Generic, Literal, Protocol, TypeVar
 
 from harness.decode.direction import MAX_AHEAD, Direction, Piece
 from harness.decode.frame import ACK, FIN, RST, SYN, Segment
 from harness.decode.group import Group
-from harness.decode.receiver import R
+from harness.decode.run import Run
 from harness.net.address import Endpoint
 from harness.trace.http import Malformed
 from harness.trace.packet import PacketNumber
@@ -28,6 +29,35 @@ _MAX_BUFFERED = 8 << 20
 _MAX_PIECES = 8192
 _RST_WINDOW = 1 << 20
 """Bytes a RST may be ahead of what was seen; a blind one is elsewhere (RFC 5961 section 3)."""
+
+
+class Receiver(Protocol):
+    """Whoever takes the bytes of one connection."""
+
+    wants: bool
+    """More bytes are wanted; False: they may be left out."""
+    is_hashed: bool
+    """The hash of each direction is wanted; then no byte is left out."""
+
+    def feed(self, side: Side, data: bytes, number: PacketNumber, time_ns: int) -> None:
+        """Bytes in order; the number is that of the packet that brought them."""
+
+    def feed_run(self, side: Side, run: Run) -> None:
+        """The same for the bytes of several packets."""
+
+    def gap(self, side: Side, size: int | None, number: PacketNumber, time_ns: int) -> None:
+        """So many bytes are missing here; None: the capture began after the connection, so nobody knows."""
+
+
+R = TypeVar("R", bound=Receiver)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Since when a hole is known to be one."""
+
+    packet_count: int
+    time_ns: int
 
 
 class TcpConnection(Generic[R]):
@@ -55,16 +85,13 @@ class TcpConnection(Generic[R]):
         self._server = Direction("server", is_hashed=receiver.is_hashed)
         self._acknowledged = False
         self._reset = False
-        self.is_doubtful = False
-        """Nothing but damaged packets of one end was seen."""
-        self._waiting: dict[Side, tuple[int, int]] = {}
-        """Since how many packets, and since when, a hole is known to be one."""
+        self._waiting: dict[Side, _Waiting] = {}
 
     @classmethod
     def begin(cls, first: Segment, tap: str, receiver: R) -> TcpConnection[R]:
         """Begin before a packet that tells who is the client."""
         source, destination = first.flow.source, first.flow.destination
-        if first.is_from_client():
+        if _is_from_client(first):
             connection = cls(source, destination, first.source, tap, receiver)
         else:
             connection = cls(destination, source, first.destination, tap, receiver)
@@ -111,8 +138,6 @@ class TcpConnection(Generic[R]):
             return False
         side = self._side_of(segment)
         mine, other = self._both(side)
-        if _is_damaged(segment, mine):
-            return False
         if segment.flags & ACK:
             return self.closed != "open" and mine.isn not in (None, segment.seq)
         if mine.isn is None:
@@ -130,10 +155,6 @@ class TcpConnection(Generic[R]):
         """Take in the next packet."""
         side = self._side_of(segment)
         mine, other = self._both(side)
-        is_wrong = segment.checksum == "wrong"
-        self.is_doubtful = is_wrong and (
-            not self.packets or (self.is_doubtful and not other.packet_count)
-        )
         if not self.packets:
             self.opened_ns = segment.time_ns
         for earlier in segment.earlier:
@@ -141,10 +162,6 @@ class TcpConnection(Generic[R]):
         self.packets.append(segment.number)
         self.closed_ns = max(self.closed_ns, segment.time_ns)
         mine.packet_count += 1
-        if _is_damaged(segment, mine):
-            self._hold(segment, mine, other)
-            return
-        mine.is_checked |= segment.checksum == "right"
         flags = segment.flags
         if flags & RST:
             self._handle_reset(segment, mine, other)
@@ -175,13 +192,6 @@ class TcpConnection(Generic[R]):
         self._deliver()
         self._lose_patience(segment)
 
-    def _hold(self, segment: Segment, mine: Direction, other: Direction) -> None:
-        """Do as the receiver does, who throws a damaged packet away; but keep its bytes."""
-        offset = mine.place(segment.seq) if mine.base is not None else 0
-        size, data = segment.size, segment.data if len(segment.data) == segment.size else None
-        mine.hold(Piece(offset, size, data, other.next, segment.number, segment.time_ns))
-        self._lose_patience(segment)
-
     def is_calm(self) -> bool:
         """Whether both directions are known and in order, so that regular packets can follow (`handle_group`)."""
         return (
@@ -190,10 +200,6 @@ class TcpConnection(Generic[R]):
             and not self._waiting
             and not self._reset
         )
-
-    def is_of_opener(self, segment: Segment) -> bool:
-        """Whether the end that sent the first packet, and no other since, sent this one."""
-        return self.direction(self._side_of(segment)).packet_count == len(self.packets)
 
     def is_client(self, key: bytes) -> bool:
         """Whether this is what a Segment calls the client."""
@@ -257,10 +263,6 @@ class TcpConnection(Generic[R]):
             self._deliver()
             stuck = [d for d in (self._client, self._server) if self._hole(d) is not None]
             if not stuck:
-                if self._client.adopt(self._client.next + 1) | self._server.adopt(
-                    self._server.next + 1
-                ):
-                    continue
                 return
             # A true hole before what only waits for it, then the earlier packet.
             first = min(
@@ -362,9 +364,11 @@ class TcpConnection(Generic[R]):
             if until is None and not full:
                 self._waiting.pop(direction.side, None)
                 continue
-            since = self._waiting.setdefault(direction.side, (len(self.packets), segment.time_ns))
-            late = len(self.packets) - since[0] >= _PATIENCE
-            if full or late or segment.time_ns - since[1] >= _PATIENCE_NS:
+            since = self._waiting.setdefault(
+                direction.side, _Waiting(len(self.packets), segment.time_ns)
+            )
+            late = len(self.packets) - since.packet_count >= _PATIENCE
+            if full or late or segment.time_ns - since.time_ns >= _PATIENCE_NS:
                 self._waiting.pop(direction.side, None)
                 self._give_up(direction)
                 self._deliver()
@@ -384,15 +388,13 @@ class TcpConnection(Generic[R]):
         until = direction.missing_until() or self._hole(direction)
         if until is None:
             return
-        if direction.adopt(until):
-            self._hand_on(direction)
-            return
         size = direction.skip(until)
         number = direction.pieces[0].number if direction.pieces else self.packets[-1]
         self.receiver.gap(direction.side, size, number, max(direction.time_ns, self.opened_ns))
 
 
-def _is_damaged(segment: Segment, mine: Direction) -> bool:
-    """Whether a packet was damaged on its way, as others of its sender or its own header prove."""
-    is_odd = len(segment.data) < segment.size
-    return segment.checksum == "wrong" and (mine.is_checked or is_odd)
+def _is_from_client(segment: Segment) -> bool:
+    """Who sent the first packet of a connection: the client sends the SYN, or else has the higher port."""
+    if segment.flags & SYN:
+        return not segment.flags & ACK
+    return segment.flow.src_port >= segment.flow.dst_port
