@@ -20,7 +20,7 @@ from harness.checks.signed_in import find_signed_in
 from harness.decode.connections import SMALL
 from harness.decode.decode import LARGE, Chosen, decode
 from harness.decode.merge import Merged, Source, has_twins, merge
-from harness.decode.only import Only
+from harness.decode.packet.only import Only
 from harness.site.sign_in import find_user
 from harness.site.site import Site
 from harness.trace.http import Exchange

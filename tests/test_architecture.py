@@ -42,6 +42,15 @@ MAY_IMPORT: dict[str, frozenset[str] | None] = {
 }
 """The table of docs/architecture.md. Every package may import itself."""
 
+DECODE_ROOMS: dict[str, frozenset[str]] = {
+    "packet": frozenset(),
+    "tcp": frozenset({"packet"}),
+    "tls": frozenset({"tcp", "detail"}),
+    "http": frozenset({"detail"}),
+    "swift": frozenset({"tcp", "tls", "http", "detail", "layer_fields", "proxy_header", "sniff"}),
+}
+"""What the sub-packages of decode import of decode besides themselves: each layer only what lies below it."""
+
 OWNERS: dict[str, tuple[str, ...]] = {
     "cryptography": ("certificate/", "decode/", "world/pki/", "world/tls/"),
     "h11": ("world/http1.py", "world/actors/http1.py"),
@@ -85,8 +94,8 @@ WHOLE = ("test_architecture.py", "test_determinism.py", "test_documents.py")
 
 UNTESTED: dict[str, str] = {
     "harness/decode/detail.py": "declares one record",
-    "harness/decode/form.py": "declares what a form can do, and does nothing",
-    "harness/decode/group.py": "declares two records",
+    "harness/decode/tcp/form.py": "declares what a form can do, and does nothing",
+    "harness/decode/tcp/group.py": "declares two records",
     "harness/decode/layer_fields.py": "declares one record",
     "harness/trace/brief.py": "declares three records",
     "harness/world/host.py": "declares what an actor may touch, and does nothing",
@@ -134,6 +143,17 @@ def wrong_imports(path: Path) -> list[str]:
         if name.split(".")[0] == "harness"
         and name != "harness.__version__"
         and name.split(".")[1] not in allowed | {own}
+    ]
+
+
+def wrong_rooms(path: Path) -> list[str]:
+    """Imports within decode that do not go down the layers."""
+    room = path.relative_to(PACKAGE).parts[1]
+    return [
+        f"{names(path)}:{line}: {name}"
+        for line, name in imports(path)
+        if name.startswith("harness.decode.")
+        and name.split(".")[2] not in DECODE_ROOMS[room] | {room}
     ]
 
 
@@ -194,6 +214,19 @@ def test_the_table_keeps_the_wall() -> None:
 def test_imports_follow_the_table(path: Path) -> None:
     """A package imports only what the table allows."""
     assert wrong_imports(path) == []
+
+
+ROOM_MODULES = tuple(
+    path
+    for path in MODULES
+    if path.is_relative_to(PACKAGE / "decode") and path.parent.name != "decode"
+)
+
+
+@pytest.mark.parametrize("path", ROOM_MODULES, ids=names)
+def test_decode_goes_up_layer_by_layer(path: Path) -> None:
+    """TLS knows nothing of HTTP, TCP nothing of TLS."""
+    assert wrong_rooms(path) == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=names)

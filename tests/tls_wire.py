@@ -14,8 +14,8 @@ from functools import cache
 import trustme
 
 from harness.capture.keylog import Secrets, parse_keylog
-from harness.decode.plaintext import Plaintext
-from harness.decode.tls_session import TlsDecoder
+from harness.decode.tls.plaintext import Plaintext
+from harness.decode.tls.session import TlsDecoder
 from harness.trace.http import Malformed
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Side, TlsSession

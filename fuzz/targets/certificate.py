@@ -9,8 +9,8 @@ from fuzz.capture_blocks import stored_runs
 from fuzz.choices import Choices
 from fuzz.mutation import mutate
 from fuzz.target import Target
-from harness.decode.certificate import parse_certificate
 from harness.decode.decode import decode
+from harness.decode.tls.certificate import parse_certificate
 
 
 @cache

@@ -20,13 +20,13 @@ from fuzz.targets.tls import build_sends, change_record, tell_said
 from harness.capture.keylog import Secrets
 from harness.decode.decode import decode
 from harness.decode.merge import Source, merge
-from harness.decode.tls_rsa import KeyFileError, RsaKeys
+from harness.decode.tls.rsa import KeyFileError, RsaKeys
 from harness.report.site_proposal import propose
 from harness.report.site_yaml import build_site_yaml
 from harness.scenario.document import parse_document
 from harness.second_opinion import SecondOpinionError, find_disagreements, read_lines
 from harness.trace.trace import Trace
-from tests.decode.test_tls_rsa import key_pem, peers
+from tests.decode.tls.test_rsa import key_pem, peers
 from tests.tls_wire import Part, converse
 from tests.tls_wire import decode as decode_tls
 

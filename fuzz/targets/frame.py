@@ -8,7 +8,7 @@ from fuzz.choices import Choices
 from fuzz.material import Value, pack, unpack
 from fuzz.mutation import mutate
 from fuzz.target import Target
-from harness.decode.frame import FrameDecoder
+from harness.decode.packet.frame import FrameDecoder
 
 _LINKS = (
     1,

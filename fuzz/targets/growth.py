@@ -16,10 +16,10 @@ from fuzz.target import Target
 from harness.capture.annotation import decode_annotations
 from harness.capture.keylog import parse_keylog
 from harness.capture.pcapng import read_blocks
-from harness.decode.http1 import HttpDecoder
+from harness.decode.http.http1 import HttpDecoder
 from harness.decode.layers import LayerStack
-from harness.decode.reassembly import Reassembler
-from harness.decode.tls_session import TlsDecoder
+from harness.decode.tcp.reassembly import Reassembler
+from harness.decode.tls.session import TlsDecoder
 from harness.net.allow_list import AllowList, AllowListError
 from harness.scenario.yaml import ScenarioError, load_scenario
 from harness.trace.packet import PacketNumber

@@ -8,7 +8,7 @@ from fuzz.choices import Choices
 from fuzz.material import pack, unpack
 from fuzz.mutation import cut, mutate
 from fuzz.target import Target
-from harness.decode.http1 import HttpDecoder, TunnelBytes
+from harness.decode.http.http1 import HttpDecoder, TunnelBytes
 from harness.trace.http import Exchange, Malformed, Message
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Seen, Side

@@ -13,10 +13,10 @@ from fuzz.choices import Choices
 from fuzz.material import pack, unpack
 from fuzz.mutation import rearrange
 from fuzz.target import Target
-from harness.decode.frame import ACK, FIN, RST, SYN, Segment
-from harness.decode.reassembly import Reassembler
-from harness.decode.run import Run
-from harness.decode.tcp_connection import TcpConnection
+from harness.decode.packet.frame import ACK, FIN, RST, SYN, Segment
+from harness.decode.tcp.connection import TcpConnection
+from harness.decode.tcp.reassembly import Reassembler
+from harness.decode.tcp.run import Run
 from harness.net.address import Endpoint, parse_address
 from harness.trace.packet import Flow, PacketNumber
 from harness.trace.tls import Side

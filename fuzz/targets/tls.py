@@ -15,8 +15,8 @@ from fuzz.material import pack, unpack
 from fuzz.mutation import cut, mutate, rearrange
 from fuzz.target import Target
 from harness.capture.keylog import parse_keylog
-from harness.decode.plaintext import Plaintext
-from harness.decode.tls_session import TlsDecoder
+from harness.decode.tls.plaintext import Plaintext
+from harness.decode.tls.session import TlsDecoder
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Side
 from tests.tls_wire import Chunk, Peers, Talk, converse, converse_resumable

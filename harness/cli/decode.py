@@ -20,7 +20,7 @@ from harness.cli.shares import Summary, tell_shares
 from harness.cli.turn import Turn
 
 if TYPE_CHECKING:
-    from harness.decode.tls_rsa import RsaKeys
+    from harness.decode.tls.rsa import RsaKeys
     from harness.trace.connection import Connection
 
 STDIN: Final = "-"
@@ -91,7 +91,7 @@ def decode_capture(options: argparse.Namespace) -> ExitCode:
 
 def _read_rsa_keys(names: list[str]) -> RsaKeys:
     # Not above: most captures need none, and loading what reads keys takes a while.
-    from harness.decode.tls_rsa import KeyFileError, RsaKeys
+    from harness.decode.tls.rsa import KeyFileError, RsaKeys
 
     for name in names:
         try:
@@ -109,7 +109,7 @@ def _print(
     turn: Turn,
 ) -> ExitCode:
     from harness.decode.connections import ConnectionReader, decode_connections
-    from harness.decode.only import Only
+    from harness.decode.packet.only import Only
     from harness.report import connection_json, connection_text
 
     tell = connection_json.connection_json if options.json else connection_text.tell_connection
@@ -152,7 +152,7 @@ def _print_briefly(
     stream: BinaryIO, options: argparse.Namespace, key_log: bytes, rsa_keys: RsaKeys | None
 ) -> ExitCode:
     from harness.decode.brief import decode_briefly
-    from harness.decode.only import Only
+    from harness.decode.packet.only import Only
     from harness.report.brief_lines import TELLERS
 
     reader = decode_briefly(

@@ -24,7 +24,7 @@ from harness.cli.turn import Turn
 
 if TYPE_CHECKING:
     from harness.decode.connections import ConnectionReader
-    from harness.decode.only import Only
+    from harness.decode.packet.only import Only
     from harness.trace.connection import Connection
     from harness.trace.trace import Damage
 
@@ -65,7 +65,7 @@ def tell_shares(
     summary: Summary,
 ) -> Iterator[str]:
     """Tell all connections, each text beginning with its number; the summary is whole afterwards."""
-    from harness.decode.only import Only
+    from harness.decode.packet.only import Only
 
     # Each process needs a place in the file of its own, also where the file has no name.
     path = Path(f"/proc/{os.getpid()}/fd/{stream.fileno()}")

@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, BinaryIO
 from harness.capture.keylog import Secrets
 from harness.decode.connections import ConnectionReader
 from harness.decode.detail import Detail, Level
-from harness.decode.group import COUNT, SIZE
-from harness.decode.only import ALL, Only
-from harness.decode.reassembly import LINGER_NS, MAX_PRESENT
+from harness.decode.packet.only import ALL, Only
+from harness.decode.tcp.group import COUNT, SIZE
+from harness.decode.tcp.reassembly import LINGER_NS, MAX_PRESENT
 from harness.trace.brief import Brief, BriefExchange, BriefTls
 from harness.trace.connection import Connection, Tunnel
 from harness.trace.http import Exchange
 from harness.trace.tls import TlsSession
 
 if TYPE_CHECKING:
-    from harness.decode.talk import Talk
-    from harness.decode.tls_rsa import RsaKeys
-    from harness.decode.whole import WholeTable
+    from harness.decode.tcp.talk import Talk
+    from harness.decode.tcp.whole import WholeTable
+    from harness.decode.tls.rsa import RsaKeys
 
 
 Facts = tuple[BriefTls | None, tuple[BriefExchange, ...]]
@@ -68,9 +68,9 @@ class _BriefForm:
 
     def read(self, talk: Talk) -> Facts | None:
         # Not above: where no bytes are read, loading what reads them takes longer than the rest.
-        from harness.decode.swift_exchange import read_exchanges
-        from harness.decode.swift_handshake import read_handshake
-        from harness.decode.swift_hello import OddError
+        from harness.decode.swift.exchange import read_exchanges
+        from harness.decode.swift.handshake import read_handshake
+        from harness.decode.swift.hello import OddError
 
         try:
             if self._level == "exchanges":

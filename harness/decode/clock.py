@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median_low
 
-from harness.decode.frame import Segment
+from harness.decode.packet.frame import Segment
 
 UNKNOWN_SLACK_NS = 24 * 3600 * 1_000_000_000
 """Where nothing tells: a day, so that no order between the files is believed."""

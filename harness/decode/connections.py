@@ -18,8 +18,6 @@ from harness.capture import block as blocks
 from harness.capture.keylog import Secrets
 from harness.capture.pcapng import read_blocks, read_keys
 from harness.decode.detail import EVERYTHING, Detail, Level
-from harness.decode.form import Form
-from harness.decode.frame import FrameDecoder
 from harness.decode.layer_fields import LayerFields, build_nothing
 from harness.decode.observation import (
     Finisher,
@@ -28,18 +26,20 @@ from harness.decode.observation import (
     describe_damage,
     reason_not_followed,
 )
-from harness.decode.only import ALL, Only
-from harness.decode.reassembly import LINGER_NS, MAX_PRESENT, Reassembler
-from harness.decode.tap_names import TapNames
-from harness.decode.tcp_connection import TcpConnection
+from harness.decode.packet.frame import FrameDecoder
+from harness.decode.packet.only import ALL, Only
+from harness.decode.packet.tap_names import TapNames
+from harness.decode.tcp.connection import TcpConnection
+from harness.decode.tcp.form import Form
+from harness.decode.tcp.reassembly import LINGER_NS, MAX_PRESENT, Reassembler
 from harness.decode.unread import Unread
 from harness.trace.connection import Connection
 from harness.trace.trace import Damage
 
 if TYPE_CHECKING:
-    from harness.decode.talk import Talk
-    from harness.decode.tls_rsa import RsaKeys
-    from harness.decode.whole import WholeTable
+    from harness.decode.tcp.talk import Talk
+    from harness.decode.tcp.whole import WholeTable
+    from harness.decode.tls.rsa import RsaKeys
 
 T = TypeVar("T")
 
@@ -111,7 +111,7 @@ class _Full:
 
     def read(self, talk: Talk) -> LayerFields | None:
         # Not above: a small file needs none of it.
-        from harness.decode.swift import read_swiftly
+        from harness.decode.swift.swift import read_swiftly
 
         return read_swiftly(talk, self._secrets, self._detail)
 
@@ -227,9 +227,9 @@ class ConnectionReader(Iterator[T], Generic[T]):
     def _read_tables(self, stream: BinaryIO, form: Form[Any, T], window: int) -> Iterator[T]:
         """Many packets at once."""
         # Not above: loading numpy takes longer than decoding a small file.
-        from harness.decode.intake import Intake
-        from harness.decode.lingering import Lingering
-        from harness.decode.packet_table import PacketTable, read_tables
+        from harness.decode.packet.table import PacketTable, read_tables
+        from harness.decode.tcp.intake import Intake
+        from harness.decode.tcp.lingering import Lingering
 
         lingering: Lingering[Any] = Lingering()
         reassembler: Reassembler[Finisher] = Reassembler(
@@ -287,7 +287,7 @@ class ConnectionReader(Iterator[T], Generic[T]):
         if not self._window:
             yield from read_keys(stream)
             return
-        from harness.decode.packet_table import read_tables
+        from harness.decode.packet.table import read_tables
 
         for item in read_tables(stream, window=self._window, builds=False):
             if isinstance(item, blocks.Keys):

@@ -17,13 +17,13 @@ from harness.capture.keylog import Secrets
 from harness.capture.pcapng import read_blocks, read_keys
 from harness.decode.connections import SMALL, WINDOW, decode_connections
 from harness.decode.detail import Level
-from harness.decode.frame import FIN, RST
 from harness.decode.layers import LayerStack
 from harness.decode.observation import build_connection
-from harness.decode.only import ALL, Only
+from harness.decode.packet.frame import FIN, RST
+from harness.decode.packet.only import ALL, Only
 from harness.decode.packet_log import PacketLog
-from harness.decode.reassembly import LINGER_NS, MAX_PRESENT, Reassembler
-from harness.decode.tls_rsa import RsaKeys
+from harness.decode.tcp.reassembly import LINGER_NS, MAX_PRESENT, Reassembler
+from harness.decode.tls.rsa import RsaKeys
 from harness.trace.connection import Connection, Layers
 from harness.trace.http import Exchange
 from harness.trace.packet_list import NONE, PacketList
@@ -150,7 +150,7 @@ class _File:
 
     def _log(self, only: Only | None) -> PacketLog:
         # Not above: loading numpy takes longer than decoding a small file.
-        from harness.decode.packet_table import PacketTable, read_tables
+        from harness.decode.packet.table import PacketTable, read_tables
 
         log = PacketLog(only)
         for item in read_tables(self._rewind(), window=WINDOW):

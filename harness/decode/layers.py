@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 from harness.capture.keylog import Secrets
 from harness.decode.detail import EVERYTHING, Detail
-from harness.decode.http1 import HttpDecoder, TunnelBytes
+from harness.decode.http.http1 import HttpDecoder, TunnelBytes
 from harness.decode.layer_fields import LayerFields
-from harness.decode.plaintext import Plaintext
 from harness.decode.proxy_header import decode_proxy_header, find_proxy_header
-from harness.decode.run import Run
 from harness.decode.sniff import Protocol, begins_with_client_hello, sniff_client, sniff_server
-from harness.decode.ssl2 import OldHello, find_hello
-from harness.decode.tls_session import TlsDecoder
+from harness.decode.tcp.run import Run
+from harness.decode.tls.plaintext import Plaintext
+from harness.decode.tls.session import TlsDecoder
+from harness.decode.tls.ssl2 import OldHello, find_hello
 from harness.trace.connection import Preamble, Tunnel
 from harness.trace.http import Malformed
 from harness.trace.packet import PacketNumber

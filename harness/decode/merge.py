@@ -19,7 +19,7 @@ from harness.capture.pcapng import read_blocks
 from harness.capture.writer import PcapngWriter
 from harness.decode.clock import Offset, Sightings, find_key, place
 from harness.decode.decode import decode
-from harness.decode.frame import FrameDecoder, Segment
+from harness.decode.packet.frame import FrameDecoder, Segment
 from harness.trace.packet import PacketNumber
 from harness.trace.trace import Damage, Trace
 

@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from harness.capture import block as blocks
-from harness.decode.carried import find_tunnel
-from harness.decode.frame import TCP
-from harness.decode.group import COUNT, SIZE
 from harness.decode.layer_fields import LayerFields
-from harness.decode.run import Run
-from harness.decode.tcp_connection import Receiver, TcpConnection
+from harness.decode.packet.carried import find_tunnel
+from harness.decode.packet.frame import TCP
+from harness.decode.tcp.connection import Receiver, TcpConnection
+from harness.decode.tcp.group import COUNT, SIZE
+from harness.decode.tcp.run import Run
 from harness.trace.connection import ByteStream, Connection
 from harness.trace.packet import Packet
 from harness.trace.trace import Damage
 
 if TYPE_CHECKING:
-    from harness.decode.whole import WholeTable
+    from harness.decode.tcp.whole import WholeTable
 
 
 class Finisher(Receiver, Protocol):

@@ -16,10 +16,10 @@ from harness.capture import block as blocks
 from harness.capture.annotation import decode_annotations
 from harness.capture.ledger import ETHER_TYPE as SENTINEL
 from harness.capture.ledger import find_freezes, parse_sentinel
-from harness.decode.frame import FrameDecoder, Segment
 from harness.decode.observation import describe_damage, reason_not_followed
-from harness.decode.only import ALL, Only
-from harness.decode.tap_names import TapNames
+from harness.decode.packet.frame import FrameDecoder, Segment
+from harness.decode.packet.only import ALL, Only
+from harness.decode.packet.tap_names import TapNames
 from harness.net.address import Address
 from harness.trace.connection import Connection
 from harness.trace.packet import Flow, Packet, PacketNumber
@@ -28,8 +28,8 @@ from harness.trace.trace import Damage, Tap, Trace
 
 if TYPE_CHECKING:
     # Not below: loading numpy takes longer than decoding a small file.
-    from harness.decode.packet_rows import PacketRows
-    from harness.decode.packet_table import PacketTable
+    from harness.decode.packet.table import PacketTable
+    from harness.decode.tcp.packet_rows import PacketRows
 
 
 @dataclass(slots=True)
@@ -99,8 +99,8 @@ class PacketLog:
 
     def feed(self, table: PacketTable) -> None:
         """Take in a table of packets; its window may change afterwards."""
-        from harness.decode.packet_rows import PacketRows
-        from harness.decode.segment_table import count_interfaces, find_segments
+        from harness.decode.tcp.packet_rows import PacketRows
+        from harness.decode.tcp.segment_table import count_interfaces, find_segments
 
         if self._rows is None:
             self._rows = PacketRows(self._columns, is_whole=self._only is None)

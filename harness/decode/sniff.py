@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from harness.decode.ssl2 import SSL_2_0, OldHello, find_hello
+from harness.decode.tls.ssl2 import SSL_2_0, OldHello, find_hello
 
 Protocol = Literal["tls", "ssl2", "http", "http2", "other"]
 """`http` is HTTP/1; `ssl2` is SSL 2.0 itself; its ClientHello with an offer of TLS is `tls`."""

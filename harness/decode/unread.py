@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.decode.layer_fields import LayerFields, build_nothing
-from harness.decode.run import Run
+from harness.decode.tcp.run import Run
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Side
 

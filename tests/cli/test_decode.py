@@ -13,7 +13,7 @@ import pytest
 
 from harness.cli.main import main
 from tests.cli.tiny_capture import tiny_pcap
-from tests.decode.test_tls_rsa import key_pem, peers
+from tests.decode.tls.test_rsa import key_pem, peers
 from tests.packet_builder import Talk, build_capture
 from tests.tls_wire import Peers, converse
 

@@ -12,7 +12,7 @@ import pytest
 from harness.cli.main import main
 from harness.cli.shares import Summary, tell_shares
 from harness.decode.connections import ConnectionReader, decode_connections
-from harness.decode.only import Only
+from harness.decode.packet.only import Only
 from harness.trace.connection import Connection
 from tests.packet_builder import Talk, build_capture, build_ethernet
 

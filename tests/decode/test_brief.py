@@ -9,9 +9,9 @@ import pytest
 from harness.decode.brief import decode_briefly
 from harness.decode.connections import decode_connections
 from harness.decode.detail import Level
-from harness.decode.only import Only
+from harness.decode.packet.only import Only
 from harness.trace.packet import PacketNumber
-from tests.decode.test_intake import GET, OK, write
+from tests.decode.tcp.test_intake import GET, OK, write
 from tests.packet_builder import Talk
 from tests.tls_wire import Peers, converse
 

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 import pytest
 
 from harness.decode.clock import UNKNOWN_SLACK_NS, Sightings, estimate, place
-from harness.decode.frame import ACK, Segment
+from harness.decode.packet.frame import ACK, Segment
 from harness.net.address import Address
 from harness.trace.packet import Flow, PacketNumber
 

@@ -10,7 +10,7 @@ import pytest
 from harness.capture.writer import PcapngWriter
 from harness.decode.connections import LINGER_NS, decode_connections
 from harness.decode.decode import decode
-from harness.decode.only import Only
+from harness.decode.packet.only import Only
 from tests.packet_builder import START_NS, STEP_NS, Talk, build_capture
 
 CAPTURES = sorted((Path(__file__).parents[2] / "captures").glob("*.pcapng"))

@@ -18,7 +18,7 @@ from harness.capture.annotation import build_annotations
 from harness.capture.ledger import build_freezes, build_sentinel
 from harness.capture.writer import PcapngWriter
 from harness.decode.decode import Chosen, decode
-from harness.decode.only import Only
+from harness.decode.packet.only import Only
 from harness.net.address import Endpoint
 from harness.trace.connection import Layers
 from harness.trace.http import Exchange

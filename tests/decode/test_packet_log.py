@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.capture.ledger import build_sentinel
 from harness.capture.pcapng import read_blocks
-from harness.decode.only import Only
+from harness.decode.packet.only import Only
 from harness.decode.packet_log import PacketLog
 from harness.net.address import parse_address
 from tests.packet_builder import Talk, build_capture

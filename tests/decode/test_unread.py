@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.decode.run import Run
+from harness.decode.tcp.run import Run
 from harness.decode.unread import Unread
 from harness.trace.packet import PacketNumber
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.capture.keylog import Secrets
-from harness.decode.tls_session import TlsDecoder
+from harness.decode.tls.session import TlsDecoder
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Side, TlsSession
 from tests.world.memory_stream import MemoryStream

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.capture.keylog import parse_keylog
-from harness.decode.tls_session import TlsDecoder
+from harness.decode.tls.session import TlsDecoder
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import TlsSession
 from harness.world.tls import key_tap

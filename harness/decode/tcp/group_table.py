@@ -1,0 +1,140 @@
+"""GroupTable: the groups of one window, and what can be made of each: a Group, a Talk, a row of a WholeTable."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+
+from harness.decode.packet.table import Ints, PacketTable
+from harness.decode.tcp.flow_key import Key
+from harness.decode.tcp.group import Group, build_share
+from harness.decode.tcp.payload import Talks, Turns
+from harness.decode.tcp.regular import GroupSums
+from harness.decode.tcp.segment_table import SegmentTable
+from harness.decode.tcp.talk import Talk
+from harness.decode.tcp.whole import WholeTable, build_endpoint
+from harness.net.address import Endpoint
+from harness.trace.packet import PacketNumber
+
+F = TypeVar("F")
+
+
+class GroupTable:
+    """All of it is good as long as the window."""
+
+    def __init__(self, table: PacketTable, segments: SegmentTable, taps: dict[int, str]) -> None:
+        """Take the segments; taps have names."""
+        self._table = table
+        self._segments = segments
+        start = segments.start
+        self._start = [*start.tolist(), len(segments.row)]
+        self._numbers = segments.row + table.first_number
+        self.is_low_client = segments.from_low[start]
+        """The smaller end sent the first packet."""
+        names = np.array(segments.interface[start]).tolist()
+        self.taps = [taps[index] for index in names]
+        self.keys: list[Key] = list(zip(self.taps, self._find_ends(), strict=True))
+
+    def __len__(self) -> int:
+        """Groups."""
+        return len(self.keys)
+
+    def _find_ends(self) -> list[bytes]:
+        """The second part of each key."""
+        segments = self._segments
+        ends = np.empty((len(segments.start), 12), np.uint8)
+        for column, end in ((0, segments.low), (6, segments.high)):
+            big = end[segments.start].astype(">u8").view(np.uint8).reshape(-1, 8)
+            ends[:, column : column + 6] = big[:, 2:]
+        found: list[bytes] = ends.view("V12").ravel().tolist()
+        return found
+
+    @cached_property
+    def _answer(self) -> Ints:
+        """First segment of each group that the other end sent; or one after the last segment of all."""
+        segments = self._segments
+        other = segments.from_low != self.is_low_client[segments.group]
+        none = len(other)
+        return np.minimum.reduceat(np.where(other, np.arange(none), none), segments.start)
+
+    @cached_property
+    def _turns(self) -> Turns:
+        return Turns(self._table, self._segments)
+
+    @cached_property
+    def _talks(self) -> Talks:
+        return Talks(self._table, self._segments)
+
+    @cached_property
+    def _number_list(self) -> list[PacketNumber]:
+        numbers: list[PacketNumber] = self._numbers.tolist()
+        return numbers
+
+    def build_ends(self, index: int) -> tuple[Endpoint, Endpoint]:
+        """Client and server of a new connection."""
+        segments, begin = self._segments, self._start[index]
+        low = build_endpoint(int(segments.low[begin]))
+        high = build_endpoint(int(segments.high[begin]))
+        return (low, high) if self.is_low_client[index] else (high, low)
+
+    def build_talk(self, index: int) -> Talk:
+        """What both ends of a new connection sent."""
+        is_low_client = bool(self.is_low_client[index])
+        return self._talks.build(index, is_low_client=is_low_client)
+
+    def build_group(
+        self, index: int, sums: GroupSums, *, is_low_client: bool, wants: bool
+    ) -> Group:
+        """One group, with its bytes where they are wanted."""
+        low, high = build_share(sums.low[index].tolist()), build_share(sums.high[index].tolist())
+        begin, end = self._start[index], self._start[index + 1]
+        answer, seq = int(self._answer[index]), self._segments.seq
+        is_answered = answer < len(seq)
+        return Group(
+            numbers=self._number_list[begin:end],
+            first_ns=int(sums.first_ns[index]),
+            last_ns=int(sums.last_ns[index]),
+            client=low if is_low_client else high,
+            server=high if is_low_client else low,
+            client_isn=int(seq[begin]),
+            server_isn=int(seq[answer]) if is_answered else 0,
+            answer=self._number_list[answer] if is_answered else None,
+            runs=self._turns.build(index, is_low_client=is_low_client) if wants else [],
+        )
+
+    def build_whole(
+        self, rows: list[int], sums: GroupSums, facts: list[F], talks: list[Talk | None]
+    ) -> WholeTable[F]:
+        """These groups, each of them a whole connection."""
+        segments, index = self._segments, np.array(rows)
+        start = segments.start[index]
+        is_low = self.is_low_client[index]
+        low, high = segments.low[start], segments.high[start]
+        low_sums, high_sums = sums.low[index], sums.high[index]
+        answer = self._answer[index]
+        is_answered = answer < len(segments.seq)
+        answer = np.where(is_answered, answer, 0)
+        mine = np.zeros(len(self), bool)
+        mine[index] = True
+        count = np.diff(self._start)[index]
+        return WholeTable(
+            tap=[self.taps[row] for row in rows],
+            keys=[self.keys[row] for row in rows],
+            client=np.where(is_low, low, high),
+            server=np.where(is_low, high, low),
+            is_low_client=is_low,
+            client_sums=np.where(is_low[:, None], low_sums, high_sums),
+            server_sums=np.where(is_low[:, None], high_sums, low_sums),
+            first_ns=sums.first_ns[index],
+            last_ns=sums.last_ns[index],
+            client_isn=segments.seq[start],
+            server_isn=np.where(is_answered, segments.seq[answer], 0),
+            answer=np.where(is_answered, self._numbers[answer], 0),
+            numbers=self._numbers[mine[segments.group]],
+            start=np.concatenate([[0], np.cumsum(count)]),
+            facts=facts,
+            talks=talks,
+            number=np.zeros(len(rows), np.int64),
+        )

@@ -1,0 +1,36 @@
+"""Talk: the payload of both ends of a connection, each as one run, and in the order in which it was captured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.decode.tcp.run import Run
+from harness.trace.tls import Side
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """What both ends sent; a side that sent nothing has an empty run."""
+
+    client: Run
+    server: Run
+
+    def build_runs(self) -> list[tuple[Side, Run]]:
+        """The same cut where the sender changes."""
+        runs: list[tuple[Side, Run]] = []
+        sides: tuple[tuple[Side, Run], ...] = (("client", self.client), ("server", self.server))
+        at = [0, 0]
+        while True:
+            left = [
+                (run.numbers[at[n]], n) for n, (_, run) in enumerate(sides) if at[n] < len(run.ends)
+            ]
+            if not left:
+                return runs
+            mine = min(left)[1]
+            until = max(left)[0] if len(left) == 2 else None
+            side, run = sides[mine]
+            first = last = at[mine]
+            while last < len(run.ends) and (until is None or run.numbers[last] < until):
+                last += 1
+            at[mine] = last
+            runs.append((side, run.cut(first, last)))

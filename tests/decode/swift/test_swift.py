@@ -1,0 +1,71 @@
+"""Tests of the swift reading of whole connections: what it takes, and what it leaves."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+import pytest
+
+from harness.capture.keylog import Secrets
+from harness.decode.detail import EVERYTHING, Detail
+from harness.decode.layers import LayerStack
+from harness.decode.swift.swift import read_swiftly
+from harness.decode.tcp.run import Run
+from harness.decode.tcp.talk import Talk
+from harness.trace.packet import PacketNumber
+from harness.trace.tls import Side
+from tests.tls_wire import Peers, converse
+
+GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+SPOKEN = converse(Peers(), [("client", GET), ("server", OK)])
+
+
+def talk_of(chunks: tuple[tuple[Side, bytes], ...]) -> Talk:
+    """One packet a flight."""
+    runs = []
+    for mine in ("client", "server"):
+        flights = [(n, data) for n, (side, data) in enumerate(chunks, 1) if side == mine]
+        numbers = [PacketNumber(n) for n, _ in flights]
+        ends = list(accumulate(len(data) for _, data in flights))
+        runs.append(Run(b"".join(data for _, data in flights), ends, numbers, [*map(int, numbers)]))
+    return Talk(*runs)
+
+
+@pytest.mark.parametrize("level", ["handshakes", "exchanges"])
+def test_it_finds_what_the_layers_find(level: str) -> None:
+    """All fields of the connection above TCP."""
+    detail = Detail(level=level)  # type: ignore[arg-type]
+    layers = LayerStack(SPOKEN.secrets, detail=detail)
+    for side, run in talk_of(SPOKEN.chunks).build_runs():
+        layers.feed_run(side, run)
+
+    got = read_swiftly(talk_of(SPOKEN.chunks), SPOKEN.secrets, detail)
+
+    assert got == layers.finish(client_closed=True, server_closed=True)
+    assert got is not None
+    assert len(got["exchanges"]) == (level == "exchanges")
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        (),
+        (("client", GET), ("server", OK)),
+        SPOKEN.chunks[1:],
+        (("client", b"PROXY TCP4 1.1.1.1 2.2.2.2 1 2\r\n"), *SPOKEN.chunks),
+        (*SPOKEN.chunks, ("client", b"odd")),
+    ],
+    ids=["nothing", "plain HTTP", "no ClientHello", "PROXY", "odd end"],
+)
+def test_the_rest_is_left(chunks: tuple[tuple[Side, bytes], ...]) -> None:
+    """None says so."""
+    assert read_swiftly(talk_of(chunks), SPOKEN.secrets, EVERYTHING) is None
+
+
+def test_keys_that_must_be_derived_are_left() -> None:
+    """RSA key exchange needs the whole handshake."""
+    secrets = Secrets()
+    secrets.use_private_keys(lambda encrypted, certificate: None)
+
+    assert read_swiftly(talk_of(SPOKEN.chunks), secrets, EVERYTHING) is None

@@ -1,0 +1,66 @@
+"""Tests of whole connections that linger."""
+
+from __future__ import annotations
+
+from harness.decode.tcp.lingering import Lingering
+from harness.decode.tcp.whole import WholeTable
+from harness.trace.packet import PacketNumber
+from tests.decode.tcp.test_whole import build_table
+
+
+def lingering() -> tuple[Lingering[object], WholeTable[object]]:
+    """Five connections, not numbered."""
+    _, _, table = build_table()
+    table.number[:] = 0
+    found: Lingering[object] = Lingering()
+    found.add(table)
+    return found, table
+
+
+def test_each_is_found_until_it_is_taken() -> None:
+    """By its key; taking gives its row, and later tables are without it."""
+    found, table = lingering()
+    key = table.keys[2]
+
+    assert found.closed_ns(key) == table.last_ns[2]
+    assert found.take(key) == (table, 2)
+    assert key not in found
+    assert len(found) == 4
+    (rest,) = found.take_all()
+    assert rest.keys == [*table.keys[:2], *table.keys[3:]]
+    assert len(found) == 0
+
+
+def test_the_older_ones_are_taken() -> None:
+    """Up to a time, that time included; the others stay."""
+    found, table = lingering()
+    middle = int(sorted(table.last_ns)[2])
+
+    (old,) = found.take_older(middle, 100)
+
+    assert sorted(old.last_ns) == sorted(table.last_ns)[:3]
+    assert len(found) == 2
+    assert set(table.keys) - set(old.keys) == {key for key in table.keys if key in found}
+
+
+def test_too_many_do_not_stay() -> None:
+    """The oldest go first."""
+    found, table = lingering()
+
+    (old,) = found.take_older(0, 3)
+
+    assert len(found) <= 3
+    assert max(old.last_ns) < max(table.last_ns)
+
+
+def test_numbers_follow_the_first_packet() -> None:
+    """Among those of other connections that are new as well; each is numbered once."""
+    found, table = lingering()
+    firsts = sorted(table.first.tolist())
+
+    others = found.number([PacketNumber(firsts[1] + 1), PacketNumber(10**6)], 11)
+
+    assert others == [13, 17]
+    assert sorted(table.number.tolist()) == [11, 12, 14, 15, 16]
+    assert found.fresh_count == 0
+    assert found.number([PacketNumber(10**7)], 18) == [18]
