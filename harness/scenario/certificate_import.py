@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from harness.site.model import Model
 
@@ -40,6 +40,8 @@ AT_BALANCERS = frozenset({"missing_intermediate"})
 
 class CertificateImport(Model):
     """An administrator has a server certificate signed and imports it; services show it from their next start on."""
+
+    kind: ClassVar[str] = "import_certificate"
 
     import_certificate: str | tuple[str, ...]
     """`MACHINE:PORT`, or several: `vip:443`, `node1:443` (also for passthrough ports), `node1:5262`."""

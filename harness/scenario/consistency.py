@@ -14,9 +14,10 @@ from harness.scenario.event import ClockChange, LinkChange, NameChange, Until, W
 from harness.scenario.event_consistency import find_event_problems
 from harness.scenario.expectation_consistency import find_expectation_problems
 from harness.scenario.row import ROWS
-from harness.scenario.scenario import (
+from harness.scenario.scenario import Device, Scenario
+from harness.scenario.settings_consistency import find_settings_problems
+from harness.scenario.step import (
     CloneNode,
-    Device,
     EditSettings,
     ForgedCallback,
     ForgedRequest,
@@ -26,12 +27,10 @@ from harness.scenario.scenario import (
     Restart,
     Revoke,
     SaveSettings,
-    Scenario,
     SignIn,
     Step,
     Together,
 )
-from harness.scenario.settings_consistency import find_settings_problems
 from harness.site.host_name import LOCALHOST, is_host_name, is_machine_name, parse_target
 from harness.site.machine_address import address_problem
 from harness.site.preflight import RESERVED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -25,6 +25,8 @@ Percent = Annotated[int, Field(ge=0, le=100)]
 class Wait(Model):
     """Time passes. More than 30 seconds need the simulated wire, where nobody waits for them."""
 
+    kind: ClassVar[str] = "wait"
+
     wait: str
     """How much: `500ms`, `90s`, `11m`, `24h`, `31d`."""
 
@@ -32,12 +34,16 @@ class Wait(Model):
 class Until(Model):
     """Time passes until so much of it is over since the run began; then none does."""
 
+    kind: ClassVar[str] = "at"
+
     at: str
     """A duration, as in `wait`."""
 
 
 class LinkChange(Model):
     """From now on a machine's cable is like this, both ways; simulated only. What is not given is good."""
+
+    kind: ClassVar[str] = "link"
 
     link: str
     """The machine."""
@@ -64,6 +70,8 @@ class LinkChange(Model):
 class NameChange(Model):
     """From now on a host name stands for other addresses."""
 
+    kind: ClassVar[str] = "look_up"
+
     look_up: str
     """The name."""
     gives: tuple[WrittenAddress, ...] = ()
@@ -72,6 +80,8 @@ class NameChange(Model):
 
 class ClockChange(Model):
     """From now on a machine's clock is wrong; simulated only."""
+
+    kind: ClassVar[str] = "clock"
 
     clock: str
     """The machine."""

@@ -11,7 +11,8 @@ from harness.scenario.event import (
     Wait,
     parse_duration,
 )
-from harness.scenario.scenario import Scenario, Step, Together
+from harness.scenario.scenario import Scenario
+from harness.scenario.step import Step, Together
 
 LONGEST_WAIT_NS = 30_000_000_000
 """What the kernel wire waits for in real time."""

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from harness.scenario.scenario import STEP_KINDS, Scenario
+from harness.scenario.scenario import Scenario
+from harness.scenario.step import STEP_KINDS
 from harness.site.problem import Path
 from harness.site.site import Site
 

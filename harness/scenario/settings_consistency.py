@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.scenario.scenario import (
-    ALL_NODES,
-    CloneNode,
-    EditSettings,
-    Probe,
-    Restart,
-    SaveSettings,
-    Scenario,
-)
+from harness.scenario.scenario import Scenario
+from harness.scenario.step import ALL_NODES, CloneNode, EditSettings, Probe, Restart, SaveSettings
 from harness.site.page_problems import find_page_problems
 from harness.site.problem import Path, Problem, choose, show
 

@@ -12,8 +12,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from harness.scenario.scenario import STEP_KINDS
 from harness.scenario.schema import Guide
+from harness.scenario.step import STEP_KINDS
 from harness.site.model import Model
 from harness.site.problem import Path, Problem, choose, show
 

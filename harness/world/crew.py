@@ -8,7 +8,8 @@ from typing import Any, Protocol, assert_never
 
 from harness.scenario.certificate_import import CertificateImport
 from harness.scenario.event import ClockChange, LinkChange, NameChange, Until, Wait
-from harness.scenario.scenario import (
+from harness.scenario.scenario import Scenario
+from harness.scenario.step import (
     ALL_NODES,
     CloneNode,
     EditSettings,
@@ -20,7 +21,6 @@ from harness.scenario.scenario import (
     Restart,
     Revoke,
     SaveSettings,
-    Scenario,
     SignIn,
     Step,
     Together,

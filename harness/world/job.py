@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.scenario.need import find_wait_ns
-from harness.scenario.scenario import Scenario, SignIn, Step, Together
+from harness.scenario.scenario import Scenario
+from harness.scenario.step import SignIn, Step, Together
 
 PER_TURN = 200
 """Devices of one step for which its time is enough on a busy machine."""

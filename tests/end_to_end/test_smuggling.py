@@ -12,7 +12,8 @@ import pytest
 from harness.net.address import parse_address
 from harness.report.terminal import tell
 from harness.run import run
-from harness.scenario.scenario import Attacker, ForgedRequest, Scenario
+from harness.scenario.scenario import Attacker, Scenario
+from harness.scenario.step import ForgedRequest
 from tests.end_to_end.scenario_files import TERMINATING, load_scenario_file
 
 FILES = ("garden_payloads.json", "h11_cases.json", "llhttp_cases.json")

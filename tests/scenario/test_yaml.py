@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.scenario.scenario import STEP_KINDS, ForgedRequest, Scenario, SignIn, Together
+from harness.scenario.scenario import Scenario
+from harness.scenario.step import STEP_KINDS, ForgedRequest, SignIn, Together
 from harness.scenario.yaml import ScenarioError, load_scenario, load_site
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"

@@ -10,14 +10,8 @@ from functools import partial
 from urllib.parse import quote
 
 from harness.scenario.event import parse_duration
-from harness.scenario.scenario import (
-    Device,
-    KeptTunnel,
-    RawProxyRequest,
-    Revoke,
-    SignIn,
-    TunnelRule,
-)
+from harness.scenario.scenario import Device, TunnelRule
+from harness.scenario.step import KeptTunnel, RawProxyRequest, Revoke, SignIn
 from harness.site import sign_in
 from harness.site.site import SERVICE_PORT
 from harness.world.actors.authority import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from harness.scenario.scenario import ForgedCallback, ForgedRequest
+from harness.scenario.step import ForgedCallback, ForgedRequest
 from harness.site import sign_in
 from harness.site.site import SERVICE_PORT
 from harness.world.actors.android import as_written, make_pause, send_and_read

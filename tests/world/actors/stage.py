@@ -10,8 +10,9 @@ from typing import Any
 
 from harness.net.address import Endpoint
 from harness.scenario.scenario import Bystander as BystanderPlan
-from harness.scenario.scenario import Device, SignIn
+from harness.scenario.scenario import Device
 from harness.scenario.scenario import Responder as ResponderPlan
+from harness.scenario.step import SignIn
 from harness.site.console import Console
 from harness.site.sign_in import find_user
 from harness.site.site import Site

@@ -9,7 +9,8 @@ from typing import Literal
 
 import pytest
 
-from harness.scenario.scenario import Device, KeptTunnel, RawProxyRequest, SignIn, TunnelRule
+from harness.scenario.scenario import Device, TunnelRule
+from harness.scenario.step import KeptTunnel, RawProxyRequest, SignIn
 from harness.site.sign_in import find_user
 from harness.site.site import Site
 from harness.world.actors.android import Android

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.scenario.scenario import ForgedCallback, ForgedRequest
+from harness.scenario.step import ForgedCallback, ForgedRequest
 from tests.world.actors.stage import NODES, VIP, cluster, stage
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from harness.net.address import Endpoint
-from harness.scenario.scenario import ForgedCallback
+from harness.scenario.step import ForgedCallback
 from harness.site.site import Site
 from harness.world.actors.certificate_request import build_request
 from harness.world.actors.http1 import HttpClient, Request, Response

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from harness.scenario.defect import DEFECTS
-from harness.scenario.scenario import Device, ForgedCallback, ForgedRequest, TunnelRule
+from harness.scenario.scenario import Device, TunnelRule
+from harness.scenario.step import ForgedCallback, ForgedRequest
 from harness.site.page import PageChange
 from harness.site.site import Site
 from tests.world.actors.stage import (

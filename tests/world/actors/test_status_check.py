@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from harness.net.address import parse_address
-from harness.scenario.scenario import Responder, Revoke
+from harness.scenario.scenario import Responder
+from harness.scenario.step import Revoke
 from harness.site.site import Revocation, Site
 from tests.world.actors.stage import SHORT_NS, cluster, stage
 
