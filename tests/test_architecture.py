@@ -210,6 +210,16 @@ def test_the_table_keeps_the_wall() -> None:
     assert crossing == {}
 
 
+def test_modules_import_each_other_in_no_circle() -> None:
+    """Whoever reads a module has to know those below it, and never itself; imports for types count too."""
+    known = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in MODULES}
+    rest = {name: {to for _, to in imports(path) if to in known} for name, path in known.items()}
+    while done := {name for name, below in rest.items() if not below & rest.keys()}:
+        rest = {name: below for name, below in rest.items() if name not in done}
+
+    assert rest == {}
+
+
 @pytest.mark.parametrize("path", MODULES, ids=names)
 def test_imports_follow_the_table(path: Path) -> None:
     """A package imports only what the table allows."""

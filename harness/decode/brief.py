@@ -18,8 +18,9 @@ from harness.capture.keylog import Secrets
 from harness.decode.connections import ConnectionReader
 from harness.decode.detail import Detail, Level
 from harness.decode.packet.only import ALL, Only
+from harness.decode.tcp.flow_key import LINGER_NS
 from harness.decode.tcp.group import COUNT, SIZE
-from harness.decode.tcp.reassembly import LINGER_NS, MAX_PRESENT
+from harness.decode.tcp.reassembly import MAX_PRESENT
 from harness.trace.brief import Brief, BriefExchange, BriefTls
 from harness.trace.connection import Connection, Tunnel
 from harness.trace.http import Exchange

@@ -30,8 +30,9 @@ from harness.decode.packet.frame import FrameDecoder
 from harness.decode.packet.only import ALL, Only
 from harness.decode.packet.tap_names import TapNames
 from harness.decode.tcp.connection import TcpConnection
+from harness.decode.tcp.flow_key import LINGER_NS
 from harness.decode.tcp.form import Form
-from harness.decode.tcp.reassembly import LINGER_NS, MAX_PRESENT, Reassembler
+from harness.decode.tcp.reassembly import MAX_PRESENT, Reassembler
 from harness.decode.unread import Unread
 from harness.trace.connection import Connection
 from harness.trace.trace import Damage

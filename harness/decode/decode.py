@@ -22,7 +22,8 @@ from harness.decode.observation import build_connection
 from harness.decode.packet.frame import FIN, RST
 from harness.decode.packet.only import ALL, Only
 from harness.decode.packet_log import PacketLog
-from harness.decode.tcp.reassembly import LINGER_NS, MAX_PRESENT, Reassembler
+from harness.decode.tcp.flow_key import LINGER_NS
+from harness.decode.tcp.reassembly import MAX_PRESENT, Reassembler
 from harness.decode.tls.rsa import RsaKeys
 from harness.trace.connection import Connection, Layers
 from harness.trace.http import Exchange

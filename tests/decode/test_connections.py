@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from harness.capture.writer import PcapngWriter
-from harness.decode.connections import LINGER_NS, decode_connections
+from harness.decode.connections import decode_connections
 from harness.decode.decode import decode
 from harness.decode.packet.only import Only
+from harness.decode.tcp.flow_key import LINGER_NS
 from tests.packet_builder import START_NS, STEP_NS, Talk, build_capture
 
 CAPTURES = sorted((Path(__file__).parents[2] / "captures").glob("*.pcapng"))

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from harness.decode.tcp.lingering import Lingering
     from harness.decode.tcp.whole import WholeTable
 
-LINGER_NS = 1_000_000_000
-"""Packet time after which a closed connection gets no more packets; late acknowledgments come within it."""
 MAX_PRESENT = 16384
 """Connections followed at once; a TLS connection in the middle takes about 10 kB."""
 MAX_GONE = 65536
