@@ -163,8 +163,8 @@ def _print_briefly(
         only=Only(ports=_ports(options)),
     )
     tell, write = TELLERS[options.brief], sys.stdout.write
-    for brief in reader:
-        write(tell(brief))
+    for chunk in reader.chunks:
+        write("".join(map(tell, chunk)))
     if not reader.packet_count and reader.damage:
         raise Complaint(f"{options.capture}: {reader.damage[0].message}")
     return ExitCode.AS_EXPECTED

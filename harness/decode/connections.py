@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from io import SEEK_END, BytesIO
+from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeVar
 
 from harness.capture import block as blocks
@@ -163,13 +164,19 @@ class ConnectionReader(Iterator[T], Generic[T]):
         self._tap_names = TapNames()
         self._taps: dict[int, tuple[str, int]] = {}
         """Name and link type of each interface."""
-        self._found = self._read(stream)
+        self.chunks = self._read(stream)
+        """What the iteration gives, as many at a time as there are: faster for who takes all."""
+        self._found = chain.from_iterable(self.chunks)
+
+    def __iter__(self) -> Iterator[T]:
+        """The connections that are left."""
+        return self._found
 
     def __next__(self) -> T:
         """The next connection that ended."""
         return next(self._found)
 
-    def _read(self, stream: BinaryIO) -> Iterator[T]:
+    def _read(self, stream: BinaryIO) -> Iterator[Iterable[T]]:
         if self._window is None:
             self._window = WINDOW if _is_large(stream) else 0
         stream = self._read_ahead(stream)
@@ -194,7 +201,7 @@ class ConnectionReader(Iterator[T], Generic[T]):
 
         return lambda: LayerStack(self._secrets, detail=self._detail)
 
-    def _read_singly(self, stream: BinaryIO, form: Form[Any, T]) -> Iterator[T]:
+    def _read_singly(self, stream: BinaryIO, form: Form[Any, T]) -> Iterator[Iterable[T]]:
         """Packet by packet."""
         reassembler: Reassembler[Finisher] = Reassembler(
             self._find_receiver(), linger_ns=self._linger_ns, max_present=self._max_present
@@ -225,7 +232,9 @@ class ConnectionReader(Iterator[T], Generic[T]):
         yield from _tell(reassembler.finish(), form)
         self._finish(reassembler)
 
-    def _read_tables(self, stream: BinaryIO, form: Form[Any, T], window: int) -> Iterator[T]:
+    def _read_tables(
+        self, stream: BinaryIO, form: Form[Any, T], window: int
+    ) -> Iterator[Iterable[T]]:
         """Many packets at once."""
         # Not above: loading numpy takes longer than decoding a small file.
         from harness.decode.packet.table import PacketTable, read_tables
@@ -312,12 +321,12 @@ class ConnectionReader(Iterator[T], Generic[T]):
 
 def _tell(
     ended: Iterable[TcpConnection[Finisher] | WholeTable[Any]], form: Form[Any, T]
-) -> Iterator[T]:
+) -> Iterator[Iterable[T]]:
     for item in ended:
         if isinstance(item, TcpConnection):
-            yield form.tell(build_connection(item))
+            yield (form.tell(build_connection(item)),)
         else:
-            yield from form.tell_whole(item)
+            yield form.tell_whole(item)
 
 
 def _is_large(stream: BinaryIO) -> bool:

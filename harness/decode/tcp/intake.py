@@ -115,19 +115,20 @@ class Intake(Generic[R]):
     def _feed_groups(self, table: PacketTable, segments: SegmentTable, odd: set[Key]) -> Ints:
         """Take in the regular groups; gives the rows of all others."""
         groups = GroupTable(table, segments, {index: tap for index, (tap, _) in self._taps.items()})
-        reassembler, lingering = self._reassembler, self._lingering
-        if len(set(groups.keys)) < len(groups):
+        keys = set(groups.keys)
+        if len(keys) < len(groups):
             # One tap in two sections of the file: two groups of one connection.
             odd = odd | {key for key, count in Counter(groups.keys).items() if count > 1}
+        odd = (keys & odd) | self._lingering.find(keys)
+        present = self._reassembler.find_present(keys)
         careful = np.zeros(len(groups), bool)
         calm: dict[int, TcpConnection[R]] = {}
         for index, key in enumerate(groups.keys):
-            connection = reassembler.find_present(key)
-            if key in odd or key in lingering:
+            if key in odd:
                 careful[index] = True
-            elif connection is not None:
+            elif key in present:
+                calm[index] = connection = present[key]
                 careful[index] = not connection.is_calm()
-                calm[index] = connection
         before = _look_up(groups.keys, calm, careful)
         regular, sums = judge_groups(segments, before)
         careful |= ~regular | sums.ends_late()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Generic
@@ -41,6 +41,10 @@ class Lingering(Generic[F]):
     def __contains__(self, key: Key) -> bool:
         """Whether a connection with these ends lingers."""
         return key in self._at
+
+    def find(self, keys: Set[Key]) -> set[Key]:
+        """Those of these that linger."""
+        return self._at.keys() & keys
 
     def add(self, table: WholeTable[F]) -> None:
         """New connections, on ends on which none lingers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -103,9 +103,9 @@ class Reassembler(Generic[R]):
             and connection.closed != "open"
         )
 
-    def find_present(self, key: Key) -> TcpConnection[R] | None:
-        """The connection that is followed on these ends now."""
-        return self._present.get(key)
+    def find_present(self, keys: Set[Key]) -> dict[Key, TcpConnection[R]]:
+        """Those of these that are followed now."""
+        return {key: self._present[key] for key in self._present.keys() & keys}
 
     def open(
         self, key: Key, client: Endpoint, server: Endpoint, *, is_low_client: bool
