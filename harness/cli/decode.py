@@ -6,9 +6,7 @@ import argparse
 import gc
 import os
 import re
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,10 +14,9 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from harness.cli.complaint import Complaint, read_file, unreadable
 from harness.cli.exit_code import ExitCode
-from harness.cli.shares import Summary, tell_shares
-from harness.cli.turn import Turn
 
 if TYPE_CHECKING:
+    from harness.cli.turn import Turn
     from harness.decode.tls.rsa import RsaKeys
     from harness.trace.connection import Connection
 
@@ -85,6 +82,11 @@ def decode_capture(options: argparse.Namespace) -> ExitCode:
             raise Complaint("--brief stands alone: without --json and --jobs")
         with _opened(options.capture) as stream:
             return _print_briefly(stream, options, key_log, rsa_keys)
+    # Not above, here and below: what is brief needs none of it, and takes no longer than loading it.
+    import tempfile
+
+    from harness.cli.turn import Turn
+
     with _opened(options.capture) as stream, tempfile.TemporaryFile() as spool:
         return _print(stream, options, key_log, rsa_keys, Turn(spool))
 
@@ -108,6 +110,7 @@ def _print(
     rsa_keys: RsaKeys | None,
     turn: Turn,
 ) -> ExitCode:
+    from harness.cli.shares import Summary, tell_shares
     from harness.decode.connections import ConnectionReader, decode_connections
     from harness.decode.packet.only import Only
     from harness.report import connection_json, connection_text
@@ -199,6 +202,9 @@ def _opened(name: str) -> Iterator[BinaryIO]:
         except OSError as error:
             raise unreadable(Path(name), error) from error
         return
+    import shutil
+    import tempfile
+
     with tempfile.TemporaryFile() as spool:
         shutil.copyfileobj(sys.stdin.buffer, spool)
         spool.seek(0)

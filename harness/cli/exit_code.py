@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
-from harness.verdict.outcome import Outcome
-from harness.verdict.verdict import Verdict
+if TYPE_CHECKING:
+    from harness.verdict.verdict import Verdict
 
 
 class ExitCode(IntEnum):
@@ -46,6 +47,8 @@ def code_of(verdict: Verdict) -> ExitCode:
     """The code for one verdict."""
     if verdict.as_expected:
         return ExitCode.AS_EXPECTED
+    from harness.verdict.outcome import Outcome  # Not above: not every command judges.
+
     if verdict.outcome is Outcome.UNKNOWN:
         return ExitCode.UNKNOWN
     return ExitCode.NOT_AS_EXPECTED

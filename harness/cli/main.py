@@ -11,15 +11,28 @@ import shlex
 import signal
 import sys
 import threading
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
+from types import MappingProxyType
+from typing import Final
 
 from harness import __version__
-from harness.cli import certificate, decode, judge, live, settings, site, site_template
 from harness.cli.complaint import Complaint
 from harness.cli.exit_code import ExitCode
 
+GROUPS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "judge": ("run", "replay", "show"),
+        "decode": ("decode",),
+        "site": ("check", "schema"),
+        "settings": ("settings",),
+        "site_template": ("site-template",),
+        "certificate": ("certificate",),
+        "live": ("doctor",),
+    }
+)
+"""Modules of this package, in the order of the help, and the commands that each of them describes."""
 EPILOG = """\
 exit codes:
   0  as expected           3  unknown, and that was not expected
@@ -30,7 +43,8 @@ exit codes:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the return value is the exit code."""
-    options = _build_parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = build_parser(arguments[0] if arguments else None).parse_args(arguments)
     with _terminable():
         return conclude(lambda: options.command(options))
 
@@ -51,6 +65,8 @@ def conclude(command: Callable[[], ExitCode]) -> ExitCode:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.INTERRUPTED
     except Exception:  # noqa: BLE001 - the last place that can say that it is our own bug
+        import traceback  # Not above: it takes a while, and is hardly ever needed.
+
         traceback.print_exc()
         print(
             f"harness: this is a bug of certproxy-harness {__version__}; please report the lines above"
@@ -74,7 +90,8 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _build_parser() -> argparse.ArgumentParser:
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """What reads the arguments: of one command, or of all where it is none."""
     parser = argparse.ArgumentParser(
         prog="harness",
         description="Certificate sign-in through a cert-proxy cluster: the packets decide.",
@@ -84,6 +101,8 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"certproxy-harness {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in (judge, decode, site, settings, site_template, certificate, live):
-        group.add_commands(commands)
+    # Loading and describing all commands would take longer than decoding a small file.
+    chosen = [group for group, names in GROUPS.items() if command in names]
+    for group in chosen or GROUPS:
+        import_module(f"harness.cli.{group}").add_commands(commands)
     return parser

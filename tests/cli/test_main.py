@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 
@@ -10,12 +11,20 @@ import pytest
 from harness import __version__
 from harness.cli.complaint import Complaint
 from harness.cli.exit_code import ExitCode
-from harness.cli.main import conclude, main
+from harness.cli.main import GROUPS, build_parser, conclude, main
 
 
 def raises(error: BaseException) -> ExitCode:
     """A command that ends so."""
     raise error
+
+
+def read_commands(parser: argparse.ArgumentParser) -> list[str]:
+    """The commands that a parser knows."""
+    (commands,) = (
+        action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
+    )
+    return list(commands.choices)
 
 
 @pytest.mark.parametrize(
@@ -126,3 +135,32 @@ def test_reader_that_leaves() -> None:
         code = process.wait(60)
 
     assert (code, told) == (130, b"")
+
+
+def test_every_group_describes_its_commands() -> None:
+    """Each command is known to the group that describes it, and found there alone."""
+    told = [tuple(read_commands(build_parser(names[0]))) for names in GROUPS.values()]
+
+    assert told == list(GROUPS.values())
+    assert read_commands(build_parser()) == [name for names in told for name in names]
+
+
+def test_one_command_loads_no_other() -> None:
+    """Loading all of them takes longer than decoding a small file."""
+    loaded = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys\n"
+            "from harness.cli.main import build_parser\n"
+            "build_parser('decode')\n"
+            "print(*[name for name in sys.modules if name.startswith(('harness.', 'multiprocessing'))])",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout.split()
+
+    assert "harness.cli.decode" in loaded
+    assert not {"harness.cli.judge", "harness.verdict.verdict", "multiprocessing"} & set(loaded)
