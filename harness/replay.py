@@ -105,9 +105,11 @@ def _choose(annotations: Mapping[str, str], site: Site | None) -> Chosen | None:
         return None
 
     def wants_body(exchange: Exchange) -> bool:
-        """A call-back, or an answer that signs somebody in: nothing else is looked for in a body."""
+        """A call-back, an answer that signs somebody in, or one about revocation, whose signature is checked."""
         response = exchange.response
         if find_key(exchange.request, site) is not None:
+            return True
+        if response is not None and response.status_answer is not None:
             return True
         return response is not None and find_user(response.status, response.body) is not None
 
@@ -146,6 +148,7 @@ def judge_trace(trace: Trace, *, site: Site | None = None) -> Verdict:
 def examine_trace(trace: Trace, *, site: Site | None = None) -> tuple[Verdict, Case | None]:
     """The same, and what the checks looked at; never raises."""
     said = _read_annotations(trace, site)
+    trace = _check_signatures(trace, said)
     ledger = read_ledger(trace, site=said.site, note=said.note)
     ledger = replace(ledger, problems=(*said.problems, *ledger.problems))
     results, case = _judge(trace, said, ledger)
@@ -157,6 +160,17 @@ def examine_trace(trace: Trace, *, site: Site | None = None) -> tuple[Verdict, C
         expectation=said.expectation,
     )
     return verdict, case
+
+
+def _check_signatures(trace: Trace, said: _Annotations) -> Trace:
+    """Who signed what was told about revocation; few sites ask, so what verifies is loaded for them alone."""
+    asked = said.site.revocation if said.site is not None else None
+    if asked is None:
+        return trace
+    from harness.decode.http.status_signature import check_signatures
+
+    known = said.note.user_certificates if said.note is not None else ()
+    return check_signatures(trace, (*known, *(pem.encode() for pem in asked.issuers)))
 
 
 def _judge(

@@ -35,7 +35,7 @@ class Proofs:
             tls = connection.tls
             if tls is None:
                 continue
-            for ticket in dict.fromkeys(tls.tickets):
+            for ticket in {t.sha256: t for t in tls.tickets}:
                 self._givers[connection.server, ticket].append(connection)
             if tls.issued_session_id and not tls.resumed and tls.established:
                 self._full[connection.server, tls.issued_session_id].append(connection)

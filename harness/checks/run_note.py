@@ -63,6 +63,10 @@ class RunNote:
     """What was in force from when on, beside what the site says of the beginning; in order of time."""
     user_authorities: tuple[str, ...] = ()
     """Subject key identifiers (hex) of the authorities that the site trusts for users; (): not told."""
+    user_certificates: tuple[bytes, ...] = field(default=(), repr=False)
+    """Their certificates (DER)."""
+    user_names: tuple[bytes, ...] = field(default=(), repr=False)
+    """Their distinguished names (DER), as a CertificateRequest lists them."""
     certificates: tuple[CertificateInForce, ...] = ()
     """What has to be shown since when, in that order; places without an import are not told."""
 
@@ -108,6 +112,8 @@ def parse_run_note(text: str) -> RunNote:
         other_keys=_read_keys(data.get("other_keys", {})),
         settings=_read_settings(data.get("settings", [])),
         user_authorities=tuple(authorities),
+        user_certificates=_read_hex("user_certificates", data),
+        user_names=_read_hex("user_names", data),
         certificates=_read_certificates(data.get("certificates", [])),
         devices=MappingProxyType(
             {parse_address(a): name for a, name in devices.items() if not _HIDDEN.fullmatch(a)}
@@ -123,6 +129,13 @@ def parse_run_note(text: str) -> RunNote:
             if match
         ),
     )
+
+
+def _read_hex(key: str, data: Mapping[str, object]) -> tuple[bytes, ...]:
+    listed = data.get(key, [])
+    if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+        raise ValueError(f"{key}: got {str(listed)[:80]!r}; expected a list of hex digits")
+    return tuple(bytes.fromhex(one) for one in listed)
 
 
 def _read_keys(data: object) -> Mapping[str, bytes]:

@@ -21,6 +21,8 @@ class StatusFlaw:
     """Ends `a certificate ...`."""
     is_seen: bool
     """An answer says so; False: none says otherwise."""
+    is_known: bool = True
+    """False: it may be good, if those signed who should have."""
     packets: tuple[PacketNumber, ...]
 
 
@@ -83,6 +85,10 @@ class Statuses:
         if self._method == "ocsp_then_crl" and _is_list_first(asked, by_list):
             why = "that was looked up in the CRL before OCSP was asked"
             return StatusFlaw(told=why, is_seen=False, packets=looked)
+        usable = {"ocsp": by_ocsp, "crl": by_list, "ocsp_then_crl": good}[self._method]
+        if all(one.answer.signature == "unchecked" for one in usable):
+            why = "that was called good by an answer whose signature cannot be checked: give site.revocation.issuers"
+            return StatusFlaw(told=why, is_seen=False, is_known=False, packets=looked)
         return None
 
 
@@ -93,7 +99,8 @@ def _find_told(connection: Connection) -> list[_Told]:
         query = exchange.request.status_query if exchange.request is not None else None
         response = exchange.response
         answer = response.status_answer if response is not None else None
-        if response is None or answer is None:
+        # What nobody entitled to has signed says nothing.
+        if response is None or answer is None or answer.signature == "wrong":
             continue
         # RFC 8954 section 2.1: another nonce makes it the answer to another question.
         if query is not None and query.nonce not in (None, answer.nonce):

@@ -62,9 +62,11 @@ def _is_refused(connection: Connection, malformed: Malformed) -> bool:
     """Whether a request that can be read in two ways was refused, and nothing came of it: then it hides nothing."""
     if malformed.layer != "http" or malformed.sender != "client" or not malformed.packets:
         return False
+    own = malformed.exchange
     statuses = [
         e.response.status
-        for e in connection.exchanges
-        if e.response is not None and e.response.packets[-1:] >= malformed.packets[:1]
+        for index, e in enumerate(connection.exchanges)
+        if e.response is not None
+        and (e.response.packets[-1:] >= malformed.packets[:1] if own is None else index >= own)
     ]
     return bool(statuses) and min(statuses) >= 400 and connection.closed != "open"

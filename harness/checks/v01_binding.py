@@ -13,7 +13,7 @@ from harness.checks.check import Absent, Check, Judgement, Unjudged
 from harness.checks.evidence import answering, asking, count, gather, opening, seen
 from harness.checks.joining import outer_random
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, PROXY_CONTENT, SERVICE_CONTENT
-from harness.net.address import Endpoint
+from harness.net.address import Address, Endpoint
 from harness.site.sign_in import SESSION_COOKIE, find_user
 from harness.trace.certificate import Certificate
 from harness.trace.http import Exchange
@@ -35,6 +35,26 @@ class _Success:
     told: str
 
 
+class _Strangers:
+    """F37: balancers that are themselves the client of a node's TLS."""
+
+    def __init__(self, case: Case) -> None:
+        """Look once at whether the ClientHello of every device's connection to a balancer was seen."""
+        self._machines = case.machines
+        self._is_known: dict[Address, bool] = {}
+        for connection in case.legs.outer:
+            server, has_hello = case.machines.server(connection), bool(outer_random(connection))
+            self._is_known[server] = self._is_known.get(server, True) and has_hello
+
+    def find(self, proxied: Proxied) -> str | None:
+        """The balancer that made this TLS itself; None: a device, or it cannot be told."""
+        sender = self._machines.client(proxied.proxy)
+        is_balancer = sender in self._machines.balancers
+        if proxied.outer is not None or not is_balancer or not self._is_known.get(sender, False):
+            return None
+        return self._machines.tell_address(sender)
+
+
 def find_identity(certificate: Certificate) -> str | None:
     """Whom a certificate names: UPN first, then email."""
     return next(iter((*certificate.upns, *certificate.emails)), None)
@@ -42,6 +62,7 @@ def find_identity(certificate: Certificate) -> str | None:
 
 def _judge(case: Case) -> Iterator[Judgement]:
     sessions: dict[bytes, str] = {}
+    strangers = _Strangers(case)
     for request in sorted(case.journeys.requests, key=_answered):
         user = _user(request.exchange)
         if user is None:
@@ -51,14 +72,14 @@ def _judge(case: Case) -> Iterator[Judgement]:
         handed = tuple(c.call_back for c in request.call_backs if c.call_back.status == OK)
         if handed:
             for call_back in handed:
-                yield from _judge_binding(case, success, call_back)
+                yield from _judge_binding(case, success, call_back, strangers)
         else:
-            yield from _judge_session(case, success, sessions)
+            yield from _judge_session(case, success, sessions, strangers)
         sessions |= dict.fromkeys(_cookies_set(request.exchange), user)
 
 
 def _judge_session(
-    case: Case, success: _Success, sessions: dict[bytes, str]
+    case: Case, success: _Success, sessions: dict[bytes, str], strangers: _Strangers
 ) -> Iterator[Judgement]:
     """A success without a certificate is fine only in a session that was signed in as the same user."""
     request = success.request
@@ -69,7 +90,9 @@ def _judge_session(
         reason = f"{success.told}, and it cannot be told which certificate it was given"
         packets = gather(*(asking(c.exchange) for c in request.perhaps))
         handed = tuple(c for c in request.perhaps if c.status == OK)
-        stories = [tuple(_judge_binding(case, success, call_back)) for call_back in handed]
+        stories = [
+            tuple(_judge_binding(case, success, call_back, strangers)) for call_back in handed
+        ]
         # A call-back that handed out nothing leaves the question where the user comes from.
         doubt = Unjudged(reason=reason, packets=packets)
         yield from settle(stories, doubt) if len(handed) == len(request.perhaps) else (doubt,)
@@ -81,7 +104,9 @@ def _judge_session(
     yield finding if owners else Absent(finding=finding)
 
 
-def _judge_binding(case: Case, success: _Success, call_back: CallBack) -> Iterator[Judgement]:
+def _judge_binding(
+    case: Case, success: _Success, call_back: CallBack, strangers: _Strangers
+) -> Iterator[Judgement]:
     request = success.request
     given = find_fingerprint(call_back.exchange, case.site)
     handed = gather(answering(call_back.exchange), answering(request.exchange))
@@ -106,7 +131,7 @@ def _judge_binding(case: Case, success: _Success, call_back: CallBack) -> Iterat
         reason = f"{success.told}, but which certificate {case.machines.tell(proxied.device)} proved is not known"
         yield Unjudged(reason=reason, packets=opening(proxied.proxy))
         return
-    stranger = _find_stranger(case, proxied)
+    stranger = strangers.find(proxied)
     if stranger is not None:
         why = f"with a certificate that {stranger} itself proved, and no client of its own"
         ends = (*ends, proxied.proxy.client, proxied.proxy.server)
@@ -127,16 +152,6 @@ def _judge_binding(case: Case, success: _Success, call_back: CallBack) -> Iterat
     elif success.user != find_identity(shown):
         why = f"but the certificate that {device} proved names {name}"
         yield _finding(success, why, packets=packets, endpoints=ends)
-
-
-def _find_stranger(case: Case, proxied: Proxied) -> str | None:
-    """F37: the balancer that is the client of this TLS, where the devices' own connections to it were seen."""
-    sender = case.machines.client(proxied.proxy)
-    if proxied.outer is not None or sender not in case.machines.balancers:
-        return None
-    outers = [c for c in case.legs.outer if case.machines.server(c) == sender]
-    is_behind = bool(outers) and None not in map(outer_random, outers)
-    return case.machines.tell_address(sender) if is_behind else None
 
 
 def _unjoined(success: _Success, request: ServiceRequest) -> Unjudged:

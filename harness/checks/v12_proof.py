@@ -11,11 +11,16 @@ from harness.checks.check import Absent, Check, Judgement, Unjudged
 from harness.checks.evidence import answering, asking, gather, opening, seen
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, PROXY_CONTENT
 from harness.checks.proof import Proof
+from harness.checks.unreadable import TLS_1_3
 from harness.checks.v03_freshness import tell_handed
 from harness.net.address import Address
 from harness.trace.connection import Connection
 from harness.trace.packet import PacketNumber
 from harness.verdict.finding import Finding
+
+MAX_LIFETIME_S = 604_800
+"""RFC 8446 section 4.6.1."""
+LENIENCE_NS = 2_000_000_000
 
 
 class _Origins:
@@ -30,7 +35,7 @@ class _Origins:
             tls = connection.tls
             if tls is None:
                 continue
-            for ticket in dict.fromkeys(tls.tickets):
+            for ticket in {t.sha256: t for t in tls.tickets}:
                 self._by_ticket[ticket].append(connection)
             if tls.issued_session_id and not tls.resumed and tls.established:
                 self._by_id[tls.issued_session_id].append(connection)
@@ -90,6 +95,34 @@ def _judge_resumption(
     elif not shown.not_before_ns <= connection.opened_ns <= shown.not_after_ns:
         why = "on a resumed session whose certificate is not valid any more"
         yield _finding(f"{told} {why}", connection, packets)
+    else:
+        yield from _judge_age(case, connection, ancestor, told, packets)
+
+
+def _judge_age(
+    case: Case,
+    connection: Connection,
+    ancestor: Connection,
+    told: str,
+    packets: tuple[PacketNumber, ...],
+) -> Iterator[Judgement]:
+    """A ticket of TLS 1.3 is good for as long as it says, and for seven days at most (RFC 8446 section 4.6.1).
+
+    Before, what it says is a hint, and the server may take it for longer (RFC 5077 section 3.3).
+    """
+    tls, giver = connection.tls, ancestor.tls
+    if tls is None or giver is None or tls.client_hello is None or tls.version != TLS_1_3:
+        return
+    given = [t for t in giver.tickets if t.sha256 == tls.resumed_ticket]
+    if not given:
+        return
+    lifetime_s = min(given[-1].lifetime_s, MAX_LIFETIME_S)
+    age_ns = tls.client_hello.time_ns - given[-1].given_ns
+    # Ages are counted in whole seconds, by the client from when the ticket reached it.
+    if age_ns > lifetime_s * 1_000_000_000 + LENIENCE_NS + case.trace.slack_ns:
+        seconds = age_ns // 1_000_000_000
+        why = f"with a ticket that was {seconds} s old and good for {lifetime_s} s"
+        yield _finding(f"{told} {why}", connection, packets)
 
 
 def _judge_handed(case: Case) -> Iterator[Judgement]:
@@ -129,7 +162,7 @@ def _finding(message: str, connection: Connection, packets: tuple[PacketNumber, 
 V12 = Check(
     id="V12",
     promise="Every tunnel and every certificate handed out goes back to a proof at that very node that still counts.",
-    source="V12; F54 F68 F69 F70 F71",
+    source="V12; RFC 8446 section 4.6.1; F54 F68 F69 F70 F71",
     needs=(COMPLETE, PROXY_CONTENT, CALL_BACK_CONTENT),
     judge=_judge,
 )

@@ -92,6 +92,8 @@ def _judge_status(
     )
     if len(request.perhaps) > 1:
         yield Unjudged(reason=f"{story.message}, or with another one", packets=story.packets)
+    elif not flaw.is_known:
+        yield Unjudged(reason=story.message, packets=story.packets)
     else:
         yield story if flaw.is_seen else Absent(finding=story)
 

@@ -28,19 +28,43 @@ def _judge(case: Case) -> Iterator[Judgement]:
         for c in (*case.legs.outer, *case.legs.proxy, *case.legs.fronts, *case.legs.upstream)
     }
     for connection in listed.values():
-        for malformed in connection.malformed:
-            if malformed.layer == "http" and malformed.sender == "client":
-                yield from _judge_malformed(case, connection, malformed)
+        found = [m for m in connection.malformed if m.layer == "http" and m.sender == "client"]
+        placed = sorted((m for m in found if m.exchange is not None), key=lambda m: m.exchange or 0)
+        # Behind the first of them nobody knows any more which answer is to what.
+        for malformed in placed[:1]:
+            yield from _judge_request(case, connection, malformed, malformed.exchange or 0)
+        for malformed in found if not placed else ():
+            yield from _judge_malformed(case, connection, malformed)
         yield from _judge_connect(case, connection)
     for connection in case.legs.proxy:
         yield from _judge_tunnel(case, connection)
     yield from _judge_smuggled(case)
 
 
+def _judge_request(
+    case: Case, connection: Connection, malformed: Malformed, index: int
+) -> Iterator[Judgement]:
+    """A request that two readers see differently must be refused, and be the last one."""
+    exchange = connection.exchanges[index]
+    why = f"a request that can be read in two ways: {malformed.message}"
+    machines = case.machines
+    server, client = machines.tell_server(connection), machines.tell_client(connection)
+    if exchange.response is not None and exchange.response.status < REFUSED:
+        told = f"{server} answered {exchange.response.status} to {client}, to {why}"
+        yield _finding(told, gather(malformed.packets, answering(exchange)), connection)
+        return
+    for later in connection.exchanges[index + 1 :]:
+        if later.response is not None and later.response.status not in REFUSALS:
+            told = f"{server} went on answering {client} ({later.response.status}) after {why}"
+            packets = gather(malformed.packets, answering(exchange), answering(later))
+            yield _finding(told, packets, connection)
+            return
+
+
 def _judge_malformed(
     case: Case, connection: Connection, malformed: Malformed
 ) -> Iterator[Judgement]:
-    """A request that two readers see differently must be refused, and be the last one."""
+    """Bytes that are no request to us, but perhaps to the server: an answer to them is one answer too many."""
     first = malformed.packets[0] if malformed.packets else 0
     # Requests of one packet: which of them is meant is not known, but the right answer is the last one.
     answered = [

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defect:
-    """One fault of the catalogue (docs/kill-matrix.md) or against a row of the documents (A01), and who commits it."""
+    """One fault, and who commits it.
+
+    F15: of the catalogue (docs/kill-matrix.md). A01: against a row of the documents. V03: against a part of that
+    promise which no failure of the catalogue breaks.
+    """
 
     id: str
     title: str
@@ -191,4 +195,6 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     _defect("B09", "cert_proxy", "V22", "a restart does not take the imported certificate"),
     _defect("F91", "network", "V26", "a firewall blocks the proxy port"),
+    _defect("V03", "cert_proxy", "V03", "a certificate is handed out after its lifetime"),
+    _defect("V12", "cert_proxy", "V12", "a session is resumed after the lifetime of its ticket"),
 )

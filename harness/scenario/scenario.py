@@ -92,11 +92,14 @@ class PortRange(Model):
 class Responder(Model):
     """How the machine of `site.revocation` answers."""
 
-    ocsp: Literal["right", "slow", "try_later", "expired", "unknown", "other_nonce"] = "right"
+    ocsp: Literal["right", "slow", "try_later", "expired", "unknown", "other_nonce", "forged"] = (
+        "right"
+    )
     """Its OCSP answers: `slow` ones come too late, `try_later` is a refusal, `expired` ones hold no more, `unknown`
-    knows no certificate, and `other_nonce` answers another question."""
-    crl: Literal["right", "slow", "missing", "expired"] = "right"
-    """Its list of revoked certificates."""
+    knows no certificate, `other_nonce` answers another question, and `forged` ones call everything good, signed by
+    somebody whom the authority has not named."""
+    crl: Literal["right", "slow", "missing", "expired", "forged"] = "right"
+    """Its list of revoked certificates; a `forged` one is empty, and signed by somebody else."""
     gone: bool = False
     """Nobody listens at all."""
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Literal
 
-from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from harness.net.address import Address, parse_address
@@ -39,6 +39,16 @@ WrittenAddress = Annotated[
     WithJsonSchema({"type": "string", "format": "ip", "examples": ["10.20.1.2", "2001:db8::2"]}),
 ]
 """An address in its canonical written form: no leading zeros, no short forms, no numbers."""
+
+
+def _read_certificate(text: str) -> str:
+    if "-----BEGIN CERTIFICATE-----" not in text:
+        raise PydanticCustomError("certificate", "a certificate as PEM text")
+    return text
+
+
+WrittenCertificate = Annotated[str, AfterValidator(_read_certificate)]
+"""PEM."""
 
 
 class BalancerMode(StrEnum):
@@ -91,6 +101,8 @@ class Revocation(Model):
     """Where it listens."""
     method: Literal["ocsp", "crl", "ocsp_then_crl"] = "ocsp"
     """`ocsp`; `crl`; or OCSP first, and the CRL only where no usable answer came (never the other way round)."""
+    issuers: tuple[WrittenCertificate, ...] = ()
+    """Certificates (PEM) of the authorities whose answers count, for captures of others: a run tells them itself."""
 
 
 class Site(Model):

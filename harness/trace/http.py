@@ -88,3 +88,5 @@ class Malformed:
     """`tcp`, `tls` or `http`."""
     message: str
     packets: tuple[PacketNumber, ...]
+    exchange: int | None = None
+    """0-based, among the exchanges beside it: whose request or response these bytes are; None: of none."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Status = Literal["good", "revoked", "unknown"]
+Signature = Literal["right", "wrong", "unchecked"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,7 @@ class StatusQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusAnswer:
-    """An OCSP response for one certificate, or a CRL for all of its issuer. Signatures are not judged here."""
+    """An OCSP response for one certificate, or a CRL for all of its issuer."""
 
     protocol: Literal["ocsp", "crl"]
     problem: str | None = None
@@ -35,6 +36,8 @@ class StatusAnswer:
     """Since when it holds."""
     next_update_ns: int | None = None
     """Until when; None: it does not say."""
+    signature: Signature = "unchecked"
+    """Whether an authority of the site's users signed it; `unchecked`: which those are is not known."""
 
     def holds(self, time_ns: int) -> bool:
         """Whether it says something at that time."""

@@ -35,6 +35,18 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """A ticket that a server gave out (RFC 8446 section 4.6.1, RFC 5077 section 3.3)."""
+
+    sha256: str
+    """Lower-case hex of the ticket."""
+    lifetime_s: int = 0
+    """How long it may be used, as the server says. TLS 1.3: 0 is not at all; before, 0 says nothing."""
+    given_ns: int = 0
+    """Time of the packet that completed the message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TlsSession:
     """The handshake and what follows from it. None always means: not seen."""
 
@@ -55,8 +67,8 @@ class TlsSession:
     """As the IANA registry spells it; `0xc050` for one that is not in our table."""
     alpn: str | None = None
     resumed: bool = False
-    tickets: tuple[str, ...] = ()
-    """SHA-256 of the tickets that the server gave out (TLS 1.3: seen with keys alone)."""
+    tickets: tuple[Ticket, ...] = ()
+    """Those that the server gave out (TLS 1.3: seen with keys alone)."""
     later_client_randoms: tuple[bytes, ...] = ()
     """Of ClientHellos that begin another handshake on the connection: renegotiation (RFC 5246 section 7.4.1.2)."""
     resumed_ticket: str | None = None
@@ -64,6 +76,8 @@ class TlsSession:
     early_data: Literal["accepted", "rejected"] | None = None
     """0-RTT records were seen, and what the server did with them (rejected ones are no application data)."""
     certificate_request: Seen | None = None
+    requested_authorities: tuple[bytes, ...] = ()
+    """The distinguished names (DER) of which the server wants a client certificate; (): of anybody, or not seen."""
     server_certificates: tuple[Certificate, ...] = ()
     """Leaf first."""
     client_certificate: Seen | None = None

@@ -245,6 +245,8 @@ def _annotations(
         "complete": complete,
         "proxy_key": setting.proxy_key.hex(),
         "user_authorities": list(setting.pki.user_authorities),
+        "user_certificates": [der.hex() for der in setting.pki.user_certificates],
+        "user_names": [der.hex() for der in setting.pki.user_names],
         **_keys_and_settings(setting),
         "devices": {layout.seen(d.address): d.name for d in layout.devices},
         "certificates": [asdict(one) for one in setting.installed.in_force],

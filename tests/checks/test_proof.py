@@ -9,6 +9,7 @@ import pytest
 from harness.checks.case import Case
 from harness.checks.proof import Proof
 from harness.net.address import Address
+from harness.trace.tls import Ticket
 from tests.checks.examining import make_case
 from tests.trace_builder import GALAXY, N2, PIXEL, TraceBuilder, make_certificate, make_random
 
@@ -44,9 +45,13 @@ def test_find_proof(facts: dict[str, Any], expected: Proof) -> None:
 def _resumed_by_ticket(*, tickets: tuple[str, ...], device: Address = PIXEL) -> Case:
     """A full handshake that gave a ticket, one resumed with it that gave another, and one with that."""
     builder = TraceBuilder()
+
+    def give(*names: str) -> tuple[Ticket, ...]:
+        return tuple(Ticket(sha256=name) for name in names)
+
     for client, own in (
-        (PIXEL, {"certificate": ALICE, "tickets": tickets}),
-        (PIXEL, {"resumed": True, "resumed_ticket": "one", "tickets": ("two",)}),
+        (PIXEL, {"certificate": ALICE, "tickets": give(*tickets)}),
+        (PIXEL, {"resumed": True, "resumed_ticket": "one", "tickets": give("two")}),
         (device, {"resumed": True, "resumed_ticket": "two", "session_id": b"random"}),
     ):
         facts: dict[str, Any] = dict(own)

@@ -22,7 +22,11 @@ RESPONDER = ip_address("10.20.0.53")
 SERIAL = make_certificate("alice@example.com").serial_number
 OTHER_SERIAL = SERIAL + 1
 NONCE, OTHER_NONCE = b"nonce", b"another"
-HOLDS: dict[str, Any] = {"this_update_ns": START_NS - DAY_NS, "next_update_ns": START_NS + DAY_NS}
+HOLDS: dict[str, Any] = {
+    "this_update_ns": START_NS - DAY_NS,
+    "next_update_ns": START_NS + DAY_NS,
+    "signature": "right",
+}
 
 
 def ocsp(
@@ -39,6 +43,7 @@ def crl(*revoked: int, **facts: Any) -> StatusAnswer:
 
 
 BUSY = StatusAnswer(protocol="ocsp", problem="try_later")
+FORGED: dict[str, Any] = {"signature": "wrong"}
 OLD: dict[str, Any] = {"next_update_ns": START_NS - 1}
 
 
@@ -101,6 +106,8 @@ def test_enough(method: Any, answers: tuple[StatusAnswer | None, ...]) -> None:
         pytest.param("ocsp", (ocsp(nonce=None),), "about which no valid answer", id="no nonce"),
         pytest.param("ocsp", (ocsp(nonce=OTHER_NONCE),), "about which no valid", id="nonce"),
         pytest.param("ocsp", (ocsp(serial=OTHER_SERIAL),), "about which no valid", id="another"),
+        pytest.param("ocsp", (ocsp(**FORGED),), "about which no valid answer", id="forged"),
+        pytest.param("crl", (crl(**FORGED),), "about which no valid answer", id="forged CRL"),
         pytest.param("ocsp", (crl(),), "about which no valid answer", id="only a CRL"),
         pytest.param("crl", (ocsp(),), "about which no valid answer", id="only OCSP"),
         pytest.param("ocsp", (ocsp("revoked"),), "that is revoked", id="revoked"),
@@ -123,6 +130,21 @@ def test_not_enough(method: Any, answers: tuple[StatusAnswer | None, ...], told:
     (finding,) = signed_in(method, *answers).findings
 
     assert f"signed in alice@example.com with a certificate {told}" in finding.message
+
+
+def test_a_signature_that_nobody_can_check_is_unknown() -> None:
+    """Whose authority the users have is not told: neither good nor forged."""
+    result = signed_in("ocsp", ocsp(signature="unchecked"))
+
+    assert (result.outcome, result.findings) == (Outcome.UNKNOWN, ())
+    assert "give site.revocation.issuers" in (result.reason or "")
+
+
+def test_a_forged_refusal_is_no_answer() -> None:
+    """Nobody's word against the authority's."""
+    answers = (ocsp("revoked", **FORGED), ocsp())
+
+    assert signed_in("ocsp", *answers).outcome is Outcome.PASS
 
 
 def test_a_site_that_does_not_ask() -> None:

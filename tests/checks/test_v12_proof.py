@@ -9,6 +9,7 @@ import pytest
 
 from harness.checks.v12_proof import V12
 from harness.trace.certificate import Certificate
+from harness.trace.tls import Ticket
 from harness.verdict.outcome import Outcome
 from tests.checks.examining import result_of
 from tests.defect_traces import ALICE
@@ -23,15 +24,30 @@ from tests.trace_builder import (
     make_random,
 )
 
+DAY_S = 86_400
+LONG = replace(ALICE, not_after_ns=START_NS + 60 * DAY_S * 1_000_000_000)
 
-def _resumed(*, first: Certificate | None = ALICE, at: Any = N2, ticket: str = "t") -> TraceBuilder:
+
+def _resumed(
+    *,
+    first: Certificate | None = LONG,
+    at: Any = N2,
+    ticket: str = "t",
+    lifetime_s: int = 60,
+    wait_s: int = 0,
+    version: int = 0x0304,
+) -> TraceBuilder:
     """A tunnel at N2 on a session that began at `at`."""
     builder = TraceBuilder()
     builder.open("dmz", VIP, at, 5262).handshake(
-        make_random("first"), certificate=first, asks=first is not None, tickets=("t",)
+        make_random("first"),
+        certificate=first,
+        asks=first is not None,
+        tickets=(Ticket(sha256="t", lifetime_s=lifetime_s, given_ns=START_NS),),
     )
+    builder.now_ns += wait_s * 1_000_000_000
     _, l2, _ = builder.tunnel(certificate=ALICE)
-    l2.handshake(make_random("second"), resumed=True, resumed_ticket=ticket)
+    l2.handshake(make_random("second"), resumed=True, resumed_ticket=ticket, version=version)
     return builder
 
 
@@ -55,6 +71,30 @@ def test_a_session_that_stands_on_nothing_fails(builder: TraceBuilder, expected:
 
     assert expected in finding.message
     assert builder.wires[0].packets[0] in finding.packets
+
+
+@pytest.mark.parametrize(
+    ("lifetime_s", "wait_s"),
+    [(60, 63), (0, 3), (30 * DAY_S, 7 * DAY_S + 3)],
+    ids=["over", "never good", "more than seven days"],
+)
+def test_a_ticket_after_its_lifetime_fails(lifetime_s: int, wait_s: int) -> None:
+    """RFC 8446 section 4.6.1: as long as it says, and seven days at most."""
+    (finding,) = result_of(V12, _resumed(lifetime_s=lifetime_s, wait_s=wait_s)).findings
+
+    assert f"with a ticket that was {wait_s} s old and good for" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("lifetime_s", "wait_s", "version"),
+    [(60, 59, 0x0304), (7 * DAY_S, 7 * DAY_S - 1, 0x0304), (60, 3600, 0x0303), (0, 3600, 0x0303)],
+    ids=["just good", "seven days", "RFC 5077: a hint", "RFC 5077: not told"],
+)
+def test_a_ticket_within_its_lifetime_passes(lifetime_s: int, wait_s: int, version: int) -> None:
+    """Before TLS 1.3 the server may take it for longer than it said."""
+    builder = _resumed(lifetime_s=lifetime_s, wait_s=wait_s, version=version)
+
+    assert result_of(V12, builder).outcome is Outcome.PASS
 
 
 def test_early_data_fails() -> None:

@@ -68,6 +68,47 @@ def test_a_good_request_before_an_odd_one_in_the_same_packet_is_no_failure(refus
     assert result_of(V21, builder).outcome is Outcome.UNKNOWN
 
 
+def _placed(index: int, *statuses: int) -> TraceBuilder:
+    """Requests of one packet, of which one is odd, and the answers."""
+    builder, wire = _odd(*statuses)
+    first = wire.malformed[0].packets
+    wire.exchanges = [
+        replace(e, request=replace(e.request, packets=first))
+        for e in wire.exchanges
+        if e.request is not None
+    ]
+    wire.malformed = (replace(wire.malformed[0], exchange=index),)
+    return builder
+
+
+@pytest.mark.parametrize(
+    ("index", "statuses"), [(1, (200, 400)), (1, (200, 405)), (0, (400, 400)), (2, (200, 302, 400))]
+)
+def test_a_request_that_is_known_to_be_odd_and_was_refused(
+    index: int, statuses: tuple[int, ...]
+) -> None:
+    """What stood before it in the same packet was answered, which is right."""
+    assert result_of(V21, _placed(index, *statuses)).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("index", "statuses", "told"),
+    [
+        (0, (200, 400), "answered 200"),
+        (1, (200, 200), "answered 200"),
+        (0, (400, 200), "went on answering"),
+        (0, (400, 400, 404), "went on answering"),
+    ],
+)
+def test_a_request_that_is_known_to_be_odd_and_was_not_refused(
+    index: int, statuses: tuple[int, ...], told: str
+) -> None:
+    """It was taken, or something behind it was."""
+    (finding,) = result_of(V21, _placed(index, *statuses)).findings
+
+    assert told in finding.message
+
+
 def test_a_smuggled_request_fails() -> None:
     """F82: beside one of the balancer's, one that it never saw."""
     builder = TraceBuilder()

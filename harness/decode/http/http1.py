@@ -42,6 +42,16 @@ class _Slot:
     response: Response | None = None
 
 
+@dataclass(slots=True, eq=False)
+class _Report:
+    """What is malformed, and in which exchange; a head is read before it is known whose it is."""
+
+    side: Side
+    message: str
+    span: Span
+    slot: _Slot | None
+
+
 class HttpDecoder:
     """Decodes one connection. Nothing raises on bad bytes."""
 
@@ -58,7 +68,7 @@ class HttpDecoder:
         """Has its response, or part of it, before its request head was whole."""
         self._sending: _Slot | None = None
         self._answering: _Slot | None = None
-        self._malformed: list[Malformed] = []
+        self._reports: list[_Report] = []
         self._tunnel: tuple[bytes, Seen] | None = None
         self._held: list[TunnelBytes] = []
 
@@ -106,7 +116,20 @@ class HttpDecoder:
 
     def malformed(self) -> tuple[Malformed, ...]:
         """All reports, in order."""
-        return tuple(self._malformed)
+        told = [
+            slot for slot in self._slots if slot.request is not None or slot.response is not None
+        ]
+        places = {id(slot): index for index, slot in enumerate(told)}
+        return tuple(
+            Malformed(
+                sender=report.side,
+                layer="http",
+                message=report.message,
+                packets=report.span.packets,
+                exchange=places.get(id(report.slot)),
+            )
+            for report in self._reports
+        )
 
     def begin_message(self, side: Side, draft: Draft) -> Framing:
         """A head is whole (called by a Reader)."""
@@ -118,8 +141,10 @@ class HttpDecoder:
             self._early = None
             slot.method, slot.target = draft.line.method, draft.line.target
             self._sending = slot
+            self._place_reports(side, slot)
             return self._readers[side].framing(draft, None)
         self._answering = self._find_slot(draft.line)
+        self._place_reports(side, self._answering)
         return self._readers[side].framing(draft, self._answering.method)
 
     def end_message(self, side: Side, draft: Draft, *, complete: bool) -> bool:
@@ -155,10 +180,17 @@ class HttpDecoder:
 
     def report(self, side: Side, message: str, span: Span) -> None:
         """Something is malformed (called by a Reader)."""
-        if len(self._malformed) < _MAX_REPORTS:
-            self._malformed.append(
-                Malformed(sender=side, layer="http", message=message, packets=span.packets)
-            )
+        if len(self._reports) < _MAX_REPORTS:
+            slot = self._sending if side == "client" else self._answering
+            self._reports.append(_Report(side, message, span, slot))
+
+    def _place_reports(self, side: Side, slot: _Slot) -> None:
+        """The head that was reported on begins this exchange, or its answer."""
+        for report in reversed(self._reports):
+            if report.side == side:
+                if report.slot is not None:
+                    return
+                report.slot = slot
 
     def _find_slot(self, line: StatusLine) -> _Slot:
         """The exchange of a response; an interim one leaves its request open."""

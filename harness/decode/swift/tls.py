@@ -17,12 +17,13 @@ from harness.decode.tls.alert import build_alert
 from harness.decode.tls.certificate import parse_certificate
 from harness.decode.tls.cipher import BadRecordError
 from harness.decode.tls.epoch import Epoch, MissingKeysError, build_tls12_epoch, build_tls13_epoch
-from harness.decode.tls.facts import ALERT_LIMIT, TICKET_LIMIT
+from harness.decode.tls.facts import ALERT_LIMIT, TICKET_LIMIT, build_ticket
 from harness.decode.tls.message import (
     ClientHello,
     MessageError,
     ServerHello,
     decode_client_hello,
+    find_authorities,
     find_ticket,
     parse_certificate_list,
     parse_encrypted_extensions,
@@ -31,7 +32,7 @@ from harness.decode.tls.message import (
 from harness.decode.tls.record import FRAGMENT_LIMIT
 from harness.decode.tls.suite import describe_suite
 from harness.trace.certificate import Certificate
-from harness.trace.tls import Alert, Seen, Side, TlsSession
+from harness.trace.tls import Alert, Seen, Side, Ticket, TlsSession
 
 _CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _APPLICATION_DATA = 20, 21, 22, 23
 _CLIENT_HELLO, _SERVER_HELLO, _TICKET, _EXTENSIONS, _CERTIFICATE = 1, 2, 4, 8, 11
@@ -78,7 +79,8 @@ class SwiftTls:
         self._alpn: str | None = None
         self._seen: dict[str, Seen] = {}
         self._alerts: list[Alert] = []
-        self._tickets: list[str] = []
+        self._tickets: list[Ticket] = []
+        self._authorities: tuple[bytes, ...] = ()
 
     def read(self, runs: list[tuple[Side, Run]]) -> None:
         """Read everything; raises OddError."""
@@ -233,18 +235,26 @@ class SwiftTls:
             if is_early:
                 raise OddError
         elif kind == _REQUEST:
-            self._seen.setdefault("certificate_request", seen)
+            self._see_request(body, seen)
         elif kind == _FINISHED:
             self._finish(half, seen)
         elif kind == _TICKET:
-            ticket = find_ticket(body, is_tls13=self._is_tls13)
-            if ticket is None or len(self._tickets) >= TICKET_LIMIT:
-                raise OddError
-            self._tickets.append(hashlib.sha256(ticket).hexdigest())
+            self._see_ticket(body, seen)
         elif kind in (_KEY_EXCHANGE, _DONE) and not self._is_tls13:
             self._is_full = True
         elif kind not in (_VERIFY, _STATUS):
             raise OddError
+
+    def _see_request(self, body: bytes, seen: Seen) -> None:
+        if "certificate_request" not in self._seen:
+            self._seen["certificate_request"] = seen
+            self._authorities = find_authorities(body, is_tls13=self._is_tls13)
+
+    def _see_ticket(self, body: bytes, seen: Seen) -> None:
+        ticket = find_ticket(body, is_tls13=self._is_tls13)
+        if ticket is None or len(self._tickets) >= TICKET_LIMIT:
+            raise OddError
+        self._tickets.append(build_ticket(*ticket, seen))
 
     def _read_server_hello(self, hello: ServerHello, seen: Seen) -> None:
         if hello.is_retry or hello.selects_psk:
@@ -322,6 +332,7 @@ class SwiftTls:
             alpn=self._alpn,
             tickets=tuple(self._tickets),
             certificate_request=seen.get("certificate_request"),
+            requested_authorities=self._authorities,
             server_certificates=self._server.chain or (),
             client_certificate=seen.get("client_certificate"),
             client_certificates=self._client.chain or (),

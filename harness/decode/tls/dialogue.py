@@ -10,6 +10,7 @@ from harness.decode.tls.message import (
     HandshakeType,
     MessageError,
     decode_client_hello,
+    find_authorities,
     find_ticket,
     parse_certificate_list,
     parse_compressed_certificate,
@@ -182,9 +183,13 @@ class Dialogue:
             if hellos.early_data_accepted is None:
                 hellos.early_data_accepted = is_accepted
         elif message.kind == _CERTIFICATE_REQUEST:
-            facts.certificate_request = facts.certificate_request or message.seen
+            if facts.certificate_request is None:
+                facts.certificate_request = message.seen
+                facts.requested_authorities = find_authorities(
+                    message.body, is_tls13=hellos.is_tls13
+                )
         elif message.kind == _NEW_SESSION_TICKET:
-            facts.see_ticket(find_ticket(message.body, is_tls13=hellos.is_tls13))
+            facts.see_ticket(find_ticket(message.body, is_tls13=hellos.is_tls13), message.seen)
         elif message.kind in _FULL_HANDSHAKE:
             self._is_full_handshake = True
         elif message.kind == _CLIENT_HELLO:

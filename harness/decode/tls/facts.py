@@ -11,7 +11,7 @@ from harness.decode.tls.certificate import parse_certificate
 from harness.decode.tls.message import ClientHello, ServerHello
 from harness.decode.tls.suite import describe_suite
 from harness.trace.certificate import Certificate
-from harness.trace.tls import Alert, Seen, Side, TlsSession
+from harness.trace.tls import Alert, Seen, Side, Ticket, TlsSession
 
 _SIDES: tuple[Side, ...] = ("client", "server")
 ALERT_LIMIT = 256
@@ -20,6 +20,12 @@ TICKET_LIMIT = 16
 """Tickets of one session that are kept."""
 CHAIN_LIMIT = 64
 """Later client chains kept of one session."""
+
+
+def build_ticket(lifetime_s: int, ticket: bytes, seen: Seen) -> Ticket:
+    """A ticket by its name: what it holds is the server's."""
+    name = hashlib.sha256(ticket).hexdigest()
+    return Ticket(sha256=name, lifetime_s=lifetime_s, given_ns=seen.time_ns)
 
 
 class SessionFacts:
@@ -41,6 +47,7 @@ class SessionFacts:
         "later_client_randoms",
         "plaintext_hashes",
         "plaintext_sizes",
+        "requested_authorities",
         "resumed",
         "server_certificates",
         "server_hello",
@@ -67,7 +74,8 @@ class SessionFacts:
         self.finished: dict[Side, Seen] = {}
         self.application_data: dict[Side, Seen] = {}
         self.alerts: list[Alert] = []
-        self.tickets: list[str] = []
+        self.tickets: list[Ticket] = []
+        self.requested_authorities: tuple[bytes, ...] = ()
         self.plaintext_sizes: dict[Side, int] = {"client": 0, "server": 0}
         self.plaintext_hashes: dict[Side, hashlib._Hash] = {
             side: hashlib.sha256() for side in (_SIDES if hashes else ())
@@ -90,10 +98,10 @@ class SessionFacts:
                 self.alpn = hello.alpn
                 self.resumed = hello.is_tls13 and hello.selects_psk
 
-    def see_ticket(self, ticket: bytes | None) -> None:
-        """A ticket that the server gave out; None: it could not be read."""
-        if ticket is not None and len(self.tickets) < TICKET_LIMIT:
-            self.tickets.append(hashlib.sha256(ticket).hexdigest())
+    def see_ticket(self, given: tuple[int, bytes] | None, seen: Seen) -> None:
+        """A ticket that the server gave out, with its lifetime in seconds; None: it could not be read."""
+        if given is not None and len(self.tickets) < TICKET_LIMIT:
+            self.tickets.append(build_ticket(*given, seen))
 
     def _find_offered(self) -> str | None:
         """The ticket with which the session was resumed."""
@@ -166,6 +174,7 @@ class SessionFacts:
             resumed_ticket=self._find_offered(),
             early_data=self.early_data,
             certificate_request=self.certificate_request,
+            requested_authorities=self.requested_authorities,
             server_certificates=self.server_certificates,
             client_certificate=self.client_certificate,
             client_certificates=self.client_certificates,

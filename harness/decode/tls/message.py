@@ -57,6 +57,7 @@ class ExtensionType(IntEnum):
     pre_shared_key = 41
     early_data = 42
     supported_versions = 43
+    certificate_authorities = 47
 
 
 IDENTITY_LIMIT = 8
@@ -72,6 +73,7 @@ _SESSION_TICKET = int(ExtensionType.session_ticket)
 _PRE_SHARED_KEY = int(ExtensionType.pre_shared_key)
 _EARLY_DATA = int(ExtensionType.early_data)
 _SUPPORTED_VERSIONS = int(ExtensionType.supported_versions)
+_CERTIFICATE_AUTHORITIES = int(ExtensionType.certificate_authorities)
 
 
 class MessageError(ValueError):
@@ -202,17 +204,18 @@ def decode_client_hello(body: bytes) -> tuple[ClientHello | None, str | None]:
     return hello, problem
 
 
-def find_ticket(body: bytes, *, is_tls13: bool) -> bytes | None:
-    """The ticket of a NewSessionTicket (RFC 8446 section 4.6.1, RFC 5077 section 3.3).
+def find_ticket(body: bytes, *, is_tls13: bool) -> tuple[int, bytes] | None:
+    """Lifetime in seconds and ticket of a NewSessionTicket (RFC 8446 section 4.6.1, RFC 5077 section 3.3).
 
     None for another form: drafts of TLS 1.3 had some.
     """
     reader = Reader(body)
     try:
-        reader.take(8 if is_tls13 else 4)
+        lifetime_s = reader.number(4)
         if is_tls13:
+            reader.take(4)
             reader.vector(1)
-        return reader.vector(2)
+        return lifetime_s, reader.vector(2)
     except MessageError:
         return None
 
@@ -268,6 +271,27 @@ def parse_encrypted_extensions(body: bytes) -> tuple[str | None, bool]:
     extensions = _parse_extensions(Reader(body).vector(2))
     alpn = _parse_alpn(extensions)
     return (alpn[0] if alpn else None), _EARLY_DATA in extensions
+
+
+def find_authorities(body: bytes, *, is_tls13: bool) -> tuple[bytes, ...]:
+    """The names (DER) in a CertificateRequest (RFC 8446 section 4.2.4, RFC 5246 section 7.4.4); () for another form."""
+    reader = Reader(body)
+    try:
+        reader.vector(1)
+        if is_tls13:
+            listed = _parse_extensions(reader.vector(2)).get(_CERTIFICATE_AUTHORITIES, b"\0\0")
+            reader = Reader(listed)
+            names = Reader(reader.vector(2))
+        else:
+            first = reader.vector(2)
+            # Before TLS 1.2 no signature algorithms stand before the names.
+            names = Reader(reader.vector(2) if reader else first)
+        found: list[bytes] = []
+        while names and len(found) < CERTIFICATE_LIMIT:
+            found.append(names.vector(2))
+    except MessageError:
+        return ()
+    return tuple(found)
 
 
 def parse_certificate_list(body: bytes, *, is_tls13: bool) -> tuple[bytes, ...]:

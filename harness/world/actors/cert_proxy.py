@@ -115,7 +115,11 @@ class CertProxy:
         # With one key for the cluster each node takes the others' sessions (F70).
         key = setting.proxy_key if "F70" in setting.defects else self._host.entropy(32)
         return SessionStore(
-            setting.site.resumption, key=key, admit=admit, now_ns=self._host.clock.now_ns
+            setting.site.resumption,
+            key=key,
+            admit=admit,
+            now_ns=self._host.clock.now_ns,
+            is_endless="V12" in setting.defects,
         )
 
     async def restart(self) -> None:

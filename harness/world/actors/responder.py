@@ -67,7 +67,9 @@ class Responder:
             return Response(status=404)
         if manner == "slow":
             await self._be_late()
-        body = self._setting.pki.revocation.build_crl(is_expired=manner == "expired")
+        body = self._setting.pki.revocation.build_crl(
+            is_expired=manner == "expired", is_forged=manner == "forged"
+        )
         return _der(b"application/pkix-crl", body)
 
     async def _be_late(self) -> None:

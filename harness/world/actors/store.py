@@ -30,7 +30,7 @@ class CertificateStore:
         now_ns: Callable[[], int] = lambda: 0,
         defects: frozenset[str] = frozenset(),
     ) -> None:
-        """Start empty; F01 to F04, F07, F09 and F14 are faults of a store."""
+        """Start empty; F01 to F04, F07, F09, F14 and V03 are faults of a store."""
         self._limit = limit
         self._lifetime_ns = lifetime_ns
         self._now_ns = now_ns
@@ -91,7 +91,12 @@ class CertificateStore:
 
     def _is_too_old(self, port: int) -> bool:
         since_ns = self._since_ns.get(port)
-        if self._lifetime_ns is None or since_ns is None or port not in self._owned:
+        if (
+            self._lifetime_ns is None
+            or since_ns is None
+            or port not in self._owned
+            or "V03" in self._defects
+        ):
             return False
         return self._now_ns() - since_ns > self._lifetime_ns
 

@@ -310,6 +310,16 @@ class Pki:
         identifier = self._users.root.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
         return (identifier.value.digest.hex(),)
 
+    @property
+    def user_certificates(self) -> tuple[bytes, ...]:
+        """Their certificates (DER)."""
+        return (self._users.root.public_bytes(Encoding.DER),)
+
+    @property
+    def user_names(self) -> tuple[bytes, ...]:
+        """Their distinguished names (DER), as servers ask for them."""
+        return (self._users.root.subject.public_bytes(),)
+
     def root_pem(self, authority: Literal["public", "appliance", "user"]) -> str:
         """Give a trusted root's certificate, for a peer that is not ours."""
         chosen = {"public": self._public, "appliance": self._appliance, "user": self._users}[

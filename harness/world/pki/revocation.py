@@ -21,7 +21,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from harness.world.tls.identity import VerificationError
 
-Manner = Literal["right", "try_later", "expired", "unknown", "other_nonce"]
+Manner = Literal["right", "try_later", "expired", "unknown", "other_nonce", "forged"]
 """How an OCSP answer is wrong, if it is."""
 
 _FRESH = timedelta(hours=1)
@@ -53,7 +53,8 @@ class RevocationAuthority:
         self._revoked: dict[int, datetime] = {}
         # OpenSSL's own random numbers cannot be seeded.
         self._responder_key = ed25519.Ed25519PrivateKey.from_private_bytes(os.urandom(32))
-        self._responder = self._make_responder()
+        self._responder = self._make_responder(key)
+        self._stranger = ec.generate_private_key(ec.SECP256R1())
 
     def revoke(self, serial_number: int) -> None:
         """From now on this certificate is revoked."""
@@ -70,7 +71,9 @@ class RevocationAuthority:
             status = ocsp.OCSPResponseStatus.TRY_LATER
             return ocsp.OCSPResponseBuilder.build_unsuccessful(status).public_bytes(Encoding.DER)
         since = self._since(is_expired=manner == "expired")
-        revoked = self._revoked.get(request.serial_number)
+        is_forged = manner == "forged"
+        revoked = None if is_forged else self._revoked.get(request.serial_number)
+        responder = self._make_responder(self._stranger) if is_forged else self._responder
         status_of = ocsp.OCSPCertStatus.REVOKED if revoked else ocsp.OCSPCertStatus.GOOD
         if manner == "unknown":
             status_of, revoked = ocsp.OCSPCertStatus.UNKNOWN, None
@@ -87,8 +90,8 @@ class RevocationAuthority:
                 revocation_time=revoked,
                 revocation_reason=None,
             )
-            .responder_id(ocsp.OCSPResponderEncoding.HASH, self._responder)
-            .certificates([self._responder])
+            .responder_id(ocsp.OCSPResponderEncoding.HASH, responder)
+            .certificates([responder])
         )
         nonce = _find_nonce(request.extensions)
         if nonce is not None:
@@ -106,8 +109,8 @@ class RevocationAuthority:
         der = response.public_bytes(Encoding.DER).replace(before, after, 1)
         return der.replace(response.signature, self._responder_key.sign(after), 1)
 
-    def build_crl(self, *, is_expired: bool = False) -> bytes:
-        """The list of everything revoked so far, DER."""
+    def build_crl(self, *, is_expired: bool = False, is_forged: bool = False) -> bytes:
+        """The list of everything revoked so far, DER; a forged one has nothing in it, and another's signature."""
         since = self._since(is_expired=is_expired)
         builder = (
             x509.CertificateRevocationListBuilder()
@@ -115,12 +118,14 @@ class RevocationAuthority:
             .last_update(since)
             .next_update(since + _FRESH)
         )
-        for serial_number, time in self._revoked.items():
+        for serial_number, time in () if is_forged else self._revoked.items():
             entry = x509.RevokedCertificateBuilder().serial_number(serial_number)
             builder = builder.add_revoked_certificate(entry.revocation_date(time).build())
-        return builder.sign(self._key, SHA256()).public_bytes(Encoding.DER)
+        return builder.sign(self._stranger if is_forged else self._key, SHA256()).public_bytes(
+            Encoding.DER
+        )
 
-    def _make_responder(self) -> x509.Certificate:
+    def _make_responder(self, issuer_key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
         now = self._second()
         name = x509.NameAttribute(NameOID.COMMON_NAME, "User CA OCSP responder")
         builder = (
@@ -135,7 +140,7 @@ class RevocationAuthority:
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING]), critical=False
             )
         )
-        return builder.sign(self._key, SHA256())
+        return builder.sign(issuer_key, SHA256())
 
     def _since(self, *, is_expired: bool) -> datetime:
         return self._second() - (2 * _FRESH if is_expired else _SLACK)

@@ -33,6 +33,39 @@ def play(parts: list[Part], *, closed: bool = False) -> tuple[HttpDecoder, list[
     return decoder, out
 
 
+GOOD_REQUEST = b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\n"
+ODD_REQUEST = b"POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx"
+ODD_CHUNKS = (
+    b"POST /3 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1 ;\r\nx\n0\r\nA : b\r\n\r\n"
+)
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+ODD_ANSWER = b"HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ([("client", ODD_REQUEST)], {0}),
+        ([("client", GOOD_REQUEST + ODD_REQUEST)], {1}),
+        ([("client", GOOD_REQUEST * 2 + ODD_CHUNKS)], {2}),
+        ([("client", GOOD_REQUEST + b"nonsense\r\n\r\n")], {None}),
+        ([("client", GOOD_REQUEST * 2), ("server", ANSWER + ODD_ANSWER)], {1}),
+        ([("client", GOOD_REQUEST), ("server", ANSWER + ODD_ANSWER)], {1}),
+        ([("server", ANSWER), ("client", b"GET /4 HTTP/1.1\nHost: a\n\n")], {1}),
+    ],
+    ids=["head", "after a good one", "chunks, trailers", "no request", "answer", "alone", "later"],
+)
+def test_it_is_known_in_which_exchange_something_is_malformed(
+    parts: list[Part], expected: set[int | None]
+) -> None:
+    """Whole and byte by byte: by its place among the exchanges."""
+    whole, _ = play(parts)
+    bitwise, _ = play(split(parts, 1))
+
+    assert {m.exchange for m in whole.malformed()} == expected
+    assert [m.exchange for m in bitwise.malformed()] == [m.exchange for m in whole.malformed()]
+
+
 def split(parts: list[Part], size: int) -> list[Part]:
     """The same bytes in pieces."""
     return [

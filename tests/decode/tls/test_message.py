@@ -10,6 +10,7 @@ from harness.decode.tls.message import (
     CERTIFICATE_LIMIT,
     MessageError,
     decode_client_hello,
+    find_authorities,
     find_ticket,
     parse_certificate_list,
     parse_compressed_certificate,
@@ -217,10 +218,29 @@ def test_the_selected_key_is_read() -> None:
 
 @pytest.mark.parametrize(
     ("body", "is_tls13"),
-    [(bytes(8) + b"\1n" + b"\0\3one" + b"\0\0", True), (bytes(4) + b"\0\3one", False)],
+    [(b"\0\0\0\7" + bytes(4) + b"\1n" + b"\0\3one" + b"\0\0", True), (b"\0\0\0\7\0\3one", False)],
     ids=["TLS 1.3", "TLS 1.2"],
 )
 def test_tickets_are_read(body: bytes, *, is_tls13: bool) -> None:
     """Behind lifetime, age and nonce."""
-    assert find_ticket(body, is_tls13=is_tls13) == b"one"
-    assert find_ticket(body[:8], is_tls13=is_tls13) is None
+    assert find_ticket(body, is_tls13=is_tls13) == (7, b"one")
+    assert find_ticket(body[:7], is_tls13=is_tls13) is None
+
+
+NAMES = b"\0\x08" + b"\0\2aa" + b"\0\2bb"
+
+
+@pytest.mark.parametrize(
+    ("body", "is_tls13"),
+    [
+        (b"\0\0\x0e" + b"\0\x2f\0\x0a" + NAMES, True),
+        (b"\1\x40\0\2\4\3" + NAMES, False),
+        (b"\1\x40" + NAMES, False),
+    ],
+    ids=["TLS 1.3", "TLS 1.2", "TLS 1.1"],
+)
+def test_authorities_are_read(body: bytes, *, is_tls13: bool) -> None:
+    """RFC 8446 section 4.2.4, RFC 5246 section 7.4.4; what is cut names nobody."""
+    assert find_authorities(body, is_tls13=is_tls13) == (b"aa", b"bb")
+    assert find_authorities(body[:-1], is_tls13=is_tls13) == ()
+    assert find_authorities(b"\0\0\0", is_tls13=True) == ()
