@@ -20,11 +20,11 @@ from pathlib import Path
 from random import Random
 
 from fuzz.capture_blocks import stored_runs
+from fuzz.hearing import Hearing, Noticed
 from fuzz.judge_mutants import HARMLESS, KINDS
 from fuzz.scene import Scene, load_scene
 from harness.replay import judge_trace
 from harness.verdict.outcome import Outcome
-from harness.verdict.verdict import Verdict
 
 
 @dataclass(slots=True)
@@ -49,16 +49,15 @@ class Tally:
             return self.killed > 0
         return bool(self.check) and self.killed < self.made
 
-    def note(self, run: str, verdict: Verdict) -> None:
+    def note(self, run: str, noticed: Noticed) -> None:
         """Count one changed run."""
         self.made += 1
-        if verdict.outcome is Outcome.PASS:
+        if noticed.outcome is Outcome.PASS:
             self.survivors.append(run)
             return
         self.killed += 1
-        self.failed += verdict.outcome is Outcome.FAIL
-        awake = {r.check for r in verdict.results if r.outcome is not Outcome.PASS}
-        self.by_promised += self.check in awake
+        self.failed += noticed.outcome is Outcome.FAIL
+        self.by_promised += noticed.is_by_promised
 
 
 def load_scenes(paths: Iterable[Path]) -> Iterator[Scene]:
@@ -72,6 +71,7 @@ def load_scenes(paths: Iterable[Path]) -> Iterator[Scene]:
 def examine(scenes: Sequence[Scene], *, each: int, seed: int) -> list[Tally]:
     """Change every run `each` times in every way."""
     tallies = _begin()
+    hearings = {scene.name: Hearing(scene.trace, scene.site) for scene in scenes}
     for kind, tally in zip(KINDS, tallies, strict=True):
         for scene in scenes:
             random = Random(f"{seed}/{kind.name}/{scene.name}")
@@ -79,7 +79,7 @@ def examine(scenes: Sequence[Scene], *, each: int, seed: int) -> list[Tally]:
                 trace = kind.make(scene, random)
                 if trace is None:
                     break
-                tally.note(scene.name, judge_trace(trace))
+                tally.note(scene.name, hearings[scene.name].judge(trace, promised=kind.check))
     return tallies
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -12,12 +13,15 @@ from fuzz.bound import TooBig, TooSlow, run_bounded
 from fuzz.capture_blocks import stored_runs
 from fuzz.choices import Choices
 from fuzz.found import CASES
+from fuzz.hearing import Hearing
 from fuzz.judge import Tally, examine, load_scenes
-from fuzz.judge_mutants import HARMLESS
+from fuzz.judge_mutants import HARMLESS, KINDS
 from fuzz.material import pack, unpack
 from fuzz.registry import TARGETS, find_target
 from fuzz.target import Target
 from fuzz.worker import Session, fuzz_blind
+from harness.replay import judge_trace
+from harness.verdict.outcome import Outcome
 
 FOUND = tuple(sorted(CASES.glob("*.case")))
 DEAR = frozenset({"replay", "growth", "scenario"})
@@ -119,6 +123,24 @@ def test_the_judge_notices() -> None:
 
     assert [tally.name for tally in tallies if tally.is_wrong] == []
     assert sum(tally.killed for tally in tallies if tally.check not in ("", HARMLESS)) > 40
+
+
+def test_a_hearing_is_as_good_as_a_verdict() -> None:
+    """Judging no more than tells whether a change was noticed, gives what the whole verdict gives."""
+    (scene,) = load_scenes(stored_runs()[-2:-1])
+    hearing = Hearing(scene.trace, scene.site)
+    made = [(kind, kind.make(scene, Random(kind.name))) for kind in KINDS]
+    changed = [(kind.check, trace) for kind, trace in made if trace is not None]
+
+    quick = [hearing.judge(trace, promised=check) for check, trace in changed]
+
+    whole = [judge_trace(trace) for _, trace in changed]
+    awake = [{r.check for r in v.results if r.outcome is not Outcome.PASS} for v in whole]
+    assert len(changed) > 40
+    assert [one.outcome for one in quick] == [verdict.outcome for verdict in whole]
+    assert [one.is_by_promised for one in quick] == [
+        check in ids for (check, _), ids in zip(changed, awake, strict=True)
+    ]
 
 
 def test_a_sleeping_judge_is_found_out() -> None:
