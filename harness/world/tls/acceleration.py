@@ -25,9 +25,9 @@ from cryptography.hazmat.primitives.serialization import (
 from tlslite import handshakehelpers, keyexchange, recordlayer, tlsconnection, tlsrecordlayer
 from tlslite.constants import CipherSuite, GroupName, TLSEnum
 from tlslite.errors import TLSIllegalParameterException
-from tlslite.extensions import CustomNameExtension
+from tlslite.extensions import CustomNameExtension, TLSExtension
 from tlslite.handshakehashes import HandshakeHashes
-from tlslite.messages import HelloMessage
+from tlslite.messages import Certificate, HelloMessage
 from tlslite.utils import cipherfactory
 from tlslite.utils.codec import Parser
 from tlslite.utils.keyfactory import parsePEMKey
@@ -84,12 +84,12 @@ class _Aead:
 
     def seal(self, nonce: bytes, plaintext: bytes, data: bytes) -> bytearray:
         _calls["seal"] += 1
-        return bytearray(self._cipher.encrypt(bytes(nonce), bytes(plaintext), bytes(data)))
+        return bytearray(self._cipher.encrypt(nonce, plaintext, data))
 
     def open(self, nonce: bytes, ciphertext: bytes, data: bytes) -> bytearray | None:
         _calls["open"] += 1
         try:
-            return bytearray(self._cipher.decrypt(bytes(nonce), bytes(ciphertext), bytes(data)))
+            return bytearray(self._cipher.decrypt(nonce, ciphertext, data))
         except InvalidTag:
             return None
 
@@ -289,6 +289,11 @@ _PATCHES: tuple[tuple[Any, str, Any], ...] = (
     ),
     (TLSEnum, "toRepr", classmethod(lookup.find_name)),
     (CipherSuite, "_filterSuites", staticmethod(lookup.filter_suites)),
+    (tlsconnection.TLSConnection, "_sigHashesToList", staticmethod(lookup.list_schemes)),
+    (tlsconnection, "is_valid_hostname", lookup.is_valid_hostname),
+    (TLSExtension, "parse", codec.parse_extension),
+    # tlslite-ng looks at every attribute that is set for names that it has given up.
+    (Certificate, "__setattr__", object.__setattr__),
     (Parser, "get", codec.read_number),
     (Parser, "getFixList", codec.read_numbers),
     (Parser, "getVarList", codec.read_list),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from tlslite.extensions import TLSExtension
@@ -200,8 +200,11 @@ def _make(code: int, data: bytes) -> Any:
     """
     known = TLSExtension._universalExtensions.get(code)
     if known is None or not data:
-        return TLSExtension(extType=code).create(bytearray(data))
-    return known().parse(Parser(bytearray(data)))
+        extension = TLSExtension(extType=code).create(bytearray(data))
+    else:
+        extension = known().parse(Parser(bytearray(data)))
+    extension.write = partial(bytearray, bytes(extension.write()))
+    return extension
 
 
 def _vector(codes: tuple[int, ...]) -> bytes:

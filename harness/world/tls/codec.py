@@ -6,19 +6,35 @@ Each function stands in for the method of tlslite-ng that its docstring names.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from tlslite.constants import ContentType
+from tlslite.constants import ContentType, ExtensionType
 from tlslite.errors import TLSInternalError
+from tlslite.extensions import TLSExtension
 from tlslite.messages import RecordHeader3
 from tlslite.recordlayer import RecordSocket
 from tlslite.utils.codec import DecodeError
 
 _slow_receive = RecordSocket.recv
+_slow_parse = TLSExtension.parse
 _RECORD_HEAD = struct.Struct("!BBBH")
 _LETTERS = {1: "B", 2: "H"}
+_EXTENSION_HEAD_BYTES = 4
+_ALIKE = frozenset(
+    (
+        *(ExtensionType.server_name, ExtensionType.status_request, ExtensionType.supported_groups),
+        *(ExtensionType.ec_point_formats, ExtensionType.signature_algorithms, ExtensionType.alpn),
+        *(ExtensionType.extended_master_secret, ExtensionType.supported_versions),
+        *(ExtensionType.psk_key_exchange_modes, ExtensionType.client_hello_padding),
+    )
+)
+"""Extensions that are the same in all hellos of a client, and that nobody changes once they are read."""
+_EXTENSIONS = 1024
+"""Of these so many are remembered: peers choose what is in them."""
+
+_extensions: dict[tuple[object, ...], Any] = {}
 
 
 def read_number(parser: Any, length: int) -> int:
@@ -108,13 +124,45 @@ def get_extension(hello: Any, ext_type: int) -> Any:
     Raises:
         TLSInternalError: two have it.
     """
-    found = None
-    for extension in hello.extensions or ():
-        if extension.extType == ext_type:
-            if found is not None:
-                raise TLSInternalError("Multiple extensions of the same type present")
-            found = extension
-    return found
+    extensions = hello.extensions
+    if not extensions:
+        return None
+    kept, count, by_type = hello.__dict__.get("_by_type", _NOTHING)
+    if kept is not extensions or count != len(extensions):
+        by_type = {extension.extType: extension for extension in extensions}
+        if len(by_type) < len(extensions):
+            return _find_alone(extensions, ext_type)
+        hello.__dict__["_by_type"] = extensions, len(extensions), by_type
+    return by_type.get(ext_type)
+
+
+_NOTHING: tuple[Any, int, Mapping[int, Any]] = (None, 0, {})
+
+
+def _find_alone(extensions: list[Any], ext_type: int) -> Any:
+    found = [extension for extension in extensions if extension.extType == ext_type]
+    if len(found) > 1:
+        raise TLSInternalError("Multiple extensions of the same type present")
+    return found[0] if found else None
+
+
+def parse_extension(extension: Any, parser: Any) -> Any:
+    """`TLSExtension.parse`: equal bytes give the object that they gave before."""
+    start, data = parser.index, parser.bytes
+    head = data[start : start + _EXTENSION_HEAD_BYTES]
+    end = start + _EXTENSION_HEAD_BYTES + int.from_bytes(head[2:], "big")
+    if int.from_bytes(head[:2], "big") not in _ALIKE or end > len(data):
+        return _slow_parse(extension, parser)
+    where = extension.cert, extension.serverType, extension.hrr, extension.encExtType
+    key = bytes(data[start:end]), *where
+    known = _extensions.get(key)
+    if known is not None:
+        parser.index = end
+        return known
+    if len(_extensions) >= _EXTENSIONS:
+        _extensions.clear()
+    read = _extensions[key] = _slow_parse(extension, parser)
+    return read
 
 
 def make_nonce(record_layer: Any, state: Any, sequence: bytes | bytearray) -> bytearray:

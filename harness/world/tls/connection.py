@@ -7,7 +7,8 @@ methods are tlslite-ng's generators, which yield 0 when they need more bytes.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from tlslite import tlsrecordlayer
@@ -22,12 +23,12 @@ from tlslite.messages import (
     KeyUpdate,
     NewSessionTicket,
 )
-from tlslite.tlsconnection import TLSConnection
 
 from harness.world.tls import key_tap
 from harness.world.tls.alert import AlertDescription
 from harness.world.tls.identity import VerificationError, Verify
 from harness.world.tls.resumption import SavedSession, SessionStore, read_chain, save_session
+from harness.world.tls.short_way import ShortWay
 
 TLS10 = (3, 1)
 TLS12 = (3, 3)
@@ -77,7 +78,7 @@ class _CloseNotifyError(Exception):
     """The peer sends no more data; caught by `receive`."""
 
 
-class Connection(TLSConnection):  # type: ignore[misc]
+class Connection(ShortWay):
     """A TLSConnection that judges certificates on arrival and still writes after a close_notify."""
 
     _LATER: tuple[int, ...] = (HandshakeType.new_session_ticket, HandshakeType.key_update)
@@ -164,21 +165,15 @@ class Connection(TLSConnection):  # type: ignore[misc]
                 raise _CloseNotifyError
             yield result
 
-    def _getMsg(
-        self, expectedType: Any, secondaryType: Any = None, constructorType: Any = None
-    ) -> Iterator[Any]:
-        for result in super()._getMsg(expectedType, secondaryType, constructorType):
-            if isinstance(result, ClientHello):
-                self.client_random = bytes(result.random)
-            elif isinstance(result, Certificate):
-                yield from self._judge(result)
-            yield result
+    def _examine(self, message: Any) -> Iterable[Any]:
+        if isinstance(message, ClientHello):
+            self.client_random = bytes(message.random)
+        elif isinstance(message, Certificate):
+            return chain(self._judge(message), (message,))
+        return (message,)
 
     def _judge(self, message: Any) -> Iterator[int]:
-        chain = message.cert_chain
-        self.peer_chain = (
-            tuple(bytes(certificate.bytes) for certificate in chain.x509List) if chain else ()
-        )
+        self.peer_chain = read_chain(message.cert_chain)
         if not self.peer_chain:
             if self._is_certificate_required:
                 # RFC 8446 section 4.4.2.4; RFC 5246 section 7.4.6.
@@ -233,11 +228,13 @@ class Connection(TLSConnection):  # type: ignore[misc]
                 self.peer_chain = read_chain(self.session.clientCertChain)
         super()._handshakeDone(resumed)
 
-    def _sendMsg(self, msg: Any, *details: Any, **named: Any) -> Iterator[int]:
+    def _sendMsg(self, msg: Any, *details: Any, **named: Any) -> Iterable[int]:
         self._note_certificates(msg)
         if not isinstance(msg, ClientHello) or self.client_random:
-            yield from super()._sendMsg(msg, *details, **named)
-            return
+            return super()._sendMsg(msg, *details, **named)
+        return self._send_first_hello(msg, *details, **named)
+
+    def _send_first_hello(self, msg: Any, *details: Any, **named: Any) -> Iterator[int]:
         self.client_random = bytes(msg.random)
         self._prepare(msg)
         self._bind(msg)

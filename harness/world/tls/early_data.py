@@ -6,7 +6,7 @@ server without this defect passes over them (tlslite-ng does), and the client se
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tlslite.constants import ContentType, ExtensionType, HandshakeType
@@ -177,17 +177,18 @@ class EarlyDataConnection(Connection):
 
     def _getMsg(
         self, expectedType: Any, secondaryType: Any = None, constructorType: Any = None
-    ) -> Iterator[Any]:
+    ) -> Iterable[Any]:
         is_end = secondaryType == HandshakeType.finished and self._handshake_state is not None
         if is_end and not self._client:
-            yield from self._get_finished(expectedType, secondaryType, constructorType)
-            return
-        for result in super()._getMsg(expectedType, secondaryType, constructorType):
-            if isinstance(result, ClientHello) and result.getExtension(ExtensionType.early_data):
-                self._hello = self._handshake_hash.copy()
-            elif isinstance(result, EncryptedExtensions) and self._client:
-                self.is_accepted = result.getExtension(ExtensionType.early_data) is not None
-            yield result
+            return self._get_finished(expectedType, secondaryType, constructorType)
+        return super()._getMsg(expectedType, secondaryType, constructorType)
+
+    def _examine(self, message: Any) -> Iterable[Any]:
+        if isinstance(message, ClientHello) and message.getExtension(ExtensionType.early_data):
+            self._hello = self._handshake_hash.copy()
+        elif isinstance(message, EncryptedExtensions) and self._client:
+            self.is_accepted = message.getExtension(ExtensionType.early_data) is not None
+        return super()._examine(message)
 
     def _get_finished(self, *expected: Any) -> Iterator[Any]:
         """Early data to its end, then the client's Finished.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from ipaddress import ip_address
 from typing import Any
 
@@ -247,6 +247,11 @@ class TlsStream:
         return TlsError(f"TLS of {ends}: {type(error).__name__}: {error}")
 
 
+@cache
+def _accelerate() -> None:
+    acceleration.install()
+
+
 async def open_client(
     stream: Stream, settings: ClientSettings, *, keys: KeyTap, timeout_ns: int
 ) -> TlsStream:
@@ -261,7 +266,7 @@ async def open_client(
     """
     profile = profile_of(settings.android) if settings.android is not None else None
     version: Version = settings.version if profile is None or profile.has_tls13 else "1.2"
-    acceleration.install()
+    _accelerate()
     kind: Callable[..., Connection] = Connection
     if settings.later_identity is not None:
         kind = ReauthenticatingConnection
@@ -304,7 +309,7 @@ async def open_server(
     stream: Stream, settings: ServerSettings, *, keys: KeyTap, timeout_ns: int
 ) -> TlsStream:
     """Do the server's handshake over a stream; errors and closing as in `open_client`."""
-    acceleration.install()
+    _accelerate()
     kind: type[Connection] = Connection
     if settings.asks_again:
         kind = ReauthenticatingConnection

@@ -10,19 +10,29 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from tlslite import x509
 from tlslite.constants import CipherSuite, TLSEnum
+from tlslite.tlsconnection import TLSConnection
+from tlslite.utils import dns_utils
 
 from harness.world.tls.ec_key import make_public
 
 _CERTIFICATES = 1024
 """Certificates remembered: each is met at both ends, a server's by every client."""
 
+_NAMES = 1024
+"""Host names remembered: whether they are well formed."""
+
 _slow_name = vars(TLSEnum)["toRepr"].__func__
 _slow_filter = CipherSuite._filterSuites
+_slow_schemes = TLSConnection._sigHashesToList
 _slow_parse = x509.X509.parseBinary
 _slow_ec_parsing = x509.X509._ecdsa_pubkey_parsing
 
 _names: dict[tuple[type, object, tuple[str, ...]], str | None] = {}
 _suites: dict[tuple[object, ...], tuple[int, ...]] = {}
+_schemes: dict[tuple[object, ...], tuple[tuple[int, int], ...]] = {}
+
+is_valid_hostname = lru_cache(maxsize=_NAMES)(dns_utils.is_valid_hostname)
+"""tlslite-ng's, of the same name, which compiles two patterns for each name."""
 
 
 def find_name(cls: type, value: Any, blacklist: list[str] | None = None) -> str | None:
@@ -44,6 +54,27 @@ def filter_suites(suites: list[int], settings: Any, version: Any = None) -> list
     if key not in _suites:
         _suites[key] = tuple(_slow_filter(suites, settings, version))
     return list(_suites[key])
+
+
+def list_schemes(
+    settings: Any, privateKey: Any = None, certList: Any = None, version: tuple[int, int] = (3, 3)
+) -> list[tuple[int, int]]:
+    """`TLSConnection._sigHashesToList`: the signature schemes that settings, certificate and version allow."""
+    kind = curve = None
+    if certList and certList.x509List:
+        kind = certList.x509List[0].certAlg
+        curve = getattr(certList.x509List[0].publicKey, "curve_name", None)
+    if privateKey is not None and kind != "ecdsa":
+        # For small RSA keys fewer are left.
+        return list(_slow_schemes(settings, privateKey, certList, version))
+    key = (
+        *(kind, curve, version),
+        *(tuple(settings.more_sig_schemes), tuple(settings.ecdsaSigHashes)),
+        *(tuple(settings.dsaSigHashes), tuple(settings.rsaSchemes), tuple(settings.rsaSigHashes)),
+    )
+    if key not in _schemes:
+        _schemes[key] = tuple(_slow_schemes(settings, privateKey, certList, version))
+    return list(_schemes[key])
 
 
 class CertificateReader:

@@ -7,7 +7,7 @@ tlslite-ng refuses the first; only hostile clients and servers with that defect 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tlslite.constants import (
@@ -40,6 +40,7 @@ class ReauthenticatingConnection(Connection):
     """A connection whose client may show a second certificate, or whose server asks for one."""
 
     _LATER = (*Connection._LATER, HandshakeType.certificate_request)
+    _TAKES_RECORDS = False
 
     def __init__(self, **given: Any) -> None:
         """Set up one end, as `Connection`."""
@@ -134,20 +135,17 @@ class ReauthenticatingConnection(Connection):
             and parser.bytes[:1] == bytes((HandshakeType.client_hello,))
         )
 
-    def _getMsg(
-        self, expectedType: Any, secondaryType: Any = None, constructorType: Any = None
-    ) -> Iterator[Any]:
-        for result in super()._getMsg(expectedType, secondaryType, constructorType):
-            if isinstance(result, Finished):
-                self._proofs[not self._client] = result.verify_data
-            elif isinstance(result, ClientHello) and self._is_renegotiating:
-                # tlslite-ng knows first handshakes alone; that this one belongs to the first is seen here.
-                info = result.getExtension(ExtensionType.renegotiation_info)
-                if info is not None and info.renegotiated_connection == self._proofs[True]:
-                    info.renegotiated_connection = bytearray()
-            yield result
+    def _examine(self, message: Any) -> Iterable[Any]:
+        if isinstance(message, Finished):
+            self._proofs[not self._client] = message.verify_data
+        elif isinstance(message, ClientHello) and self._is_renegotiating:
+            # tlslite-ng knows first handshakes alone; that this one belongs to the first is seen here.
+            info = message.getExtension(ExtensionType.renegotiation_info)
+            if info is not None and info.renegotiated_connection == self._proofs[True]:
+                info.renegotiated_connection = bytearray()
+        return super()._examine(message)
 
-    def _sendMsg(self, msg: Any, *details: Any, **named: Any) -> Iterator[int]:
+    def _sendMsg(self, msg: Any, *details: Any, **named: Any) -> Iterable[int]:
         if isinstance(msg, Finished):
             self._proofs[self._client] = msg.verify_data
         elif self._is_renegotiating and isinstance(msg, ClientHello):
@@ -156,7 +154,7 @@ class ReauthenticatingConnection(Connection):
             _bind(msg, self._proofs[True])
         elif self._is_renegotiating and isinstance(msg, ServerHello):
             _bind(msg, self._proofs[True] + self._proofs[False])
-        yield from super()._sendMsg(msg, *details, **named)
+        return super()._sendMsg(msg, *details, **named)
 
 
 def _bind(hello: Any, proofs: bytearray) -> None:

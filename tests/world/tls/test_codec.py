@@ -110,6 +110,54 @@ def test_get_extension() -> None:
         codec.get_extension(hello, 2)
 
 
+def test_get_extension_after_a_change() -> None:
+    """What was found before is looked for again once another extension is there, or another list."""
+    one, other = (TLSExtension(extType=code).create(bytearray()) for code in (1, 2))
+    hello = SimpleNamespace(extensions=[one])
+    assert codec.get_extension(hello, 2) is None
+    hello.extensions.append(other)
+    appended = codec.get_extension(hello, 2)
+    hello.extensions = [one]
+
+    assert (appended, codec.get_extension(hello, 2)) == (other, None)
+
+
+HELLO_EXTENSIONS = (
+    "000a00060004001d0017",  # supported_groups
+    "00100003000101",  # alpn, cut short
+    "000000080006000003612e62",  # server_name
+    "ff0100020100",  # renegotiation_info
+    "00330002001d",  # key_share, cut short
+    "fafa0000",  # unknown
+)
+
+
+@pytest.mark.parametrize("written", HELLO_EXTENSIONS)
+@pytest.mark.parametrize("is_server", [False, True])
+def test_extensions(written: str, is_server: bool) -> None:
+    """Read twice, each from the middle of a message, they are what tlslite-ng reads."""
+    data = b"\x01" + bytes.fromhex(written) + b"\x02"
+    read = []
+    for parse in (codec._slow_parse, codec.parse_extension, codec.parse_extension):
+        parser = Parser(bytearray(data))
+        parser.index = 1
+        extension = outcome(lambda p=parser, f=parse: f(TLSExtension(server=is_server), p))
+        read.append((extension if extension is DecodeError else extension.write(), parser.index))
+
+    assert read[0] == read[1] == read[2]
+
+
+def test_few_extensions_are_remembered() -> None:
+    """Those that a peer fills with what it likes do not stay."""
+    for number in range(codec._EXTENSIONS + 10):
+        alpn = (5).to_bytes(2) + b"\x04" + number.to_bytes(4)
+        codec.parse_extension(
+            TLSExtension(), Parser(bytearray(b"\x00\x10" + (7).to_bytes(2) + alpn))
+        )
+
+    assert len(codec._extensions) <= codec._EXTENSIONS
+
+
 @pytest.mark.parametrize(
     ("cipher", "fixed", "is_tls13", "nonce"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from tlslite.handshakesettings import HandshakeSettings
 
 from harness.world.tls import lookup
 from harness.world.tls.ec_key import EcKey
+from harness.world.tls.endpoint import _load
 from tests.world.handshake import der_of, node
 
 
@@ -111,3 +113,27 @@ def test_ec_keys() -> None:
     assert (type(found[1]).__name__, found[1].curve_name) == ("Python_ECDSAKey", "BRAINPOOLP256r1")
     with pytest.raises(SyntaxError, match="Malformed"):
         fast.parse_ec_key(x509.X509(), bytearray(20))
+
+
+@pytest.mark.parametrize("version", [(3, 3), (3, 4)])
+@pytest.mark.parametrize("schemes", [["sha256"], ["sha512", "sha384", "sha256"]])
+def test_schemes(version: Any, schemes: list[str]) -> None:
+    """Signature schemes depend on settings, certificate and version, and the caller may change the list."""
+    settings = HandshakeSettings()
+    settings.ecdsaSigHashes = settings.rsaSigHashes = schemes
+    chain, key = _load(node())
+    for given in ((None, None), (None, chain), (key, chain)):
+        expected = lookup._slow_schemes(settings, *given, version=version)
+        lookup.list_schemes(settings, *given, version=version).append((0, 0))
+
+        assert lookup.list_schemes(settings, *given, version=version) == expected
+
+
+def test_schemes_of_small_keys() -> None:
+    """A key of 1,024 bits cannot sign with RSA-PSS and SHA-512, whoever was asked before."""
+    settings = HandshakeSettings()
+    scheme = SignatureScheme.rsa_pss_rsae_sha512
+    small, large = (SimpleNamespace(n=1 << bits) for bits in (1023, 2047))
+
+    assert scheme in lookup.list_schemes(settings, large)
+    assert scheme not in lookup.list_schemes(settings, small)
