@@ -16,7 +16,7 @@ from fuzz.target import Target
 from harness.decode.packet.frame import ACK, FIN, RST, SYN, Segment
 from harness.decode.tcp.connection import TcpConnection
 from harness.decode.tcp.reassembly import Reassembler
-from harness.decode.tcp.run import Run
+from harness.decode.tcp.talk import Talk
 from harness.net.address import Endpoint, parse_address
 from harness.trace.packet import Flow, PacketNumber
 from harness.trace.tls import Side
@@ -44,6 +44,7 @@ class _Sink:
     wants: bool = True
     wants_all: bool = True
     is_hashed: bool = True
+    is_brief: bool = False
     runs: dict[Side, list[bytes | int | None]] = field(
         default_factory=lambda: {"client": [], "server": []}
     )
@@ -53,9 +54,10 @@ class _Sink:
         assert data, "an empty delivery"
         self.runs[side].append(bytes(data))
 
-    def feed_run(self, side: Side, run: Run) -> None:
-        for data, number, time_ns in run.pieces():
-            self.feed(side, data, number, time_ns)
+    def feed_talk(self, talk: Talk) -> None:
+        for side, run in talk.build_runs():
+            for data, number, time_ns in run.pieces():
+                self.feed(side, data, number, time_ns)
 
     def gap(self, side: Side, size: int | None, number: PacketNumber, time_ns: int) -> None:
         del number, time_ns

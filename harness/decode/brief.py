@@ -15,9 +15,11 @@ from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, BinaryIO
 
 from harness.capture.keylog import Secrets
-from harness.decode.connections import ConnectionReader
+from harness.decode.connections import ConnectionReader, build_finisher
 from harness.decode.detail import Detail, Level
+from harness.decode.observation import Finisher, build_connection
 from harness.decode.packet.only import ALL, Only
+from harness.decode.tcp.connection import TcpConnection
 from harness.decode.tcp.flow_key import LINGER_NS
 from harness.decode.tcp.group import COUNT, SIZE
 from harness.decode.tcp.reassembly import MAX_PRESENT
@@ -51,7 +53,7 @@ def decode_briefly(
         lambda secrets: _BriefForm(level, secrets),
         key_log=key_log,
         rsa_keys=rsa_keys,
-        detail=Detail(level=level, hashes=False, body_limit=0),
+        level=level,
         only=only,
         window=window,
         linger_ns=LINGER_NS,
@@ -64,7 +66,9 @@ class _BriefForm:
 
     def __init__(self, level: Level, secrets: Secrets) -> None:
         self.wants = level != "connections"
+        self.first_packets = _HANDSHAKE_PACKETS if level == "handshakes" else None
         self._level = level
+        self._detail = Detail(level=level, hashes=False, body_limit=0, is_brief=True)
         self._secrets = secrets
 
     def read(self, talk: Talk) -> Facts | None:
@@ -100,8 +104,11 @@ class _BriefForm:
         )
         return map(Brief._make, rows)
 
-    def tell(self, connection: Connection) -> Brief:
-        return tell_briefly(connection, self._level)
+    def build_receiver(self) -> Finisher:
+        return build_finisher(self._secrets, self._detail)
+
+    def tell(self, connection: TcpConnection[Finisher]) -> Brief:
+        return tell_briefly(build_connection(connection), self._level)
 
 
 def tell_briefly(connection: Connection, level: Level) -> Brief:
@@ -158,3 +165,5 @@ def _name_end(end: int) -> str:
 
 
 _NOTHING: Facts = (None, ())
+_HANDSHAKE_PACKETS = 32
+"""More than the handshake takes, with both certificate chains and all acknowledgments."""

@@ -95,7 +95,7 @@ def decode_connections(
         lambda secrets: _Full(secrets, detail),
         key_log=key_log,
         rsa_keys=rsa_keys,
-        detail=detail,
+        level=level,
         only=only,
         window=window,
         linger_ns=linger_ns,
@@ -108,6 +108,7 @@ class _Full:
 
     def __init__(self, secrets: Secrets, detail: Detail) -> None:
         self.wants = detail.level != "connections"
+        self.first_packets: int | None = None
         self._secrets = secrets
         self._detail = detail
 
@@ -124,8 +125,21 @@ class _Full:
             table = replace(table, facts=[build_nothing()] * len(table))
         return build_connections(table, is_hashed=is_hashed)
 
-    def tell(self, connection: Connection) -> Connection:
-        return connection
+    def build_receiver(self) -> Finisher:
+        return build_finisher(self._secrets, self._detail)
+
+    def tell(self, connection: TcpConnection[Finisher]) -> Connection:
+        return build_connection(connection)
+
+
+def build_finisher(secrets: Secrets, detail: Detail) -> Finisher:
+    """The receiver that reads as much as is wanted."""
+    if detail.level == "connections":
+        return Unread(is_brief=detail.is_brief)
+    # Not above: where no bytes are read, loading what reads them takes longer than the rest.
+    from harness.decode.layers import LayerStack
+
+    return LayerStack(secrets, detail=detail)
 
 
 class ConnectionReader(Iterator[T], Generic[T]):
@@ -134,11 +148,11 @@ class ConnectionReader(Iterator[T], Generic[T]):
     def __init__(
         self,
         stream: BinaryIO,
-        build_form: Callable[[Secrets], Form[Any, T]],
+        build_form: Callable[[Secrets], Form[Any, Any, T]],
         *,
         key_log: bytes,
         rsa_keys: RsaKeys | None,
-        detail: Detail,
+        level: Level,
         only: Only,
         window: int | None,
         linger_ns: int,
@@ -151,7 +165,7 @@ class ConnectionReader(Iterator[T], Generic[T]):
         """Packets that were not followed, by reason."""
         self.damage: list[Damage] = []
         self._build_form = build_form
-        self._detail = detail
+        self._level = level
         self._only = only
         self._window = window
         self._linger_ns = linger_ns
@@ -191,20 +205,10 @@ class ConnectionReader(Iterator[T], Generic[T]):
         if reassembler.late_count:
             self.skipped["TCP after the end of its connection"] += reassembler.late_count
 
-    def _find_receiver(self) -> Callable[[], Finisher]:
-        """What makes the receiver of each connection."""
-        if self._detail.level == "connections":
-            unread = Unread()
-            return lambda: unread
-        # Not above: where no bytes are read, loading what reads them takes longer than the rest.
-        from harness.decode.layers import LayerStack
-
-        return lambda: LayerStack(self._secrets, detail=self._detail)
-
-    def _read_singly(self, stream: BinaryIO, form: Form[Any, T]) -> Iterator[Iterable[T]]:
+    def _read_singly(self, stream: BinaryIO, form: Form[Any, Any, T]) -> Iterator[Iterable[T]]:
         """Packet by packet."""
         reassembler: Reassembler[Finisher] = Reassembler(
-            self._find_receiver(), linger_ns=self._linger_ns, max_present=self._max_present
+            form.build_receiver, linger_ns=self._linger_ns, max_present=self._max_present
         )
         frames = FrameDecoder()
         for block in read_blocks(stream):
@@ -233,7 +237,7 @@ class ConnectionReader(Iterator[T], Generic[T]):
         self._finish(reassembler)
 
     def _read_tables(
-        self, stream: BinaryIO, form: Form[Any, T], window: int
+        self, stream: BinaryIO, form: Form[Any, Any, T], window: int
     ) -> Iterator[Iterable[T]]:
         """Many packets at once."""
         # Not above: loading numpy takes longer than decoding a small file.
@@ -243,7 +247,7 @@ class ConnectionReader(Iterator[T], Generic[T]):
 
         lingering: Lingering[Any] = Lingering()
         reassembler: Reassembler[Finisher] = Reassembler(
-            self._find_receiver(),
+            form.build_receiver,
             linger_ns=self._linger_ns,
             max_present=self._max_present,
             lingering=lingering,
@@ -272,7 +276,7 @@ class ConnectionReader(Iterator[T], Generic[T]):
 
     def _read_ahead(self, stream: BinaryIO) -> BinaryIO:
         """Take the secrets, wherever they stand; gives the stream at its start again."""
-        if self._detail.level == "connections":
+        if self._level == "connections":
             return stream
         if not stream.seekable():
             stream = BytesIO(stream.read())
@@ -320,11 +324,11 @@ class ConnectionReader(Iterator[T], Generic[T]):
 
 
 def _tell(
-    ended: Iterable[TcpConnection[Finisher] | WholeTable[Any]], form: Form[Any, T]
+    ended: Iterable[TcpConnection[Finisher] | WholeTable[Any]], form: Form[Any, Any, T]
 ) -> Iterator[Iterable[T]]:
     for item in ended:
         if isinstance(item, TcpConnection):
-            yield (form.tell(build_connection(item)),)
+            yield (form.tell(item),)
         else:
             yield form.tell_whole(item)
 

@@ -18,6 +18,8 @@ class Detail:
     """SHA-256 of streams, plaintexts and bodies; without them `malformed` and all else is as with them."""
     body_limit: int = 64 << 10
     """Bytes of each HTTP body that are kept."""
+    is_brief: bool = False
+    """No more is wanted than a Brief holds."""
 
 
 EVERYTHING = Detail()

@@ -15,6 +15,7 @@ from harness.decode.layer_fields import LayerFields
 from harness.decode.proxy_header import decode_proxy_header, find_proxy_header
 from harness.decode.sniff import Protocol, begins_with_client_hello, sniff_client, sniff_server
 from harness.decode.tcp.run import Run
+from harness.decode.tcp.talk import Talk
 from harness.decode.tls.plaintext import Plaintext
 from harness.decode.tls.session import TlsDecoder
 from harness.decode.tls.ssl2 import OldHello, find_hello
@@ -133,6 +134,7 @@ class LayerStack:
         """Begin before the first byte, `depth` tunnels deep; work out what `detail` says."""
         self.wants = detail.level != "connections"
         self.is_hashed = detail.hashes and detail.level == "exchanges"
+        self.is_brief = detail.is_brief
         """See Receiver."""
         self._detail = detail
         self._secrets = secrets
@@ -161,8 +163,15 @@ class LayerStack:
             self._take_in(_Item(side, data, Seen(time_ns=time_ns, packets=(number,))))
             self._see_level()
 
+    def feed_talk(self, talk: Talk) -> None:
+        """The same for the bytes of many packets of both sides."""
+        for side, run in talk.build_runs():
+            if not self.wants:
+                return
+            self.feed_run(side, run)
+
     def feed_run(self, side: Side, run: Run) -> None:
-        """The same for the bytes of several packets."""
+        """The same for the bytes of several packets of one side."""
         if self._tls is None or self._undecided is not None:
             for data, number, time_ns in run.pieces():
                 self.feed(side, data, number, time_ns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.decode.layer_fields import LayerFields, build_nothing
-from harness.decode.tcp.run import Run
+from harness.decode.tcp.talk import Talk
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Side
 
@@ -11,14 +11,18 @@ from harness.trace.tls import Side
 class Unread:
     """See tcp_connection.Receiver."""
 
-    __slots__ = ()
+    __slots__ = ("is_brief",)
     wants = False
     is_hashed = False
+
+    def __init__(self, *, is_brief: bool = False) -> None:
+        """See Receiver."""
+        self.is_brief = is_brief
 
     def feed(self, side: Side, data: bytes, number: PacketNumber, time_ns: int) -> None:
         """Drop them."""
 
-    def feed_run(self, side: Side, run: Run) -> None:
+    def feed_talk(self, talk: Talk) -> None:
         """Drop them."""
 
     def gap(self, side: Side, size: int | None, number: PacketNumber, time_ns: int) -> None:

@@ -30,7 +30,7 @@ def read_handshake(talk: Talk, secrets: Secrets) -> BriefTls:
             raise OddError
         subjects: tuple[str, ...] = ()
     else:
-        subjects = _read_subjects(talk.client, hellos.client_end)
+        subjects = _read_subjects(talk.client, hellos.client_end, is_cut=talk.is_cut)
     sni = _read_sni(talk.client.data, hellos.client_end)
     return BriefTls(hellos.version, hellos.suite.code_point, sni, subjects)
 
@@ -57,13 +57,13 @@ def _parse_sni(extension: bytes) -> str | None:
         raise OddError from None
 
 
-def _read_subjects(run: Run, at: int) -> tuple[str, ...]:
+def _read_subjects(run: Run, at: int, *, is_cut: bool) -> tuple[str, ...]:
     """Of the first Certificate message before ChangeCipherSpec; nothing where there is none."""
     data, size = run.data, len(run.data)
     while at < size:
         end = find_record(run, at)
         if data[at] == CHANGE_CIPHER_SPEC:
-            break
+            return ()
         if data[at] != HANDSHAKE:
             raise OddError
         at += 5
@@ -74,6 +74,8 @@ def _read_subjects(run: Run, at: int) -> tuple[str, ...]:
             if data[at] == _CERTIFICATE:
                 return _parse_subjects(data[at + 4 : after])
             at = after
+    if is_cut:
+        raise OddError
     return ()
 
 

@@ -15,7 +15,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 from harness.decode.packet.frame import ACK, FIN, RST, SYN, Segment
 from harness.decode.tcp.direction import MAX_AHEAD, Direction, Piece
 from harness.decode.tcp.group import Group
-from harness.decode.tcp.run import Run
+from harness.decode.tcp.talk import Talk
 from harness.net.address import Endpoint
 from harness.trace.http import Malformed
 from harness.trace.packet import PacketNumber
@@ -38,12 +38,14 @@ class Receiver(Protocol):
     """More bytes are wanted; False: they may be left out."""
     is_hashed: bool
     """The hash of each direction is wanted; then no byte is left out."""
+    is_brief: bool
+    """Nobody asks for packet numbers, nor what a second copy of the same bytes was."""
 
     def feed(self, side: Side, data: bytes, number: PacketNumber, time_ns: int) -> None:
         """Bytes in order; the number is that of the packet that brought them."""
 
-    def feed_run(self, side: Side, run: Run) -> None:
-        """The same for the bytes of several packets."""
+    def feed_talk(self, talk: Talk) -> None:
+        """The same for the bytes of many packets of both sides."""
 
     def gap(self, side: Side, size: int | None, number: PacketNumber, time_ns: int) -> None:
         """So many bytes are missing here; None: the capture began after the connection, so nobody knows."""
@@ -77,12 +79,16 @@ class TcpConnection(Generic[R]):
         self._client_key = client_key
         self.receiver = receiver
         self.packets: list[PacketNumber] = []
+        """None where the receiver is brief."""
+        self.packet_count = 0
+        self.first_packet = self.last_packet = PacketNumber(0)
         self.opened_ns = 0
         self.closed_ns = 0
         self.syn: list[PacketNumber] = []
         self.syn_ack: list[PacketNumber] = []
-        self._client = Direction("client", is_hashed=receiver.is_hashed)
-        self._server = Direction("server", is_hashed=receiver.is_hashed)
+        hashed, compared = receiver.is_hashed, not receiver.is_brief
+        self._client = Direction("client", is_hashed=hashed, is_compared=compared)
+        self._server = Direction("server", is_hashed=hashed, is_compared=compared)
         self._acknowledged = False
         self._reset = False
         self._waiting: dict[Side, _Waiting] = {}
@@ -155,11 +161,10 @@ class TcpConnection(Generic[R]):
         """Take in the next packet."""
         side = self._side_of(segment)
         mine, other = self._both(side)
-        if not self.packets:
+        if not self.packet_count:
             self.opened_ns = segment.time_ns
-        for earlier in segment.earlier:
-            insort(self.packets, earlier)
-        self.packets.append(segment.number)
+            self.first_packet = segment.number
+        self._note_packets(segment)
         self.closed_ns = max(self.closed_ns, segment.time_ns)
         mine.packet_count += 1
         flags = segment.flags
@@ -192,6 +197,16 @@ class TcpConnection(Generic[R]):
         self._deliver()
         self._lose_patience(segment)
 
+    def _note_packets(self, segment: Segment) -> None:
+        self.packet_count += 1 + len(segment.earlier)
+        self.first_packet = min(self.first_packet, *segment.earlier, segment.number)
+        self.last_packet = segment.number
+        if self.receiver.is_brief:
+            return
+        for earlier in segment.earlier:
+            insort(self.packets, earlier)
+        self.packets.append(segment.number)
+
     def is_calm(self) -> bool:
         """Whether both directions are known and in order, so that regular packets can follow (`handle_group`)."""
         return (
@@ -222,8 +237,9 @@ class TcpConnection(Generic[R]):
     def handle_group(self, group: Group) -> None:
         """Take in regular packets (see regular.py) of a calm or a new connection, all at once."""
         client, server = self._client, self._server
-        if not self.packets:
+        if not self.packet_count:
             self.opened_ns = group.first_ns
+            self.first_packet = group.numbers[0]
             self.syn.append(group.numbers[0])
             client.isn = group.client_isn
             client.begin(group.client_isn + 1, from_start=True)
@@ -234,20 +250,29 @@ class TcpConnection(Generic[R]):
                 self._acknowledged = group.client.packet_count > group.client.rst + 1
         elif self.syn_ack and group.client.packet_count > group.client.rst:
             self._acknowledged = True
-        self.packets.extend(group.numbers)
+        self.packet_count += len(group.numbers)
+        self.last_packet = group.numbers[-1]
+        if not self.receiver.is_brief:
+            self.packets.extend(group.numbers)
         self.closed_ns = group.last_ns
         self._reset |= bool(group.client.rst or group.server.rst)
         before_client, before_server = client.next, server.next
-        for side, run in group.runs:
-            (client if side == "client" else server).add_run(run)
-            self.receiver.feed_run(side, run)
+        receiver = self.receiver
+        parts = iter(group.talks)
+        while receiver.wants or receiver.is_hashed:
+            talk = next(parts, None)
+            if talk is None:
+                break
+            client.add_run(talk.client)
+            server.add_run(talk.server)
+            receiver.feed_talk(talk)
         for mine, share, before in (
             (client, group.client, before_client),
             (server, group.server, before_server),
         ):
             mine.packet_count += share.packet_count
-            if share.size and not group.runs:
-                mine.pass_over(share.size)
+            if before + share.size > mine.next:
+                mine.pass_over(before + share.size - mine.next)
             mine.data_seen |= share.size > 0
             if share.fin:
                 mine.fin = mine.next
@@ -365,9 +390,9 @@ class TcpConnection(Generic[R]):
                 self._waiting.pop(direction.side, None)
                 continue
             since = self._waiting.setdefault(
-                direction.side, _Waiting(len(self.packets), segment.time_ns)
+                direction.side, _Waiting(self.packet_count, segment.time_ns)
             )
-            late = len(self.packets) - since.packet_count >= _PATIENCE
+            late = self.packet_count - since.packet_count >= _PATIENCE
             if full or late or segment.time_ns - since.time_ns >= _PATIENCE_NS:
                 self._waiting.pop(direction.side, None)
                 self._give_up(direction)
@@ -389,7 +414,7 @@ class TcpConnection(Generic[R]):
         if until is None:
             return
         size = direction.skip(until)
-        number = direction.pieces[0].number if direction.pieces else self.packets[-1]
+        number = direction.pieces[0].number if direction.pieces else self.last_packet
         self.receiver.gap(direction.side, size, number, max(direction.time_ns, self.opened_ns))
 
 

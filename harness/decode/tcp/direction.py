@@ -54,8 +54,8 @@ class Piece:
 class Direction:
     """One direction. Nothing is delivered twice, and nothing before the bytes that precede it."""
 
-    def __init__(self, side: Side, *, is_hashed: bool = True) -> None:
-        """Begin before the first packet."""
+    def __init__(self, side: Side, *, is_hashed: bool = True, is_compared: bool = True) -> None:
+        """Begin before the first packet; copies of bytes are compared only where somebody wants to know."""
         self.side = side
         self.base: int | None = None
         """Sequence number of offset 0."""
@@ -79,6 +79,7 @@ class Direction:
         """Time of the latest byte delivered."""
         self._gaps: list[Gap] = []
         self._hash: hashlib._Hash | None = hashlib.sha256() if is_hashed else None
+        self._is_compared = is_compared
         self._recent: deque[tuple[int, Run]] = deque()
         """Delivered after those of the history, with their offsets."""
         self._recent_size = 0
@@ -191,7 +192,8 @@ class Direction:
             self._hash.update(piece.data)
         if self._recent:
             self._recall()
-        self._remember(piece)
+        if self._is_compared:
+            self._remember(piece)
         return piece
 
     def _remember(self, piece: Piece) -> None:
@@ -216,12 +218,19 @@ class Direction:
         )
 
     def add_run(self, run: Run) -> None:
-        """Bytes that come next; they are delivered at once."""
+        """Bytes that come next, or none; they are delivered at once."""
+        if not run.ends:
+            return
         if self._hash is not None:
             self._hash.update(run.data)
         self.time_ns = max(self.time_ns, run.times[-1])
-        self._recent.append((self.next, run))
         self.next += len(run.data)
+        if self._is_compared:
+            self._keep_recent(run)
+
+    def _keep_recent(self, run: Run) -> None:
+        run = run.keep(_HISTORY_SIZE)
+        self._recent.append((self.next - len(run.data), run))
         self._recent_size += len(run.data)
         while self._recent_size - len(self._recent[0][1].data) >= _HISTORY_SIZE:
             self._recent_size -= len(self._recent.popleft()[1].data)

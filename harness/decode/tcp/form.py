@@ -8,21 +8,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from harness.trace.connection import Connection
-
 if TYPE_CHECKING:
+    from harness.decode.tcp.connection import Receiver, TcpConnection
     from harness.decode.tcp.talk import Talk
     from harness.decode.tcp.whole import WholeTable
 
 F = TypeVar("F")
+R = TypeVar("R", bound="Receiver")
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Form(Protocol[F, T_co]):
-    """F is what the bytes of a whole connection hold, T what is told of any connection."""
+class Form(Protocol[F, R, T_co]):
+    """F is what the bytes of a whole connection hold, R takes those of any other, T is what is told of each."""
 
     wants: bool
     """Bytes are read."""
+
+    first_packets: int | None
+    """Packets of a connection after which it has often shown all that is wanted; None: every one is wanted."""
 
     def read(self, talk: Talk) -> F | None:
         """What the bytes of a whole connection hold; None: something is odd, so it has to be read with care."""
@@ -30,5 +33,8 @@ class Form(Protocol[F, T_co]):
     def tell_whole(self, table: WholeTable[F]) -> Iterable[T_co]:
         """Whole connections."""
 
-    def tell(self, connection: Connection) -> T_co:
-        """One that was read with care."""
+    def build_receiver(self) -> R:
+        """What takes the bytes of one connection."""
+
+    def tell(self, connection: TcpConnection[R]) -> T_co:
+        """One whose bytes went to such a receiver."""

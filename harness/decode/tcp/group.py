@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.decode.tcp.run import Run
+from harness.decode.tcp.talk import Talk
 from harness.trace.packet import PacketNumber
-from harness.trace.tls import Side
 
 COUNT, SIZE, ACKED, FIN_SENT, RST_SENT = range(5)
 """The fields of a Share where they are columns of a table."""
@@ -37,7 +36,7 @@ def build_share(sums: Sequence[int]) -> Share:
 class Group:
     """Regular packets of one connection."""
 
-    numbers: list[PacketNumber]
+    numbers: Sequence[PacketNumber]
     """Ascending."""
     first_ns: int
     last_ns: int
@@ -48,5 +47,5 @@ class Group:
     server_isn: int
     answer: PacketNumber | None
     """The server's first packet."""
-    runs: list[tuple[Side, Run]]
-    """The payload in order; nothing where nobody wants it."""
+    talks: Iterable[Talk]
+    """The payload, part by part, each brought together when it is asked for."""

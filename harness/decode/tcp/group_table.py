@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 
 from harness.decode.packet.table import Ints, PacketTable
 from harness.decode.tcp.flow_key import Key
 from harness.decode.tcp.group import Group, build_share
-from harness.decode.tcp.payload import Talks, Turns
+from harness.decode.tcp.payload import Payload
 from harness.decode.tcp.regular import GroupSums
 from harness.decode.tcp.segment_table import SegmentTable
 from harness.decode.tcp.talk import Talk
@@ -60,17 +61,8 @@ class GroupTable:
         return np.minimum.reduceat(np.where(other, np.arange(none), none), segments.start)
 
     @cached_property
-    def _turns(self) -> Turns:
-        return Turns(self._table, self._segments)
-
-    @cached_property
-    def _talks(self) -> Talks:
-        return Talks(self._table, self._segments)
-
-    @cached_property
-    def _number_list(self) -> list[PacketNumber]:
-        numbers: list[PacketNumber] = self._numbers.tolist()
-        return numbers
+    def _payload(self) -> Payload:
+        return Payload(self._table, self._segments)
 
     def build_ends(self, index: int) -> tuple[Endpoint, Endpoint]:
         """Client and server of a new connection."""
@@ -79,29 +71,41 @@ class GroupTable:
         high = build_endpoint(int(segments.high[begin]))
         return (low, high) if self.is_low_client[index] else (high, low)
 
-    def build_talk(self, index: int) -> Talk:
-        """What both ends of a new connection sent."""
+    def build_talk(self, index: int, first_packets: int | None = None) -> Talk:
+        """What both ends of a new connection sent; or only in so many packets."""
         is_low_client = bool(self.is_low_client[index])
-        return self._talks.build(index, is_low_client=is_low_client)
+        return next(self._cut(index, is_low_client=is_low_client, first_packets=first_packets))
+
+    def _cut(self, index: int, *, is_low_client: bool, first_packets: int | None) -> Iterator[Talk]:
+        """The payload of a group: all of it, or what the first packets brought, and then the rest."""
+        begin, end = self._start[index], self._start[index + 1]
+        build = self._payload.build
+        if first_packets is None or begin + first_packets >= end:
+            yield build(index, is_low_client=is_low_client)
+            return
+        number = PacketNumber(int(self._numbers[begin + first_packets]))
+        talk = build(index, is_low_client=is_low_client, until=number)
+        yield Talk(talk.client, talk.server, is_cut=True)
+        yield build(index, is_low_client=is_low_client, since=number)
 
     def build_group(
-        self, index: int, sums: GroupSums, *, is_low_client: bool, wants: bool
+        self, index: int, sums: GroupSums, *, is_low_client: bool, first_packets: int | None = None
     ) -> Group:
-        """One group, with its bytes where they are wanted."""
+        """One group; its bytes in two parts where somebody may want no more than those of the first packets."""
         low, high = build_share(sums.low[index].tolist()), build_share(sums.high[index].tolist())
         begin, end = self._start[index], self._start[index + 1]
         answer, seq = int(self._answer[index]), self._segments.seq
         is_answered = answer < len(seq)
         return Group(
-            numbers=self._number_list[begin:end],
+            numbers=cast("Sequence[PacketNumber]", self._numbers.data)[begin:end],
             first_ns=int(sums.first_ns[index]),
             last_ns=int(sums.last_ns[index]),
             client=low if is_low_client else high,
             server=high if is_low_client else low,
             client_isn=int(seq[begin]),
             server_isn=int(seq[answer]) if is_answered else 0,
-            answer=self._number_list[answer] if is_answered else None,
-            runs=self._turns.build(index, is_low_client=is_low_client) if wants else [],
+            answer=PacketNumber(int(self._numbers[answer])) if is_answered else None,
+            talks=self._cut(index, is_low_client=is_low_client, first_packets=first_packets),
         )
 
     def build_whole(

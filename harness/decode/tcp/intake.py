@@ -38,7 +38,7 @@ class Intake(Generic[R]):
         self,
         reassembler: Reassembler[R],
         lingering: Lingering[Any],
-        form: Form[Any, Any],
+        form: Form[Any, R, Any],
         *,
         only: Only,
         reason: Callable[[Packet], str],
@@ -145,7 +145,8 @@ class Intake(Generic[R]):
         facts: list[Any] = [None] * len(rows)
         talks: list[Talk | None] = [None] * len(rows)
         if form.wants:
-            found = [(row, talk := groups.build_talk(row), form.read(talk)) for row in rows]
+            first = form.first_packets
+            found = [(row, talk := groups.build_talk(row, first), form.read(talk)) for row in rows]
             found = [each for each in found if each[2] is not None]
             rows = [row for row, _, _ in found]
             talks = [talk for _, talk, _ in found]
@@ -165,9 +166,9 @@ class Intake(Generic[R]):
             connection = self._reassembler.open(key, client, server, is_low_client=is_low_client)
         else:
             is_low_client = connection.is_client(key[1][:6])
-        wants = connection.receiver.wants
+        first = self._form.first_packets
         connection.handle_group(
-            groups.build_group(index, sums, is_low_client=is_low_client, wants=wants)
+            groups.build_group(index, sums, is_low_client=is_low_client, first_packets=first)
         )
 
 

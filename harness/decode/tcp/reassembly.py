@@ -121,14 +121,14 @@ class Reassembler(Generic[R]):
 
     def _number(self) -> None:
         """Number the new connections in order of first packet; they may have been opened in another order."""
-        new = sorted(self._unnumbered, key=lambda connection: connection.packets[0])
+        new = sorted(self._unnumbered, key=lambda connection: connection.first_packet)
         self._unnumbered.clear()
         begin = self._count + 1
         self._count += len(new)
         numbers = list(range(begin, self._count + 1))
         if self._lingering is not None and self._lingering.fresh_count:
             self._count += self._lingering.fresh_count
-            numbers = self._lingering.number([c.packets[0] for c in new], begin)
+            numbers = self._lingering.number([c.first_packet for c in new], begin)
         for connection, number in zip(new, numbers, strict=True):
             connection.number = number
 

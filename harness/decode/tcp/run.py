@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Seen
@@ -18,14 +18,28 @@ class Run:
     __slots__ = ("_seen", "data", "ends", "numbers", "times")
 
     def __init__(
-        self, data: bytes, ends: list[int], numbers: list[PacketNumber], times: list[int]
+        self,
+        data: bytes,
+        ends: Sequence[int],
+        numbers: Sequence[PacketNumber],
+        times: Sequence[int],
     ) -> None:
-        """Take the bytes, and of each packet where its bytes end in them, its number, and its time, ascending."""
+        """Take the bytes, and of each packet where its bytes end in them, its number, and its time, ascending.
+
+        The sequences may be views of the columns of a window; `keep` is for who holds a run for longer.
+        """
         self.data = data
         self.ends = ends
         self.numbers = numbers
         self.times = times
         self._seen: Seen | None = None
+
+    def keep(self, size: int) -> Run:
+        """The last packets with at least so many bytes, or all, without the window."""
+        begin = len(self.data) - size
+        first = bisect_right(self.ends, begin) if begin > 0 else 0
+        kept = self.cut(first, len(self.ends)) if first else self
+        return Run(kept.data, [*kept.ends], [*kept.numbers], [*kept.times])
 
     def seen(self, begin: int, end: int) -> Seen:
         """The packets that carried the bytes from `begin` to `end` (not included; at least one)."""
@@ -69,3 +83,7 @@ class Run:
             until = min(self.ends[index], end)
             yield self.data[begin:until], self.numbers[index], self.times[index]
             begin, index = until, index + 1
+
+
+NOTHING = Run(b"", (), (), ())
+"""A side that sent nothing."""

@@ -14,6 +14,8 @@ class Talk:
 
     client: Run
     server: Run
+    is_cut: bool = False
+    """More was sent that is not here."""
 
     def build_runs(self) -> list[tuple[Side, Run]]:
         """The same cut where the sender changes."""

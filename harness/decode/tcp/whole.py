@@ -121,7 +121,7 @@ class WholeTable(Generic[F]):
             client_isn=int(self.client_isn[row]),
             server_isn=int(self.server_isn[row]),
             answer=PacketNumber(int(self.answer[row])) if self.answer[row] else None,
-            runs=talk.build_runs() if talk is not None else [],
+            talks=[talk] if talk is not None else [],
         )
 
 

@@ -32,9 +32,7 @@ def test_the_client_sent_the_first_packet() -> None:
 
     clients = sorted(str(groups.build_ends(row)[0]) for row in (0, 1))
     sent = sorted(
-        groups.build_group(
-            row, sums, is_low_client=bool(groups.is_low_client[row]), wants=True
-        ).client.size
+        groups.build_group(row, sums, is_low_client=bool(groups.is_low_client[row])).client.size
         for row in (0, 1)
     )
 
@@ -47,9 +45,7 @@ def test_the_answer_is_the_first_packet_of_the_server() -> None:
     groups, sums, _ = read([ENDED["refused"], ENDED["both talk"]])
 
     answers = {
-        groups.build_ends(row)[0].port: groups.build_group(
-            row, sums, is_low_client=False, wants=False
-        ).answer
+        groups.build_ends(row)[0].port: groups.build_group(row, sums, is_low_client=False).answer
         for row in (0, 1)
     }
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from harness.decode.packet.table import PacketTable, read_tables
-from harness.decode.tcp.payload import Talks, Turns
+from harness.decode.tcp.payload import Payload
+from harness.decode.tcp.run import NOTHING
 from harness.decode.tcp.segment_table import SegmentTable, find_segments
+from harness.trace.packet import PacketNumber
 from tests.packet_builder import Talk, build_capture
 
 
@@ -30,10 +34,13 @@ def tables() -> tuple[PacketTable, SegmentTable]:
 
 def test_turns_are_those_of_the_capture() -> None:
     """Who sent what, packet by packet."""
-    turns = Turns(*tables())
+    payload = Payload(*tables())
 
     said = [
-        [(side, run.data, len(run.ends)) for side, run in turns.build(group, is_low_client=False)]
+        [
+            (side, run.data, len(run.ends))
+            for side, run in payload.build(group, is_low_client=False).build_runs()
+        ]
         for group in (0, 1)
     ]
 
@@ -47,18 +54,38 @@ def test_turns_are_those_of_the_capture() -> None:
     ]
 
 
-def test_talks_hold_the_same_by_side() -> None:
-    """And their runs are the turns."""
+def test_packets_have_their_numbers_and_times() -> None:
+    """Those of the capture."""
     table, segments = tables()
-    turns, talks = Turns(table, segments), Talks(table, segments)
 
     for group in (0, 1):
-        talk = talks.build(group, is_low_client=False)
-        runs = talk.build_runs()
-        again = turns.build(group, is_low_client=False)
-        facts = [
-            [(s, r.data, r.ends, r.numbers, r.times) for s, r in each] for each in (runs, again)
-        ]
+        talk = Payload(table, segments).build(group, is_low_client=False)
+        numbers = [number for _, run in talk.build_runs() for number in run.numbers]
+        times = [time_ns for _, run in talk.build_runs() for time_ns in run.times]
+        assert numbers == sorted(numbers)
+        assert times == [int(table.time_ns[number - table.first_number]) for number in numbers]
 
-        assert facts[0] == facts[1]
-        assert talk.client.data.endswith(b"asksbye")
+
+@pytest.mark.parametrize("cut", range(30))
+def test_two_parts_are_the_whole(cut: int) -> None:
+    """Cut before any packet of the capture."""
+    payload, number = Payload(*tables()), PacketNumber(cut)
+
+    for group in (0, 1):
+        whole = payload.build(group, is_low_client=False)
+        first = payload.build(group, is_low_client=False, until=number)
+        rest = payload.build(group, is_low_client=False, since=number)
+        for side in ("client", "server"):
+            one, two, both = (getattr(talk, side) for talk in (first, rest, whole))
+            pieces = [*one.pieces(), *two.pieces()]
+            assert pieces == [*both.pieces()]
+            assert [n for _, n, _ in pieces if n < number] == [*one.numbers]
+
+
+def test_a_silent_side_sends_nothing() -> None:
+    """Or one whose packets are all elsewhere."""
+    payload = Payload(*tables())
+
+    talk = payload.build(0, is_low_client=False, until=PacketNumber(1))
+
+    assert (talk.client, talk.server) == (NOTHING, NOTHING)

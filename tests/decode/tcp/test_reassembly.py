@@ -20,7 +20,6 @@ from harness.capture.writer import PcapngWriter
 from harness.decode.packet.frame import FrameDecoder
 from harness.decode.tcp.connection import TcpConnection
 from harness.decode.tcp.reassembly import Reassembler
-from harness.decode.tcp.run import Run
 from harness.net.address import Endpoint
 from harness.trace.connection import Gap
 from harness.trace.packet import PacketNumber
@@ -37,15 +36,17 @@ class Listener:
     times: list[int] = field(default_factory=list)
     wants = True
     is_hashed = True
+    is_brief = False
 
     def feed(self, side: Side, data: bytes, number: PacketNumber, time_ns: int) -> None:
         self.heard.append((side, data))
         self.numbers.append(number)
         self.times.append(time_ns)
 
-    def feed_run(self, side: Side, run: Run) -> None:
-        for data, number, time_ns in run.pieces():
-            self.feed(side, data, number, time_ns)
+    def feed_talk(self, talk: Talk) -> None:
+        for side, run in talk.build_runs():
+            for data, number, time_ns in run.pieces():
+                self.feed(side, data, number, time_ns)
 
     def gap(self, side: Side, size: int | None, number: PacketNumber, time_ns: int) -> None:
         self.heard.append((side, size))

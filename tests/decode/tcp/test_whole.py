@@ -83,7 +83,7 @@ def test_they_are_the_connections_that_they_would_become() -> None:
         client, server = groups.build_ends(row)
         tcp: TcpConnection[Hashed] = TcpConnection(client, server, b"", "dmz", Hashed())
         is_low_client = bool(groups.is_low_client[row])
-        tcp.handle_group(groups.build_group(row, sums, is_low_client=is_low_client, wants=True))
+        tcp.handle_group(groups.build_group(row, sums, is_low_client=is_low_client))
         tcp.number = int(table.number[row])
         expected.append(build_connection(tcp))
 
@@ -98,11 +98,11 @@ def test_a_row_is_a_group_again() -> None:
 
     for row, original in enumerate((3, 1)):
         is_low_client = bool(groups.is_low_client[original])
-        group = groups.build_group(original, sums, is_low_client=is_low_client, wants=False)
+        group = groups.build_group(original, sums, is_low_client=is_low_client)
         again = part.build_group(row)
 
         assert (again.numbers, again.client, again.server) == (
-            group.numbers,
+            [*group.numbers],
             group.client,
             group.server,
         )
