@@ -10,8 +10,9 @@ from harness.capture import block as blocks
 from harness.decode.layer_fields import LayerFields
 from harness.decode.packet.carried import find_tunnel
 from harness.decode.packet.frame import TCP
-from harness.decode.tcp.connection import Receiver, TcpConnection
+from harness.decode.tcp.connection import TcpConnection
 from harness.decode.tcp.group import COUNT, SIZE
+from harness.decode.tcp.receiver import Receiver
 from harness.decode.tcp.run import Run
 from harness.trace.connection import ByteStream, Connection
 from harness.trace.packet import Packet

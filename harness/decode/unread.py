@@ -9,7 +9,7 @@ from harness.trace.tls import Side
 
 
 class Unread:
-    """See tcp_connection.Receiver."""
+    """See tcp.receiver.Receiver."""
 
     __slots__ = ("is_brief",)
     wants = False

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from bisect import insort
 from dataclasses import dataclass
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Generic, Literal
 
 from harness.decode.packet.frame import ACK, FIN, RST, SYN, Segment
 from harness.decode.tcp.direction import MAX_AHEAD, Direction, Piece
 from harness.decode.tcp.group import Group
-from harness.decode.tcp.talk import Talk
+from harness.decode.tcp.receiver import R
 from harness.net.address import Endpoint
 from harness.trace.http import Malformed
 from harness.trace.packet import PacketNumber
@@ -29,29 +29,6 @@ _MAX_BUFFERED = 8 << 20
 _MAX_PIECES = 8192
 _RST_WINDOW = 1 << 20
 """Bytes a RST may be ahead of what was seen; a blind one is elsewhere (RFC 5961 section 3)."""
-
-
-class Receiver(Protocol):
-    """Whoever takes the bytes of one connection."""
-
-    wants: bool
-    """More bytes are wanted; False: they may be left out."""
-    is_hashed: bool
-    """The hash of each direction is wanted; then no byte is left out."""
-    is_brief: bool
-    """Nobody asks for packet numbers, nor what a second copy of the same bytes was."""
-
-    def feed(self, side: Side, data: bytes, number: PacketNumber, time_ns: int) -> None:
-        """Bytes in order; the number is that of the packet that brought them."""
-
-    def feed_talk(self, talk: Talk) -> None:
-        """The same for the bytes of many packets of both sides."""
-
-    def gap(self, side: Side, size: int | None, number: PacketNumber, time_ns: int) -> None:
-        """So many bytes are missing here; None: the capture began after the connection, so nobody knows."""
-
-
-R = TypeVar("R", bound=Receiver)
 
 
 @dataclass(slots=True)
@@ -161,9 +138,6 @@ class TcpConnection(Generic[R]):
         """Take in the next packet."""
         side = self._side_of(segment)
         mine, other = self._both(side)
-        if not self.packet_count:
-            self.opened_ns = segment.time_ns
-            self.first_packet = segment.number
         self._note_packets(segment)
         self.closed_ns = max(self.closed_ns, segment.time_ns)
         mine.packet_count += 1
@@ -198,6 +172,8 @@ class TcpConnection(Generic[R]):
         self._lose_patience(segment)
 
     def _note_packets(self, segment: Segment) -> None:
+        if not self.packet_count:
+            self.opened_ns, self.first_packet = segment.time_ns, segment.number
         self.packet_count += 1 + len(segment.earlier)
         self.first_packet = min(self.first_packet, *segment.earlier, segment.number)
         self.last_packet = segment.number
@@ -238,8 +214,7 @@ class TcpConnection(Generic[R]):
         """Take in regular packets (see regular.py) of a calm or a new connection, all at once."""
         client, server = self._client, self._server
         if not self.packet_count:
-            self.opened_ns = group.first_ns
-            self.first_packet = group.numbers[0]
+            self.opened_ns, self.first_packet = group.first_ns, group.numbers[0]
             self.syn.append(group.numbers[0])
             client.isn = group.client_isn
             client.begin(group.client_isn + 1, from_start=True)

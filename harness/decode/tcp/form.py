@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from harness.decode.tcp.receiver import R
+
 if TYPE_CHECKING:
-    from harness.decode.tcp.connection import Receiver, TcpConnection
+    from harness.decode.tcp.connection import TcpConnection
     from harness.decode.tcp.talk import Talk
     from harness.decode.tcp.whole import WholeTable
 
 F = TypeVar("F")
-R = TypeVar("R", bound="Receiver")
 T_co = TypeVar("T_co", covariant=True)
 
 

@@ -15,12 +15,13 @@ from harness.capture.block import Capture
 from harness.decode.packet.frame import FrameDecoder, Segment
 from harness.decode.packet.only import Only
 from harness.decode.packet.table import Ints, PacketTable
-from harness.decode.tcp.connection import R, TcpConnection
+from harness.decode.tcp.connection import TcpConnection
 from harness.decode.tcp.flow_key import Key, find_key
 from harness.decode.tcp.form import Form
 from harness.decode.tcp.group_table import GroupTable
 from harness.decode.tcp.lingering import Lingering
 from harness.decode.tcp.reassembly import Reassembler
+from harness.decode.tcp.receiver import R
 from harness.decode.tcp.regular import Before, GroupSums, judge_groups
 from harness.decode.tcp.segment_table import Bools, SegmentTable, find_segments
 from harness.decode.tcp.talk import Talk

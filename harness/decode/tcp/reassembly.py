@@ -7,8 +7,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic
 
 from harness.decode.packet.frame import SYN, Segment
-from harness.decode.tcp.connection import R, TcpConnection
+from harness.decode.tcp.connection import TcpConnection
 from harness.decode.tcp.flow_key import Key, find_key
+from harness.decode.tcp.receiver import R
 from harness.net.address import Endpoint
 
 if TYPE_CHECKING:
