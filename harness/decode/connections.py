@@ -39,6 +39,7 @@ from harness.trace.connection import Connection
 from harness.trace.trace import Damage
 
 if TYPE_CHECKING:
+    from harness.decode.tcp.horizon import Horizon
     from harness.decode.tcp.talk import Talk
     from harness.decode.tcp.whole import WholeTable
     from harness.decode.tls.rsa import RsaKeys
@@ -71,6 +72,7 @@ def decode_connections(
     window: int | None = None,
     linger_ns: int = LINGER_NS,
     max_present: int = MAX_PRESENT,
+    horizon: Horizon | None = None,
 ) -> ConnectionReader[Connection]:
     """Give the connections of a pcapng or pcap file as they end; `number` is their order of first packet.
 
@@ -86,6 +88,7 @@ def decode_connections(
             None: what suits the file.
         linger_ns: Packet time for which a connection that was closed still gets packets.
         max_present: Connections followed at once; of more the silent ones are given as they are.
+        horizon: What is behind it has ended, besides what was closed for `linger_ns` (not with `window` 0).
 
     Bad bytes do not raise; the reader's `damage` and `skipped` are whole when it is exhausted.
     """
@@ -100,6 +103,7 @@ def decode_connections(
         window=window,
         linger_ns=linger_ns,
         max_present=max_present,
+        horizon=horizon,
     )
 
 
@@ -157,6 +161,7 @@ class ConnectionReader(Iterator[T], Generic[T]):
         window: int | None,
         linger_ns: int,
         max_present: int,
+        horizon: Horizon | None = None,
     ) -> None:
         """See decode_connections."""
         self.packet_count = 0
@@ -170,6 +175,7 @@ class ConnectionReader(Iterator[T], Generic[T]):
         self._window = window
         self._linger_ns = linger_ns
         self._max_present = max_present
+        self._horizon = horizon
         self._key_log = key_log
         self._rsa_keys = rsa_keys
         self._secrets = Secrets()
@@ -232,7 +238,7 @@ class ConnectionReader(Iterator[T], Generic[T]):
             elif self._only.accepts(segment):
                 reassembler.feed(tap, segment)
             if self.packet_count % _SWEEP == 0:
-                yield from _tell(reassembler.take_ended(block.time_ns), form)
+                yield from _tell(reassembler.take_ended(block.time_ns, block.number), form)
         yield from _tell(reassembler.finish(), form)
         self._finish(reassembler)
 
@@ -251,6 +257,7 @@ class ConnectionReader(Iterator[T], Generic[T]):
             linger_ns=self._linger_ns,
             max_present=self._max_present,
             lingering=lingering,
+            horizon=self._horizon,
         )
         intake = Intake(
             reassembler,
@@ -265,7 +272,8 @@ class ConnectionReader(Iterator[T], Generic[T]):
             if isinstance(item, PacketTable):
                 self.packet_count += len(item)
                 intake.feed(item)
-                yield from _tell(reassembler.take_ended(int(item.time_ns.max())), form)
+                last = item.first_number + len(item) - 1
+                yield from _tell(reassembler.take_ended(int(item.time_ns.max()), last), form)
             elif isinstance(item, blocks.Capture):
                 self.packet_count += 1
                 intake.feed_single(item)

@@ -15,7 +15,7 @@ from harness.capture import block as blocks
 from harness.capture.annotation import decode_annotations
 from harness.capture.keylog import Secrets
 from harness.capture.pcapng import read_blocks, read_keys
-from harness.decode.connections import SMALL, WINDOW, decode_connections
+from harness.decode.connections import SMALL, decode_connections
 from harness.decode.detail import Level
 from harness.decode.layers import LayerStack
 from harness.decode.observation import build_connection
@@ -23,6 +23,7 @@ from harness.decode.packet.frame import FIN, RST
 from harness.decode.packet.only import ALL, Only
 from harness.decode.packet_log import PacketLog
 from harness.decode.tcp.flow_key import LINGER_NS
+from harness.decode.tcp.horizon import Horizon
 from harness.decode.tcp.reassembly import MAX_PRESENT, Reassembler
 from harness.decode.tls.rsa import RsaKeys
 from harness.trace.connection import Connection, Layers
@@ -32,6 +33,8 @@ from harness.trace.trace import Trace
 
 LARGE = 64 << 20
 """Bytes of a file from which on only what concerns the site is kept."""
+WINDOW = 8 << 20
+"""Bytes looked at together: whoever judges keeps what was found, so what finding it takes has to be little."""
 _FOR_EVER = 1 << 62
 
 
@@ -57,6 +60,7 @@ def decode(
     choose: Choose | None = None,
     small: int = SMALL,
     large: int = LARGE,
+    window: int = WINDOW,
 ) -> Trace:
     """Everything that a pcapng or pcap file shows, read from the stream's present position.
 
@@ -69,11 +73,12 @@ def decode(
         choose: what of a large file concerns the site; left out, everything does.
         small: bytes up to which a file is read packet by packet.
         large: bytes from which on a file is large.
+        window: bytes looked at together.
     """
     if not stream.seekable():
         stream = BytesIO(stream.read())
     size = _find_size(stream)
-    file = _File(stream, stream.tell(), key_log, rsa_keys)
+    file = _File(stream, stream.tell(), key_log, rsa_keys, window)
     if size <= small:
         return file.read_singly()
     chosen = choose(file.read_annotations()) if choose is not None and size >= large else None
@@ -92,6 +97,7 @@ class _File:
     start: int
     key_log: bytes
     rsa_keys: RsaKeys | None
+    window: int
 
     def read_singly(self) -> Trace:
         """Packet by packet, and all of it."""
@@ -123,7 +129,9 @@ class _File:
     def read_whole(self) -> Trace:
         """By tables, and all of it."""
         log = self._log(None)
-        found = self._follow(linger_ns=_FOR_EVER, max_present=_FOR_EVER)
+        found = self._follow(
+            linger_ns=_FOR_EVER, max_present=_FOR_EVER, horizon=Horizon(log.packets)
+        )
         return log.finish(tuple(sorted(found, key=lambda connection: connection.number)))
 
     def read_chosen(self, chosen: Chosen) -> Trace | None:
@@ -154,7 +162,7 @@ class _File:
         from harness.decode.packet.table import PacketTable, read_tables
 
         log = PacketLog(only)
-        for item in read_tables(self._rewind(), window=WINDOW):
+        for item in read_tables(self._rewind(), window=self.window):
             if isinstance(item, PacketTable):
                 log.feed(item)
             else:
@@ -170,6 +178,7 @@ class _File:
         level: Level = "exchanges",
         linger_ns: int = LINGER_NS,
         max_present: int = MAX_PRESENT,
+        horizon: Horizon | None = None,
     ) -> Iterator[Connection]:
         return decode_connections(
             self._rewind(),
@@ -179,6 +188,8 @@ class _File:
             only=only,
             linger_ns=linger_ns,
             max_present=max_present,
+            horizon=horizon,
+            window=self.window,
         )
 
     def _rewind(self) -> BinaryIO:

@@ -340,6 +340,35 @@ def test_tables_give_the_same_trace(path: Path) -> None:
     assert decode(BytesIO(data), small=0) == decode(BytesIO(data), small=len(data))
 
 
+def test_a_connection_has_ended_when_no_packet_of_it_is_left() -> None:
+    """However late the last one is, and whatever came on the same ends since."""
+    stream = BytesIO()
+    writer = PcapngWriter(stream)
+    tap = writer.write_interface("dmz")
+    filling = [bytes(60_000)] * 25
+    frames = [
+        *http_talk(50001).frames,
+        *http_talk(50002).frames[:-4],
+        *filling,
+        http_talk(50001).frames[-1],
+        *http_talk(50003).frames,
+        *filling,
+        *http_talk(50003).frames,
+        http_talk(50001).frames[-1],
+        *filling,
+        *http_talk(50002).frames[-4:],
+    ]
+    for number, frame in enumerate(frames):
+        writer.write_packet(tap, START_NS + number * 1_000_000_000, frame)
+    data = stream.getvalue()
+    expected = decode(BytesIO(data), small=len(data))
+
+    got = decode(BytesIO(data), small=0, window=1 << 20)
+
+    assert got == expected
+    assert [len(c.packets) for c in got.connections if c.client.port == 50001] == [10]
+
+
 def test_of_a_chosen_part_the_rest_is_counted() -> None:
     """Whole connections of others are left out, those with gaps are kept; bodies go where nobody wants them."""
     torn = http_talk(50003)

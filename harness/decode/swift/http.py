@@ -1,7 +1,8 @@
 """SwiftHttp: the HTTP/1.x exchanges of one ordinary connection, read in one go.
 
 Ordinary: one request after the other, each answered before the next, heads whole in one record and without anything
-that a reader could take in two ways, bodies of a known length. It gives up on everything else, as swift_tls.py does.
+that a reader could take in two ways, bodies of a known length. It gives up on everything else, as tls.py does.
+After a CONNECT that was granted, the rest goes through the tunnel.
 """
 
 from __future__ import annotations
@@ -46,17 +47,30 @@ class _Draft:
     seen: list[Seen]
 
 
-def read_exchanges(pieces: list[Piece], detail: Detail) -> tuple[Exchange, ...]:
-    """All exchanges of a connection; none where nothing was sent. Raises OddError."""
+@dataclass(slots=True)
+class Granted:
+    """A tunnel (RFC 9110 section 9.3.6)."""
+
+    target: bytes
+    opened: Seen
+    """The 2xx response."""
+    pieces: list[Piece]
+    """What went through it, in order."""
+
+
+def read_exchanges(
+    pieces: list[Piece], detail: Detail
+) -> tuple[tuple[Exchange, ...], Granted | None]:
+    """All exchanges of a connection, none where nothing was sent, and the tunnel. Raises OddError."""
     if not pieces:
-        return ()
+        return (), None
     side, data, _ = pieces[0]
     if side != "client" or find_proxy_header(data) != 0 or sniff_client(data) != "http":
         raise OddError
     reader = _Reader(detail)
     for side, data, seen in pieces:
         reader.feed(side, data, seen)
-    return reader.finish()
+    return reader.finish(), reader.granted
 
 
 class _Reader:
@@ -70,8 +84,12 @@ class _Reader:
         self._draft: _Draft | None = None
         self._sender: Side = "client"
         self._was_last = False
+        self.granted: Granted | None = None
 
     def feed(self, side: Side, data: bytes, seen: Seen) -> None:
+        if self.granted is not None:
+            self.granted.pieces.append((side, data, seen))
+            return
         offset, size = 0, len(data)
         draft = self._draft
         if draft is not None:
@@ -92,6 +110,10 @@ class _Reader:
             if not draft.left:
                 self._end(draft)
                 draft = None
+                if self.granted is not None:
+                    if offset < size:
+                        self.granted.pieces.append((side, data[offset:], seen))
+                    break
         self._draft = draft
 
     def _end(self, draft: _Draft) -> None:
@@ -102,6 +124,11 @@ class _Reader:
         else:
             response = _build_response(draft, draft.line, self._detail)
             self._exchanges.append(Exchange(request=self._request, response=response))
+            if self._request is not None and self._request.method == b"CONNECT":
+                if response.status >= 300:
+                    raise OddError
+                opened = Seen(time_ns=response.last_ns, packets=response.packets)
+                self.granted = Granted(self._request.target, opened, [])
             self._request = None
         self._was_last |= is_last(draft.line.version, draft.headers)
 
@@ -127,7 +154,7 @@ def _read_head(
     line: RequestLine | StatusLine | None
     if side == "client":
         line, odd = decode_request_line(lines[0])
-        if line is None or odd or line.method == b"CONNECT" or find_host_problems(line, fields):
+        if line is None or odd or find_host_problems(line, fields):
             raise OddError
         framing, problems = find_request_framing(line.version, fields)
     else:

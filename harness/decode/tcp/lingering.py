@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Generic
@@ -10,6 +10,7 @@ from typing import Generic
 import numpy as np
 
 from harness.decode.tcp.flow_key import Key
+from harness.decode.tcp.horizon import Horizon
 from harness.decode.tcp.segment_table import Bools
 from harness.decode.tcp.whole import F, WholeTable
 from harness.trace.packet import PacketNumber
@@ -102,10 +103,20 @@ class Lingering(Generic[F]):
         if len(young) > limit:
             excess = len(young) - limit + limit // 8
             time_ns = int(np.partition(young, excess)[excess])
+        yield from self._take(lambda table: table.last_ns <= time_ns)
+
+    def take_behind(self, horizon: Horizon, number: int) -> Iterator[WholeTable[F]]:
+        """All that get nothing more after the packet of this number."""
+        yield from self._take(
+            lambda table: np.array([horizon.is_behind(key, number) for key in table.keys], bool)
+        )
+
+    def _take(self, choose: Callable[[WholeTable[F]], Bools]) -> Iterator[WholeTable[F]]:
+        """Those that are chosen from each table."""
         batches, self._batches = self._batches, []
         for batch in batches:
             table = batch.table
-            old = batch.left & (table.last_ns <= time_ns)
+            old = batch.left & choose(table)
             rows: list[int] = np.flatnonzero(old).tolist()
             if not rows:
                 if batch.left.any():

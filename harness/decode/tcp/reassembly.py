@@ -14,6 +14,7 @@ from harness.net.address import Endpoint
 
 if TYPE_CHECKING:
     # Not below: they need numpy, and loading that takes longer than decoding a small file.
+    from harness.decode.tcp.horizon import Horizon
     from harness.decode.tcp.lingering import Lingering
     from harness.decode.tcp.whole import WholeTable
 
@@ -33,14 +34,17 @@ class Reassembler(Generic[R]):
         linger_ns: int | None = None,
         max_present: int = MAX_PRESENT,
         lingering: Lingering[Any] | None = None,
+        horizon: Horizon | None = None,
     ) -> None:
         """Make one receiver for each connection; so long a closed one takes packets (None: for ever).
 
-        Whole connections that were read elsewhere come through `lingering`.
+        Whole connections that were read elsewhere come through `lingering`. What is behind the horizon has ended,
+        closed or not.
         """
         self._linger_ns = linger_ns
         self._max_present = max_present
         self._lingering = lingering
+        self._horizon = horizon
         self._make_receiver = make_receiver
         self._present: dict[Key, TcpConnection[R]] = {}
         self._ended: list[TcpConnection[R] | WholeTable[Any]] = []
@@ -133,12 +137,21 @@ class Reassembler(Generic[R]):
         for connection, number in zip(new, numbers, strict=True):
             connection.number = number
 
-    def take_ended(self, now_ns: int) -> Iterator[TcpConnection[R] | WholeTable[Any]]:
-        """Those that have ended, as it seems at this time; and some of the silent ones where too many are open."""
+    def take_ended(self, now_ns: int, number: int) -> Iterator[TcpConnection[R] | WholeTable[Any]]:
+        """Those that have ended, as it seems at this time; and some of the silent ones where too many are open.
+
+        Args:
+            now_ns: time of the last packet.
+            number: that of the last packet.
+        """
         self._number()
         ended, self._ended = self._ended, []
+        horizon = self._horizon
         keys = [
-            key for key, connection in self._present.items() if self._is_over(connection, now_ns)
+            key
+            for key, connection in self._present.items()
+            if self._is_over(connection, now_ns)
+            or (horizon is not None and horizon.is_behind(key, number))
         ]
         excess = len(self._present) - len(keys) - self._max_present
         if excess > 0:
@@ -153,7 +166,12 @@ class Reassembler(Generic[R]):
             ended.append(self._present.pop(key))
         if self._lingering:
             assert self._linger_ns is not None
-            for table in self._lingering.take_older(now_ns - self._linger_ns, self._max_present):
+            tables = (
+                self._lingering.take_older(now_ns - self._linger_ns, self._max_present)
+                if horizon is None
+                else self._lingering.take_behind(horizon, number)
+            )
+            for table in tables:
                 ended.append(table)
                 keys.extend(table.keys)
         gone = self._gone

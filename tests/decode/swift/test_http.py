@@ -15,6 +15,7 @@ from harness.trace.tls import Seen, Side
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+CONNECT = b"CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n"
 EMPTY = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 
@@ -50,7 +51,28 @@ def test_ordinary_exchanges(said: list[tuple[Side, bytes]], detail: Detail) -> N
     careful.end()
 
     assert careful.malformed() == ()
-    assert read_exchanges(pieces(*said), detail) == careful.exchanges()
+    assert read_exchanges(pieces(*said), detail) == (careful.exchanges(), None)
+
+
+def test_a_granted_tunnel() -> None:
+    """What comes after the answer goes through it, also where it shares a record with the answer."""
+    said: list[tuple[Side, bytes]] = [
+        ("client", CONNECT),
+        ("server", b"HTTP/1.1 200 OK\r\n\r\nfirst"),
+        ("client", GET),
+        ("client", b"odd\n"),
+    ]
+    careful = HttpDecoder(EVERYTHING)
+    out = [one for side, data, seen in pieces(*said) for one in careful.feed(side, data, seen)]
+    careful.end()
+
+    exchanges, granted = read_exchanges(pieces(*said), EVERYTHING)
+
+    assert granted is not None
+    assert (granted.target, granted.opened) == careful.tunnel
+    assert granted.pieces == [(one.side, one.data, one.seen) for one in out]
+    assert len(out) == 3
+    assert exchanges == careful.exchanges()
 
 
 @pytest.mark.parametrize(
@@ -69,7 +91,8 @@ def test_ordinary_exchanges(said: list[tuple[Side, bytes]], detail: Detail) -> N
         [("client", GET), ("server", OK + OK)],
         [("client", GET), ("server", OK[:-1])],
         [("client", POST[:-1]), ("server", OK)],
-        [("client", b"CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n")],
+        [("client", CONNECT), ("server", OK.replace(b"200", b"403"))],
+        [("client", CONNECT + b"early"), ("server", b"HTTP/1.1 200 OK\r\n\r\n")],
         [("client", GET.replace(b"\r\n", b"\n"))],
         [("client", GET[:-2] + b"A : b\r\n\r\n")],
         [("client", GET[:-2] + b"A: b\r\n c\r\n\r\n")],
@@ -91,7 +114,8 @@ def test_ordinary_exchanges(said: list[tuple[Side, bytes]], detail: Detail) -> N
         "two answers",
         "body cut",
         "answer before the end",
-        "CONNECT",
+        "CONNECT refused",
+        "sent before the answer to CONNECT",
         "bare LF",
         "space before colon",
         "folded",

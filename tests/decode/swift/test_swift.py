@@ -6,7 +6,7 @@ from itertools import accumulate
 
 import pytest
 
-from harness.capture.keylog import Secrets
+from harness.capture.keylog import Secrets, parse_keylog
 from harness.decode.detail import EVERYTHING, Detail
 from harness.decode.layers import LayerStack
 from harness.decode.swift.swift import read_swiftly
@@ -15,9 +15,12 @@ from harness.decode.tcp.talk import Talk
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Side
 from tests.tls_wire import Peers, converse
+from tests.tls_wire import Talk as Spoken
 
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+CONNECT = b"CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n"
+OPENED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 SPOKEN = converse(Peers(), [("client", GET), ("server", OK)])
 
 
@@ -45,6 +48,48 @@ def test_it_finds_what_the_layers_find(level: str) -> None:
     assert got == layers.finish(client_closed=True, server_closed=True)
     assert got is not None
     assert len(got["exchanges"]) == (level == "exchanges")
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize(
+    "inside", [SPOKEN, converse(Peers())], ids=["with a request", "handshake alone"]
+)
+def test_it_goes_through_tunnels(depth: int, inside: Spoken) -> None:
+    """TLS in CONNECT in TLS, as the layers find it."""
+    chunks, keys = inside.chunks, inside.keylog
+    for _ in range(depth):
+        outer = converse(Peers(), [("client", CONNECT), ("server", OPENED), *chunks])
+        chunks, keys = outer.chunks, keys + outer.keylog
+    secrets = parse_keylog(keys)
+    layers = LayerStack(secrets)
+    for side, run in talk_of(chunks).build_runs():
+        layers.feed_run(side, run)
+
+    got = read_swiftly(talk_of(chunks), secrets, EVERYTHING)
+
+    assert got == layers.finish(client_closed=True, server_closed=True)
+    assert got is not None
+    assert got["tunnel"] is not None
+
+
+def test_an_empty_tunnel() -> None:
+    """Nothing went through it."""
+    spoken = converse(Peers(), [("client", CONNECT), ("server", OPENED)])
+
+    got = read_swiftly(talk_of(spoken.chunks), spoken.secrets, EVERYTHING)
+
+    assert got is not None
+    assert got["tunnel"] is not None
+    assert got["tunnel"].target == b"x:443"
+    assert got["tunnel"].tls is None
+
+
+@pytest.mark.parametrize("said", [b"odd", GET], ids=["unknown", "plain HTTP"])
+def test_a_tunnel_with_something_else_is_left(said: bytes) -> None:
+    """Only TLS is ordinary there."""
+    spoken = converse(Peers(), [("client", CONNECT), ("server", OPENED), ("client", said)])
+
+    assert read_swiftly(talk_of(spoken.chunks), spoken.secrets, EVERYTHING) is None
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from harness.decode.tcp.horizon import Horizon
 from harness.decode.tcp.lingering import Lingering
 from harness.decode.tcp.whole import WholeTable
-from harness.trace.packet import PacketNumber
+from harness.net.address import Endpoint
+from harness.trace.packet import Flow, Packet, PacketNumber
+from harness.trace.packet_list import PacketList
 from tests.decode.tcp.test_whole import build_table
+
+
+def flow(client: Endpoint, server: Endpoint) -> Flow:
+    """What the client sends."""
+    return Flow(
+        src=client.address,
+        dst=server.address,
+        protocol=6,
+        src_port=client.port,
+        dst_port=server.port,
+    )
 
 
 def lingering() -> tuple[Lingering[object], WholeTable[object]]:
@@ -51,6 +65,32 @@ def test_too_many_do_not_stay() -> None:
 
     assert len(found) <= 3
     assert max(old.last_ns) < max(table.last_ns)
+
+
+def test_what_is_behind_the_horizon_is_taken() -> None:
+    """All of whose ends no packet is left."""
+    found, table = lingering()
+    groups = [table.build_group(row) for row in range(len(table))]
+    last = sorted(group.numbers[-1] for group in groups)
+    horizon = Horizon(
+        PacketList.of(
+            Packet(
+                number=group.numbers[-1],
+                time_ns=1,
+                tap="dmz",
+                size=60,
+                ether_type=0x0800,
+                flow=flow(*table.build_ends(row)),
+            )
+            for row, group in sorted(enumerate(groups), key=lambda pair: pair[1].numbers[-1])
+        )
+    )
+
+    (old,) = found.take_behind(horizon, last[1])
+
+    assert len(old) == 2
+    assert len(found) == 3
+    assert all(key not in found for key in old.keys)
 
 
 def test_numbers_follow_the_first_packet() -> None:
