@@ -180,6 +180,10 @@ def _strays(trace: Trace, packets: PacketList) -> list[str]:
 
 
 def _connection_problems(connection: Connection) -> list[str]:
+    if connection.from_start and not (
+        connection.client_stream.gaps or connection.server_stream.gaps
+    ):
+        return []
     told = f"{connection.client} to {connection.server}"
     problems: list[str] = []
     if not connection.from_start:

@@ -22,6 +22,18 @@ LOOPBACK_SUFFIX = ".lo"
 LOOPBACK: tuple[Address, ...] = (ip_address("127.0.0.1"), ip_address("::1"))
 
 
+@dataclass(slots=True)
+class _Place:
+    """Between whom a connection is; texts are made when somebody asks for them."""
+
+    connection: Connection
+    client: Address
+    server: Endpoint
+    """In the site's own addresses and ports."""
+    told_client: str = ""
+    told_server: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machines:
     """Who is who: the site's machines by address."""
@@ -35,6 +47,8 @@ class Machines:
     """Further addresses of nodes and balancers, each with the one that stands for its machine here."""
     seen: Mapping[Endpoint, Listener] = field(default_factory=lambda: MappingProxyType({}))
     """What endpoints of the capture stand for, where the site says it."""
+    _places: dict[int, _Place] = field(default_factory=dict, compare=False, repr=False)
+    """By number of the connection; every check asks for them."""
 
     @property
     def device_ports(self) -> tuple[int, ...]:
@@ -53,7 +67,7 @@ class Machines:
 
     def owner(self, tap: str, address: Address) -> Address:
         """The one address that stands for the machine: on `NODE.lo` a loopback address is the node's."""
-        if address.is_loopback and tap.endswith(LOOPBACK_SUFFIX):
+        if tap.endswith(LOOPBACK_SUFFIX) and address.is_loopback:
             return self.site.nodes.get(tap.removesuffix(LOOPBACK_SUFFIX), address)
         return self.first(address)
 
@@ -63,10 +77,7 @@ class Machines:
 
     def client(self, connection: Connection) -> Address:
         """Who opened the connection."""
-        listener = self._find_listener(connection.server)
-        if listener is not None and listener.client is not None:
-            return self._address(listener.client)
-        return self.owner(connection.tap, connection.client.address)
+        return self._find_place(connection).client
 
     def peer(self, connection: Connection) -> Address:
         """The address from which it was opened, as settings name it: which one of its machine's matters there."""
@@ -76,16 +87,34 @@ class Machines:
 
     def server(self, connection: Connection) -> Address:
         """Who accepted it (or did not answer)."""
-        return self.role(connection.server, tap=connection.tap).address
+        return self._find_place(connection).server.address
 
     def port(self, connection: Connection) -> int:
         """The port that the connection leads to, as the site counts ports."""
-        return self.role(connection.server, tap=connection.tap).port
+        return self._find_place(connection).server.port
+
+    def _find_place(self, connection: Connection) -> _Place:
+        place = self._places.get(connection.number)
+        if place is None or place.connection is not connection:
+            place = _Place(
+                connection,
+                self._find_client(connection),
+                self.role(connection.server, tap=connection.tap),
+            )
+            self._places[connection.number] = place
+        return place
+
+    def _find_client(self, connection: Connection) -> Address:
+        listener = self._find_listener(connection.server)
+        if listener is not None and listener.client is not None:
+            return self._address(listener.client)
+        return self.owner(connection.tap, connection.client.address)
 
     def role(self, endpoint: Endpoint, *, tap: str = "") -> Endpoint:
         """The machine's first address and the site's port for an endpoint of the capture."""
         stated = self.stated(endpoint)
-        return Endpoint(self.owner(tap, stated.address), stated.port)
+        owner = self.owner(tap, stated.address)
+        return stated if owner is stated.address else Endpoint(owner, stated.port)
 
     def stated(self, endpoint: Endpoint) -> Endpoint:
         """The endpoint as settings name it: loopback and further addresses are what they are."""
@@ -130,14 +159,21 @@ class Machines:
 
     def tell_client(self, connection: Connection) -> str:
         """Who opened the connection, and from which port."""
+        place = self._find_place(connection)
+        place.told_client = place.told_client or self._tell_client(connection)
+        return place.told_client
+
+    def tell_server(self, connection: Connection) -> str:
+        """Where the connection leads."""
+        place = self._find_place(connection)
+        place.told_server = place.told_server or self.tell(connection.server, tap=connection.tap)
+        return place.told_server
+
+    def _tell_client(self, connection: Connection) -> str:
         listener = self._find_listener(connection.server)
         if listener is not None and listener.client is not None:
             return f"{listener.client} {connection.client}"
         return self.tell(connection.client, tap=connection.tap)
-
-    def tell_server(self, connection: Connection) -> str:
-        """Where the connection leads."""
-        return self.tell(connection.server, tap=connection.tap)
 
     def name(self, address: Address) -> str:
         """The host's name, or ""."""

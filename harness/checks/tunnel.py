@@ -139,7 +139,7 @@ def list_call_backs(journeys: Journeys) -> tuple[CallBackOf, ...]:
 def find_end(packets: PacketList, connection: Connection) -> int | None:
     """When a connection was over: its first RST, or the second side's FIN; None: not while the capture lasted."""
     closing: set[bool] = set()
-    for number in connection.packets:
+    for number in packets.find_flagged(connection.packets, FIN | RST):
         packet = packets.find(number)
         if packet is None or packet.tcp_flags is None or packet.flow is None:
             continue

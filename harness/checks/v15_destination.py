@@ -16,7 +16,6 @@ from harness.checks.need import COMPLETE
 from harness.checks.policy import TCP, UDP, Policy
 from harness.net.address import Address, Endpoint
 from harness.trace.packet import Flow, Packet, PacketNumber
-from harness.trace.packet_list import NONE
 from harness.verdict.finding import Finding
 
 SYN, ACK = 0x02, 0x10
@@ -84,7 +83,7 @@ def _pair(tap: str, flow: Flow) -> _Pair:
 
 
 def _is_opening(tcp_flags: int) -> bool:
-    return tcp_flags != NONE and tcp_flags & (SYN | ACK) == SYN
+    return tcp_flags & (SYN | ACK) == SYN  # Never true for NONE, which has both.
 
 
 @dataclass(slots=True)
@@ -95,8 +94,6 @@ class _Way:
     pair: _Pair
     is_to_node: bool
     is_from_node: bool
-    is_done: bool = False
-    """Its TCP packets that open nothing were judged, and nobody has opened the connection anew."""
 
 
 class _Ways:
@@ -105,7 +102,9 @@ class _Ways:
     def __init__(self, case: Case) -> None:
         self._case = case
         self._ways: dict[int, _Way | None] = {}
-        self._by_pair: dict[_Pair, list[_Way]] = defaultdict(list)
+        self._by_pair: dict[_Pair, list[int]] = defaultdict(list)
+        self.done = bytearray(len(case.packets.columns.ways))
+        """By index: 1 where TCP packets that open nothing were judged, and nobody has opened the connection anew."""
 
     def find(self, index: int) -> _Way | None:
         """None: packets of this way have no flow."""
@@ -121,14 +120,14 @@ class _Ways:
                 is_to_node=_receiver(self._case, tap, flow).address in machines.nodes,
                 is_from_node=machines.is_sender_node(tap, flow),
             )
-            self._by_pair[way.pair].append(way)
+            self._by_pair[way.pair].append(index)
         self._ways[index] = way
         return way
 
     def reopen(self, pair: _Pair) -> None:
         """Somebody opened a connection: who answers whom may have changed."""
-        for way in self._by_pair[pair]:
-            way.is_done = False
+        for index in self._by_pair[pair]:
+            self.done[index] = False
 
 
 _Lists = dict[str, list[PacketNumber]]
@@ -142,10 +141,11 @@ def _judge(case: Case) -> Iterator[Judgement]:
     told: set[tuple[Address, int, Endpoint]] = set()
     doubts: _Lists = {_UNREAD: [], _STRANGER: [], _ORPHAN: []}
     columns = case.packets.columns
+    done = ways.done
     for row, (index, flags) in enumerate(zip(columns.way, columns.tcp_flags, strict=True)):
-        way = ways.find(index)
-        if way is not None and way.is_done and not _is_opening(flags):
+        if done[index] and not _is_opening(flags):
             continue
+        way = ways.find(index)
         packet = case.packets[row]
         if way is None:
             if packet.ether_type in (IPV4, IPV6, None) and packet.note is not None:
@@ -161,7 +161,7 @@ def _judge(case: Case) -> Iterator[Judgement]:
             continue
         if way.flow.protocol == TCP and not _is_opening(flags):
             # One more like it says nothing new. Without a SYN each is judged by its own time.
-            way.is_done = way.pair in talk.first or not way.is_from_node
+            done[index] = way.pair in talk.first or not way.is_from_node
         what = (way.flow.src, way.flow.protocol, way.flow.destination)
         if not is_fine and what not in told:
             told.add(what)

@@ -99,16 +99,22 @@ def _judge_ports(case: Case) -> Iterator[Judgement]:
     """A01, F88: ports are open, or not, against the settings in force."""
     for connection in (*case.legs.proxy, *case.legs.admin):
         node, number = case.machines.server(connection), case.machines.port(connection)
-        told = f"{case.machines.tell_server(connection)}"
-        client = case.machines.tell_client(connection)
         at_ns = connection.opened_ns
         pages = case.rules.pages(node, at_ns - STARTING_NS, at_ns)
         says = {page.enabled and any(row.port == number for row in page.ports) for page in pages}
         is_refused = bool(connection.syn) and not connection.syn_ack and connection.closed == "rst"
-        if says == {False} and connection.syn_ack:
+        is_open = says == {False} and bool(connection.syn_ack)
+        is_shut = says == {True} and is_refused and _is_new(case, node, number)
+        if not (is_open or is_shut):
+            continue
+        told, client = (
+            case.machines.tell_server(connection),
+            case.machines.tell_client(connection),
+        )
+        if is_open:
             message = f"{told} took a connection from {client}, but its settings have no such port in force"
             yield _finding(message, gather(opening(connection), accepting(connection)), connection)
-        elif says == {True} and is_refused and _is_new(case, node, number):
+        else:
             message = f"{told} refused a connection from {client}, but its settings have that port in force"
             yield _finding(message, connection.packets, connection)
 
@@ -127,10 +133,10 @@ def _judge_due(case: Case) -> Iterator[Judgement]:
         tls, due = connection.tls, find_due(case, connection)
         if tls is None or due is None:
             continue
-        told = f"{case.machines.tell_server(connection)} showed"
         if not tls.server_certificates:
             if tls.server_hello is None or tls.resumed:
                 continue  # No certificate had to be shown.
+            told = f"{case.machines.tell_server(connection)} showed"
             reason = (
                 f"{told} a certificate that cannot be seen ({tls.undecrypted or 'not captured'})"
             )
@@ -138,6 +144,7 @@ def _judge_due(case: Case) -> Iterator[Judgement]:
             continue
         difference = find_difference(due, tls.server_certificates)
         if difference is not None:
+            told = f"{case.machines.tell_server(connection)} showed"
             yield _finding(f"{told} {difference}", _hello(connection), connection)
 
 

@@ -39,7 +39,10 @@ class Message:
     def values(self, name: str) -> tuple[bytes, ...]:
         """All values of one field name (any case), in wire order."""
         wanted = name.lower().encode()
-        return tuple(h.value for h in self.headers if h.name.lower() == wanted)
+        size = len(wanted)
+        return tuple(
+            [h.value for h in self.headers if len(h.name) == size and h.name.lower() == wanted]
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -175,11 +175,23 @@ class PacketList(Sequence[Packet]):
 
     def find(self, number: int) -> Packet | None:
         """The packet with this 1-based number; None: it is not here."""
+        row = self._find_row(number)
+        return self._build(row) if row is not None else None
+
+    def _find_row(self, number: int) -> int | None:
         numbers = self.columns.number
         row = number - 1
         if not (0 <= row < len(numbers) and numbers[row] == number):
             row = bisect_left(numbers, number)
-        return self._build(row) if row < len(numbers) and numbers[row] == number else None
+        return row if row < len(numbers) and numbers[row] == number else None
+
+    def find_flagged(self, numbers: Iterable[PacketNumber], flags: int) -> Iterator[PacketNumber]:
+        """Those of these packets that have one of the TCP flags; those that are not here are passed over."""
+        all_flags = self.columns.tcp_flags
+        for number in numbers:
+            row = self._find_row(number)
+            if row is not None and all_flags[row] & flags and all_flags[row] != NONE:
+                yield number
 
     def select(self, wants: Callable[[Flow | None], bool]) -> tuple[Packet, ...]:
         """Those whose flow is wanted; each way is asked once."""
