@@ -108,15 +108,16 @@ class _Reader:
                 draft.left -= len(part)
                 offset += len(part)
             if not draft.left:
-                self._end(draft)
+                granted = self._end(draft)
                 draft = None
-                if self.granted is not None:
+                if granted is not None:
                     if offset < size:
-                        self.granted.pieces.append((side, data[offset:], seen))
+                        granted.pieces.append((side, data[offset:], seen))
                     break
         self._draft = draft
 
-    def _end(self, draft: _Draft) -> None:
+    def _end(self, draft: _Draft) -> Granted | None:
+        """A message is over; gives the tunnel that begins with it."""
         if isinstance(draft.line, RequestLine):
             if self._request is not None:
                 raise OddError
@@ -131,6 +132,7 @@ class _Reader:
                 self.granted = Granted(self._request.target, opened, [])
             self._request = None
         self._was_last |= is_last(draft.line.version, draft.headers)
+        return self.granted
 
     def finish(self) -> tuple[Exchange, ...]:
         if self._draft is not None:
