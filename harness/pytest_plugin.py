@@ -100,12 +100,14 @@ class ScenarioItem(FileItem):
         from harness.cli.exit_code import ExitCode
         from harness.cli.scenario_file import load_scenario_file
         from harness.report.terminal import tell
-        from harness.run import run
+        from harness.run import find_missing, run
         from harness.world.job import WorldError
 
         scenario, text = load_scenario_file(self.path)
         try:
             wire = self.config.getoption("--harness-wire")
+            if missing := find_missing(scenario, wire):
+                pytest.skip(missing)
             done = run(scenario, text=text, file=self._capture(), wire=wire)
         except WorldError as error:
             raise Complaint(f"{self.path}: {error}", ExitCode.ENVIRONMENT) from error

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.replay import replay
+from harness.scenario.engine import real_balancers
 from harness.scenario.need import find_needs
 from harness.scenario.scenario import Scenario
 from harness.verdict.verdict import Verdict
+from harness.world.engine import EngineError, find_engine, find_engines
+from harness.world.host import ProgramError
 from harness.world.job import Job, WorldError
 from harness.world.wire.choice import WORLD, Kind, Wanted, choose
 
@@ -62,8 +65,9 @@ def run(
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WorldError(f"cannot make the folder {file.parent}: {error.strerror}") from error
-    job = Job(scenario=scenario, text=text, file=file)
-    if choose_for(scenario, wire) == "sim":
+    kind = choose_for(scenario, wire)
+    job = Job(scenario=scenario, text=text, file=file, engines=find_engines(scenario))
+    if kind == "sim":
         _in_simulation(job)
     else:
         _in_world(job)
@@ -71,13 +75,36 @@ def run(
         return Run(file=file, verdict=replay(stream))
 
 
-def choose_for(scenario: Scenario, wire: Wanted) -> Kind:
-    """The wire for one scenario: some need the simulated one.
+def find_missing(scenario: Scenario, wire: Wanted) -> str | None:
+    """Which real balancer of a scenario cannot run here, and the remedy; None: all of them can.
 
     Raises:
-        WorldError: it needs the simulated wire, and the kernel's was asked for.
+        WorldError: the kernel wire was asked for, and this is no Linux.
+    """
+    for name, engine in real_balancers(scenario).items():
+        place = f"$.site.balancers.{name}.engine"
+        choice = choose(wire)
+        if choice.kind == "sim":
+            return (
+                f"{place}: {engine} is a real program, which needs the kernel wire, and the wire is simulated "
+                f"({choice.reason}); use another wire (harness doctor says what stands in the way), or engine: builtin"
+            )
+        try:
+            find_engine(engine)
+        except EngineError as error:
+            return f"{place}: {error}"
+    return None
+
+
+def choose_for(scenario: Scenario, wire: Wanted) -> Kind:
+    """The wire for one scenario: some need the simulated one, some the kernel's.
+
+    Raises:
+        WorldError: it needs the other wire than the one that was asked for, or a program that is not here.
     """
     needs = find_needs(scenario)
+    if missing := find_missing(scenario, wire):
+        raise WorldError(missing)
     if needs and wire == "kernel":
         more = f" (and {len(needs) - 1} more)" if len(needs) > 1 else ""
         raise WorldError(f"{needs[0]}{more}: this needs the simulated wire; use --wire sim or auto")
@@ -112,7 +139,7 @@ def _in_world(job: Job) -> None:
             timeout_ns=steps_ns + BUILD_TIMEOUT_NS,
             preload=(*PRELOAD, WORLD),
         )
-    except WireError as error:
+    except (WireError, ProgramError) as error:
         raise WorldError(str(error)) from error
     except KeyboardInterrupt:
         is_kept = _written_ns(job.file) != older

@@ -121,6 +121,17 @@ def test_broken_scenario_fails_with_its_problems(pytester: pytest.Pytester) -> N
     result.stdout.fnmatch_lines(["*one.yaml:4:18: $.site.nodes.node1: got*"])
 
 
+def test_a_real_balancer_that_cannot_run_here_is_skipped(pytester: pytest.Pytester) -> None:
+    """With the reason: the simulated wire carries no programs."""
+    vip = "  balancers: {vip: {address: 10.20.0.10, 443: passthrough, engine: nginx}}\n  cert_proxy"
+    write(pytester, "one.yaml", SINGLE_NODE.replace("  cert_proxy", vip).encode())
+
+    result = pytester.runpytest_subprocess("one.yaml", "--harness-wire=sim", "-rs")
+
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED*$.site.balancers.vip.engine: nginx is a real program*"])
+
+
 def test_junit(pytester: pytest.Pytester) -> None:
     """JUnit XML carries the report."""
     write(pytester, "foreign.pcapng", tiny_pcap())

@@ -87,6 +87,25 @@ def test_an_interrupt_keeps_what_was_recorded(tmp_path: Path) -> None:
     assert verdict.completeness["complete"] is False
 
 
+def test_a_real_balancer_is_not_simulated(tmp_path: Path) -> None:
+    """Place and remedy; nothing is written."""
+    text = TEXT.replace(
+        "  cert_proxy: {",
+        "  balancers: {vip: {address: 10.20.0.10, 443: passthrough, engine: haproxy}}\n  cert_proxy: {",
+    )
+    with pytest.raises(
+        WorldError, match=r"^\$\.site\.balancers\.vip\.engine: haproxy is a real.*builtin$"
+    ):
+        run(
+            load_scenario(text, name="real.yaml"),
+            text=text,
+            file=tmp_path / "real.pcapng",
+            wire="sim",
+        )
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_simulated_run_says_that_it_is_one(tmp_path: Path) -> None:
     """In the file, and so in the verdict; everything else is as on the kernel wire."""
     done = run(_scenario(), text=TEXT, file=tmp_path / "single.pcapng", wire="sim")

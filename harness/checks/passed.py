@@ -64,7 +64,8 @@ class Passed:
                 by_answer[_answer(response)].append(item)
         self._failed = _ByTime([item for item in self._items if _is_failed(item[1].response)])
         self._answered = _ByTime([item for item in self._items if item[1].response is not None])
-        broken = [i for i in self._items if i[1].response is None and i[0].closed == "rst"]
+        # A reset, or the FIN that the kernel sends for a process that was killed.
+        broken = [i for i in self._items if i[1].response is None and i[0].closed != "open"]
         self._broken = _ByTime(broken, ended=lambda item: item[0].closed_ns)
         self._by_answer = {answer: _ByTime(found) for answer, found in by_answer.items()}
         return self._by_answer

@@ -10,7 +10,7 @@ from harness.checks.check import Absent, Check, Judgement, Unjudged
 from harness.checks.evidence import answering, asking, gather
 from harness.checks.need import COMPLETE, PROXY_CONTENT, SERVICE_CONTENT
 from harness.trace.connection import Connection
-from harness.trace.http import Exchange, Malformed
+from harness.trace.http import Exchange, Header, Malformed, Response
 from harness.trace.journey import Front
 from harness.trace.packet import PacketNumber
 from harness.verdict.finding import Finding
@@ -121,19 +121,35 @@ def _judge_connect(case: Case, connection: Connection) -> Iterator[Judgement]:
 
 
 def _judge_tunnel(case: Case, connection: Connection) -> Iterator[Judgement]:
-    """F84: what a client sent behind its CONNECT was answered as a further request, in the clear."""
+    """F84: what a client sent behind its CONNECT was answered as a further request, in the clear.
+
+    A server at the other end of the tunnel may answer in the clear: then the proxy only hands it on.
+    """
     tunnel = connection.tunnel
-    if tunnel is None or tunnel.tls is not None:
+    if tunnel is None or tunnel.tls is not None or not tunnel.exchanges:
         return
+    got = {
+        _answer(e.response)
+        for onward in case.legs.opened
+        if case.machines.client(onward) == case.machines.server(connection)
+        and connection.opened_ns <= onward.opened_ns <= connection.closed_ns
+        for e in onward.exchanges
+        if e.response is not None
+    }
     for exchange in tunnel.exchanges:
-        if exchange.response is None:
+        if exchange.response is None or _answer(exchange.response) in got:
             continue
         message = (
             f"{case.machines.tell_server(connection)} answered {exchange.response.status} inside the tunnel that it "
             f"had opened for {case.machines.tell_client(connection)}"
         )
         packets = gather(asking(exchange), answering(exchange))
-        yield _finding(message, packets, connection)
+        yield Absent(finding=_finding(message, packets, connection))
+
+
+def _answer(response: Response) -> tuple[int, tuple[Header, ...], str]:
+    """What stays the same where bytes are handed on."""
+    return response.status, response.headers, response.body_sha256
 
 
 def _judge_smuggled(case: Case) -> Iterator[Judgement]:

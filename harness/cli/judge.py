@@ -117,6 +117,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run_scenarios(options: argparse.Namespace) -> ExitCode:
     """Run every scenario named; results come in order."""
     from harness.cli.lanes import Task, count_processors, run_tasks
+    from harness.cli.left_out import leave_out
     from harness.run import Interrupted
     from harness.world.job import WorldError
 
@@ -124,6 +125,9 @@ def run_scenarios(options: argparse.Namespace) -> ExitCode:
     names = name_apart(files)
     loaded = load_scenario_files(files)
     output = Path(options.output)
+    for line in leave_out(loaded, named=options.scenarios, wire=options.wire):
+        print(line, file=sys.stderr if options.json else sys.stdout, flush=True)
+    files = tuple(loaded)
     if line := _choose_wire(options.wire, loaded):
         print(line, file=sys.stderr if options.json else sys.stdout, flush=True)
     rows: list[Row] = []

@@ -23,10 +23,14 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def diagnose(options: argparse.Namespace) -> ExitCode:
-    """Prove it by doing. Where no live mode works that is exit code 4; scenarios then run simulated."""
+    """Prove it by doing. Where no live mode works that is exit code 4; scenarios then run simulated.
+
+    Real balancers are named with their versions; without them the scenarios that need them are left out.
+    """
+    from harness.world.engine import tell_engines
     from harness.world.wire.choice import NOT_SHOWN, find_refusal
 
-    facts: dict[str, object] = {"mode": None, "wire": "sim"}
+    facts: dict[str, object] = {"mode": None, "wire": "sim", "engines": tell_engines()}
     if sys.platform.startswith("linux"):
         from harness.world.wire.doctor import probe
 
@@ -39,5 +43,6 @@ def diagnose(options: argparse.Namespace) -> ExitCode:
         facts["wire"] = "kernel"
     else:
         lines = (*lines, f"scenarios run simulated, in virtual time: {NOT_SHOWN}")
+    lines = (*lines, *tell_engines())
     print(json.dumps(facts, sort_keys=True) if options.json else "\n".join(lines))
     return ExitCode.AS_EXPECTED if facts["mode"] is not None else ExitCode.ENVIRONMENT

@@ -10,6 +10,7 @@ from harness.scenario import fleet
 from harness.scenario.certificate_consistency import find_certificate_problems, find_import_problems
 from harness.scenario.certificate_import import CertificateImport
 from harness.scenario.device_consistency import find_device_problems
+from harness.scenario.engine import find_engine_problems
 from harness.scenario.event import ClockChange, LinkChange, NameChange, Until, Wait
 from harness.scenario.event_consistency import find_event_problems
 from harness.scenario.expectation_consistency import find_expectation_problems
@@ -58,6 +59,7 @@ def find_problems(scenario: Scenario) -> tuple[Problem, ...]:
         *find_certificate_problems(scenario),
         *_steps(scenario),
         *find_expectation_problems(scenario),
+        *find_engine_problems(scenario),
     )
 
 

@@ -27,6 +27,8 @@ def _defect(number: str, actor: str, caught_by: str, title: str) -> Defect:
 
 DEFECTS: tuple[Defect, ...] = (
     _defect("A01", "cert_proxy", "V22", "a cert proxy runs where the settings have none"),
+    _defect("A06", "balancer", "V08", "RemotePort is allowed, and the balancer sets none"),
+    _defect("A07", "balancer", "V07", "RemotePort holds the balancer's own port"),
     _defect(
         "F01",
         "cert_proxy",

@@ -67,6 +67,10 @@ class BalancerMode(StrEnum):
         return self is not BalancerMode.PASSTHROUGH
 
 
+Engine = Literal["builtin", "haproxy", "nginx"]
+"""Programs that can balance."""
+
+
 class ForwardedFor(StrEnum):
     """What a terminating balancer does with a client's own X-Forwarded-For."""
 
@@ -88,8 +92,9 @@ class Balancer(Model):
     """The nodes, or the one other balancer, that it hands connections to. Not given: all nodes."""
     forwarded_for: ForwardedFor = ForwardedFor.REPLACE
     """`replace` drops a client's own X-Forwarded-For, `append` keeps it on the left."""
-    engine: Literal["builtin"] = "builtin"
-    """Which program balances."""
+    engine: Engine = "builtin"
+    """Which program balances: the one built in, or a real HAProxy or nginx, which has to be installed and needs the
+    kernel wire."""
 
 
 class Revocation(Model):

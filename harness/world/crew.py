@@ -35,10 +35,11 @@ from harness.world.actors.balancer import LoadBalancer
 from harness.world.actors.bystander import Bystander
 from harness.world.actors.canary import Canary
 from harness.world.actors.cert_proxy import CertProxy
+from harness.world.actors.program_balancer import ProgramBalancer
 from harness.world.actors.responder import Responder
 from harness.world.actors.setting import Setting
 from harness.world.events import Events
-from harness.world.host import Wire
+from harness.world.host import ProgramError, Wire
 from harness.world.layout import Layout
 
 AT_ONCE = 50
@@ -72,7 +73,10 @@ class Crew:
             self._services[node, "access"] = Access(wire.host(node), node, setting)
         servers: list[Server] = list(self._services.values())
         self._balancers = {
-            name: LoadBalancer(wire.host(name), name, setting) for name in site.balancers
+            name: (LoadBalancer if balancer.engine == "builtin" else ProgramBalancer)(
+                wire.host(name), name, setting
+            )
+            for name, balancer in site.balancers.items()
         }
         servers += self._balancers.values()
         servers += [
@@ -119,9 +123,12 @@ class Crew:
         """
         for device in self._devices.values():
             await device.close()
-        async with asyncio.TaskGroup() as group:
-            for server in self._servers:
-                group.create_task(server.stop())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for server in self._servers:
+                    group.create_task(server.stop())
+        except* ProgramError as ended:
+            raise ended.exceptions[0] from None
 
     async def commit_canary(self) -> None:
         """Let the harness commit its own known violations."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from harness.net.address import Address, Endpoint
@@ -74,6 +75,38 @@ class Listener(Protocol):
 Serve = Callable[[Stream], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A program of others that serves on a machine."""
+
+    command: tuple[str, ...]
+    """Its path and its arguments; it must stay in the foreground, as one process."""
+    files: Mapping[str, str]
+    """What stands in the folder in which it runs: name to text. Nobody else may read it."""
+    listens: tuple[Endpoint, ...]
+    """Where it accepts connections as soon as it is ready."""
+
+
+class RunningProgram(Protocol):
+    """A program while it runs."""
+
+    async def stop(self, *, timeout_ns: int) -> None:
+        """Let it end as soon as nobody is connected to its ports, or after the time-out.
+
+        Raises:
+            ProgramError: it has ended by itself before.
+        """
+        ...
+
+    async def kill(self) -> None:
+        """End it at once; the kernel closes its connections."""
+        ...
+
+
+class ProgramError(Exception):
+    """A program that cannot be started, or ended by itself; the text has its last words."""
+
+
 class Host(Protocol):
     """One machine of the world."""
 
@@ -139,6 +172,14 @@ class Host(Protocol):
 
     async def send_datagram(self, destination: Endpoint, data: bytes) -> None:
         """Send one UDP datagram and do not wait for an answer."""
+        ...
+
+    async def launch(self, program: Program, *, timeout_ns: int) -> RunningProgram:
+        """Start a program of others on this machine, and wait until it listens. It ends with the world.
+
+        Raises:
+            ProgramError: it did not listen in time, or this wire carries no programs.
+        """
         ...
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.scenario.need import find_wait_ns
 from harness.scenario.scenario import Scenario
 from harness.scenario.step import SignIn, Step, Together
+from harness.world.engine import Engine
 
 PER_TURN = 200
 """Devices of one step for which its time is enough on a busy machine."""
@@ -22,6 +23,8 @@ class Job:
     """The scenario file as the user wrote it; it travels inside the capture."""
     file: Path
     """The capture to write; it appears under this name only when it is whole."""
+    engines: tuple[Engine, ...] = ()
+    """Real balancers that the scenario needs."""
     step_timeout_ns: int = 60_000_000_000
     """A step that lasts longer ends the run, which is then incomplete; a large fleet gets it several times."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import Self
 
 from harness.net.address import Address, Endpoint
@@ -29,14 +30,14 @@ class KernelStage:
         self._recorder.start()
 
     @classmethod
-    async def build(cls, plan: Plan) -> Self:
-        """Build the wire of a plan.
+    async def build(cls, plan: Plan, *, folder: Path | None = None) -> Self:
+        """Build the wire of a plan; `folder` is as in KernelWire.build.
 
         Raises:
             WireError: the kernel refuses a part of it.
             OSError: a capture ring cannot be opened.
         """
-        wire = await KernelWire.build(plan)
+        wire = await KernelWire.build(plan, folder=folder)
         try:
             return cls(wire)
         except BaseException:

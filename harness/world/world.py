@@ -57,6 +57,7 @@ async def record(mode: Mode, job: Job) -> None:
 
     Raises:
         WireError: the kernel refuses a part of the wire.
+        ProgramError: a balancer that is a program of others does not start, or ended by itself.
         WorldError: the file cannot be written.
     """
     # Here and not above: this module is imported where there is no Linux, too.
@@ -65,7 +66,7 @@ async def record(mode: Mode, job: Job) -> None:
     acceleration.install()
     acceleration.check_live()
     layout = lay_out(job.scenario)
-    stage = await KernelStage.build(layout.plan)
+    stage = await KernelStage.build(layout.plan, folder=job.file.with_name(f".{job.file.stem}"))
     assert stage.mode == mode
     await _record(job, layout, stage)
 
@@ -177,6 +178,7 @@ def _make_setting(job: Job, stage: Stage, keys: KeyLog) -> Setting:
         proxy_key=any_host.entropy(32),
         timeout_ns=job.scenario.time_out_ms * 1_000_000,
         fresh=frozenset(job.scenario.fresh_nodes),
+        engines={engine.name: engine for engine in job.engines},
         slow_ns={n: ms * 1_000_000 for n, ms in job.scenario.slow_sign_ins.items()},
     )
 
@@ -250,11 +252,13 @@ def _annotations(
         **_keys_and_settings(setting),
         "devices": {layout.seen(d.address): d.name for d in layout.devices},
         "certificates": [asdict(one) for one in setting.installed.in_force],
+        **({"configurations": setting.configurations} if setting.configurations else {}),
         "versions": {
             "certproxy-harness": __version__,
             "python": platform.python_version(),
             **_library_versions(),
             **stage.versions,
+            **{engine.name: engine.version for engine in job.engines},
         },
     }
     texts = {

@@ -119,11 +119,25 @@ def test_the_answer_may_have_come_from_elsewhere(
 
 @pytest.mark.parametrize(
     ("closed", "closed_ns", "is_found"),
-    [("rst", 15, True), ("rst", 30, True), ("rst", 5, False), ("fin", 15, False)],
-    ids=["reset meanwhile", "reset after the answer", "reset before", "closed in order"],
+    [
+        ("rst", 15, True),
+        ("rst", 30, True),
+        ("rst", 5, False),
+        ("fin", 15, True),
+        ("fin", 5, False),
+        ("open", 15, False),
+    ],
+    ids=[
+        "reset meanwhile",
+        "reset after the answer",
+        "reset before",
+        "closed meanwhile",
+        "closed before",
+        "still open",
+    ],
 )
 def test_a_request_whose_client_broke_off_is_found_without_an_answer(
-    closed: Literal["fin", "rst"], closed_ns: int, is_found: bool
+    closed: Literal["fin", "rst", "open"], closed_ns: int, is_found: bool
 ) -> None:
     """The balancer was killed, or its client was: the node answered all the same."""
     passed, connection = Passed(), _connection()

@@ -8,6 +8,7 @@ import pytest
 
 from harness.checks.v21_framing import V21
 from harness.trace.http import Malformed
+from harness.trace.trace import Trace
 from harness.verdict.outcome import Outcome
 from tests.checks.examining import result_of
 from tests.defect_traces import ALICE
@@ -147,6 +148,38 @@ def test_an_answer_after_the_tunnel_was_opened_fails() -> None:
 
     (finding,) = result_of(V21, builder).findings
     assert "answered 405 after it had opened a tunnel" in finding.message
+
+
+def _answered_inside(*, inside: int, there: int) -> Trace:
+    """A tunnel with a request and an answer in the clear, and the answer that came from its other end."""
+    builder = TraceBuilder()
+    _, l2, l3 = builder.tunnel(certificate=ALICE)
+    l3.answer(l3.ask("/"), there)
+    trace = builder.build()
+    (said,) = next(c.exchanges for c in trace.connections if c.server == l3.server)
+    assert said.response is not None
+    said = replace(said, response=replace(said.response, status=inside))
+    return replace(
+        trace,
+        connections=tuple(
+            replace(c, tunnel=replace(c.tunnel, tls=None, exchanges=(said,)))
+            if c.tunnel is not None and c.server == l2.server
+            else c
+            for c in trace.connections
+        ),
+    )
+
+
+def test_an_answer_in_the_clear_inside_a_tunnel_fails() -> None:
+    """F84: nobody at its other end said that."""
+    (finding,) = result_of(V21, _answered_inside(inside=405, there=400), CLUSTER).findings
+
+    assert "answered 405 inside the tunnel" in finding.message
+
+
+def test_an_answer_in_the_clear_that_is_handed_on_passes() -> None:
+    """Nginx answers HTTP on a TLS port in the clear; the cert proxy passes that on."""
+    assert result_of(V21, _answered_inside(inside=400, there=400), CLUSTER).findings == ()
 
 
 def test_what_cannot_be_read_is_unknown() -> None:

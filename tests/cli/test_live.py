@@ -21,4 +21,6 @@ def test_doctor_says_the_same_to_people_and_programs() -> None:
     assert told.returncode == data.returncode == (0 if mode else 4)
     assert f"mode: {mode or 'none'}" in told.stdout
     assert ("simulated" in told.stdout) is (mode is None)
+    assert [line.partition(":")[0] for line in facts["engines"]] == ["haproxy", "nginx"]
+    assert [line for line in facts["engines"] if line not in told.stdout] == []
     assert facts["wire"] == ("kernel" if mode else "sim")

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from harness.report.terminal import tell
-from tests.end_to_end.scenario_files import PASSTHROUGH, ROOT, SCENARIOS, TERMINATING, name, record
+from tests.end_to_end.scenario_files import (
+    PASSTHROUGH,
+    ROOT,
+    SCENARIOS,
+    TERMINATING,
+    WITH_PROGRAMS,
+    name,
+    record,
+)
 from tests.end_to_end.test_readers import TLS_1_2, output
 
 TWENTY = ROOT / "scenarios" / "load" / "twenty-devices-terminating.yaml"
@@ -18,7 +26,9 @@ TOPOLOGIES = tuple(
 """Other headers, and addresses and checksums that change on the way."""
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=name)
+@pytest.mark.parametrize(
+    "scenario", [file for file in SCENARIOS if file.parent != WITH_PROGRAMS], ids=name
+)
 def test_scenario_simulated(scenario: Path, tmp_path: Path) -> None:
     """Exactly the foreseen verdict, that of the kernel wire; there is no exception to list."""
     done = record(scenario, tmp_path, wire="sim")

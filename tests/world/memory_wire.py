@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from typing import Literal
 
 from harness.net.address import Address, Endpoint
-from harness.world.host import Clock, Serve
+from harness.world.host import Clock, Program, ProgramError, RunningProgram, Serve
 from tests.world.memory_stream import MemoryStream, connect_memory
 
 LOOPBACK = ip_address("127.0.0.1")
@@ -136,6 +136,9 @@ class MemoryHost:
 
     async def send_datagram(self, destination: Endpoint, data: bytes) -> None:
         raise NotImplementedError("no actor sends datagrams")
+
+    async def launch(self, program: Program, *, timeout_ns: int) -> RunningProgram:
+        raise ProgramError(f"no {program.command[0]} in memory")
 
 
 class MemoryWire:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.net.address import Endpoint
 from harness.net.forwarding import FORWARDED_FOR, REAL_IP, REMOTE_PORT, is_named_in_connection
-from harness.site.site import ForwardedFor
+from harness.site.site import SERVICE_PORT, ForwardedFor
 from harness.world.actors.http1 import Headers, Message
 
 _HOP_BY_HOP = frozenset(
@@ -90,6 +90,10 @@ def _remote_ports(
     client_made: tuple[bytes, ...], true: bytes, defects: frozenset[str]
 ) -> tuple[bytes, ...]:
     """The values of the RemotePort lines: the true one alone, unless a defect is on."""
+    if "A06" in defects:
+        return ()
+    if "A07" in defects:
+        return (str(SERVICE_PORT).encode(),)
     if client_made and "F15" in defects:
         return client_made
     odd = tuple(value for value in client_made if not value.isdigit())

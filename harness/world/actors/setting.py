@@ -13,6 +13,7 @@ from harness.site.console import Console
 from harness.site.page import SHARED_KEY, CertProxy
 from harness.site.site import Site
 from harness.world.actors.installed import Installed
+from harness.world.engine import Engine
 from harness.world.pki.pki import Pki
 from harness.world.tls.identity import Identity, KeyTap
 
@@ -42,6 +43,10 @@ class Setting:
     """Server certificates that were imported."""
     overheard: dict[str, bytes] = field(default_factory=dict, repr=False)
     """Device name to its last first flight with early data: whoever listens on a segment hears it."""
+    engines: Mapping[str, Engine] = field(default_factory=lambda: MappingProxyType({}))
+    """Real balancers that this run needs, by name."""
+    configurations: dict[str, str] = field(default_factory=dict, repr=False)
+    """Balancer that is a real program to its configuration, as soon as it has started."""
     issued: dict[str, Identity] = field(default_factory=dict, repr=False)
     """Server certificates issued so far, so that the ports that share one show the same."""
 

@@ -6,10 +6,13 @@ The bridges stand in a namespace of their own, the switch. Nothing routes betwee
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
+import tempfile
 import time
 from contextlib import ExitStack, suppress
 from ipaddress import IPv4Network
+from pathlib import Path
 from typing import Self
 
 from harness.net.address import Address
@@ -139,8 +142,13 @@ class KernelWire:
         self.mode = current_mode()
 
     @classmethod
-    async def build(cls, plan: Plan) -> Self:
+    async def build(cls, plan: Plan, *, folder: Path | None = None) -> Self:
         """Build it and wait until every link forwards.
+
+        Args:
+            plan: the machines.
+            folder: each machine that runs a program makes one beside it, `FOLDER.MACHINE`; None: among the system's
+                temporary files.
 
         Raises:
             ValueError: the plan cannot be built; every problem in one message.
@@ -151,7 +159,7 @@ class KernelWire:
         switch = Namespace.create()
         machines: dict[str, Machine] = {}
         try:
-            await _assemble(plan, switch, machines)
+            await _assemble(plan, switch, machines, folder or _temporary())
         except OSError as refused:
             _release(switch, machines)
             raise WireError(
@@ -218,7 +226,13 @@ def _release(switch: Namespace, machines: dict[str, Machine]) -> None:
     switch.close()
 
 
-async def _assemble(plan: Plan, switch: Namespace, machines: dict[str, Machine]) -> None:
+def _temporary() -> Path:
+    return Path(tempfile.gettempdir()) / f"certproxy-harness-{os.getpid()}"
+
+
+async def _assemble(
+    plan: Plan, switch: Namespace, machines: dict[str, Machine], folder: Path
+) -> None:
     with switch.entered():
         _configure(HostPlan(name="switch", attachments=()))
     with Rtnetlink(switch) as ports:
@@ -227,7 +241,8 @@ async def _assemble(plan: Plan, switch: Namespace, machines: dict[str, Machine])
         bridges = {name: link.index for name, link in ports.links().items() if name in macs}
         for host in plan.hosts:
             addresses = tuple(dict.fromkeys(a for at in host.attachments for a in at.addresses))
-            machine = Machine(host.name, Namespace.create(), addresses)
+            own = folder.with_name(f"{folder.name}.{host.name}")
+            machine = Machine(host.name, Namespace.create(), addresses, own)
             machines[host.name] = machine
             with machine.namespace.entered():
                 _configure(host)

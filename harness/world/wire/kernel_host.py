@@ -9,11 +9,13 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from harness.net.address import Address, Endpoint, parse_address
-from harness.world.host import Clock, NoPortError, Serve
+from harness.world.host import Clock, NoPortError, Program, Serve
 from harness.world.wire import accept_filter
 from harness.world.wire.family import find_localhosts, require_family, usable
+from harness.world.wire.kernel_program import KernelProgram
 from harness.world.wire.namespace import Namespace
 from harness.world.wire.tcp_stream import TcpStream, endpoint_of
 
@@ -42,9 +44,12 @@ class Machine:
     name: str
     namespace: Namespace
     addresses: tuple[Address, ...]
+    folder: Path
+    """Where programs run: made for each, and gone with it."""
     streams: set[TcpStream] = field(default_factory=set)
     listeners: set[KernelListener] = field(default_factory=set)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    programs: list[KernelProgram] = field(default_factory=list)
 
     def socket(self, version: int, kind: socket.SocketKind, protocol: int) -> socket.socket:
         """A socket of this machine for IPv4 or IPv6, not blocking."""
@@ -57,6 +62,8 @@ class Machine:
 
     async def close(self) -> None:
         """End everything that is still open, with RST."""
+        for program in self.programs:
+            program.end()
         for listener in tuple(self.listeners):
             await listener.close()
         for task in tuple(self.tasks):
@@ -296,3 +303,11 @@ class KernelHost:
             if self._address is not None and not destination.address.is_loopback:
                 raw.bind((str(self._address), 0))
             raw.sendto(data, (str(destination.address), destination.port))
+
+    async def launch(self, program: Program, *, timeout_ns: int) -> KernelProgram:
+        """See Host.launch."""
+        machine = self._machine
+        running = KernelProgram(machine.name, machine.namespace, program, machine.folder)
+        machine.programs.append(running)
+        await running.wait_until_it_listens(program.listens, timeout_ns=timeout_ns)
+        return running

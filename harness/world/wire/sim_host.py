@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address
 
 from harness.net.address import Address, Endpoint, parse_address
-from harness.world.host import Clock, Serve
+from harness.world.host import Clock, Program, ProgramError, RunningProgram, Serve
 from harness.world.wire.family import find_localhosts, require_family, usable
 from harness.world.wire.sim_address import is_loopback, number_of
 from harness.world.wire.sim_frame import UDP, Datagram
@@ -188,3 +188,8 @@ class SimHost:
         self._machine.send(
             Datagram(own, peer, UDP, data, source_port=port, destination_port=destination.port)
         )
+
+    async def launch(self, program: Program, *, timeout_ns: int) -> RunningProgram:
+        """See Host.launch: nothing but actors lives in virtual time."""
+        del timeout_ns
+        raise ProgramError(f"{self.name}: no {program.command[0]} on a simulated machine")

@@ -161,13 +161,28 @@ class TcpStream(asyncio.Protocol):
         """See Stream.write_eof."""
         if self._error is not None:
             raise self._error
-        self._transport.write_eof()
+        self._send_fin()
+
+    def _send_fin(self) -> None:
+        """As soon as everything written is on its way.
+
+        Raises:
+            ConnectionResetError: a reset is here of which the loop has not told yet.
+        """
+        try:
+            self._transport.write_eof()
+        except OSError as error:
+            if error.errno != errno.ENOTCONN:
+                raise
+            raise ConnectionResetError(
+                errno.ECONNRESET, f"{os.strerror(errno.ECONNRESET)} by {self._peer}"
+            ) from error
 
     async def close(self) -> None:
         """See Stream.close."""
         try:
             if self._error is None and not self._transport.is_closing():
-                self._transport.write_eof()
+                self._send_fin()
                 async with asyncio.timeout(_CLOSE_SECONDS):
                     await self._discard()
         except (TimeoutError, ConnectionError):

@@ -25,6 +25,7 @@ from harness.world.actors.cert_proxy import CertProxy
 from harness.world.actors.http1 import Response
 from harness.world.actors.responder import Responder
 from harness.world.actors.setting import Setting
+from harness.world.engine import Engine
 from harness.world.pki.pki import Pki
 from tests.world.memory_wire import MemoryClock, MemoryWire
 from tests.world.wiretap import requests
@@ -91,6 +92,7 @@ def make_setting(
     *,
     timeout_ns: int = LONG_NS,
     keys: MemoryKeys | None = None,
+    engines: Iterable[Engine] = (),
 ) -> Setting:
     """A setting with certificates of its own."""
     return Setting(
@@ -101,6 +103,7 @@ def make_setting(
         keys=keys or MemoryKeys(),
         proxy_key=b"k" * 32,
         timeout_ns=timeout_ns,
+        engines={engine.name: engine for engine in engines},
     )
 
 

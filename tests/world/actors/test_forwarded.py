@@ -91,6 +91,14 @@ def test_each_defect_lets_a_client_s_port_through(defect: str, ports: tuple[str,
     assert forward(defects=(defect,)) == OWN
 
 
+@pytest.mark.parametrize(
+    ("defect", "ports"), [("A06", ()), ("A07", ("RemotePort: 443",))], ids=["none", "its own"]
+)
+def test_mistakes_of_an_administrator(defect: str, ports: tuple[str, ...]) -> None:
+    """Whatever a client says."""
+    assert forward("RemotePort: 40000", defects=(defect,)) == (OWN[0], *ports)
+
+
 def test_what_the_balancer_before_has_set_stays() -> None:
     """RemotePort as it is; X-Forwarded-For grows by that balancer's address. Without them, it speaks for itself."""
     before = ("X-Forwarded-For: 10.20.2.2", "RemotePort: 40000")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,7 +36,9 @@ LOCALHOST = ip_address("127.0.0.1")
 def _unattached() -> Host:
     """A host that is only asked for names; it has no namespace."""
     return KernelHost(
-        Machine("node1", Namespace(-1), (NODE1,)), {"access.example.com": (VIP,)}, None
+        Machine("node1", Namespace(-1), (NODE1,), Path("nowhere")),
+        {"access.example.com": (VIP,)},
+        None,
     )
 
 

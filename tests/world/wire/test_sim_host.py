@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
+import pytest
+
 from harness.world.entropy import Entropy
+from harness.world.host import Program, ProgramError
 from harness.world.wire.sim import START_NS, SimWire, run_simulated
 from harness.world.wire.sim_loop import Agenda
 from tests.world.private_world import SECOND, VIP, site_plan
@@ -50,3 +53,15 @@ def test_entropy_is_each_hosts_own() -> None:
 
     one, two = (run_simulated(lambda agenda, n=n: take(agenda, n)) for n in (1, 999))
     assert one == two
+
+
+def test_there_are_no_programs_of_others() -> None:
+    """Virtual time is not theirs."""
+
+    async def play(agenda: Agenda) -> None:
+        wire = SimWire(site_plan(), agenda, Entropy(b"1"))
+        program = Program(command=("/usr/sbin/haproxy",), files={}, listens=())
+        with pytest.raises(ProgramError, match="vip: no /usr/sbin/haproxy on a simulated machine"):
+            await wire.host("vip").launch(program, timeout_ns=SECOND)
+
+    run_simulated(play)

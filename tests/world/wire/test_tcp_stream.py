@@ -111,6 +111,35 @@ def test_a_reset_gives_what_came_before_it(live: Live) -> None:
     assert flags == RST
 
 
+async def _end_after_a_reset(_: Mode, act: str) -> str:
+    accepted: asyncio.Future[Stream] = asyncio.get_running_loop().create_future()
+    ended = asyncio.Event()
+
+    async def hold(stream: Stream) -> None:
+        accepted.set_result(stream)
+        await ended.wait()
+
+    async with Line(hold) as stream:
+        (await accepted).abort()
+        # The reset goes out in this turn of the loop, which looks at this end's socket in the next one.
+        await asyncio.sleep(0)
+        try:
+            await getattr(stream, act)()
+        except OSError as error:
+            return type(error).__name__
+        finally:
+            ended.set()
+    return "ended"
+
+
+@pytest.mark.parametrize(
+    ("act", "expected"), [("close", "ended"), ("write_eof", "ConnectionResetError")]
+)
+def test_a_reset_of_which_nobody_has_told_is_one(live: Live, act: str, expected: str) -> None:
+    """The kernel knows of it before the loop does: closing ends in order, a FIN cannot be sent any more."""
+    assert live(_end_after_a_reset, act) == expected
+
+
 async def _close_unread(_: Mode, server_first: bool) -> int:
     closed = asyncio.Event()
 
