@@ -15,7 +15,7 @@ BENCH_ARGS ?=
 PEER_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run kill-matrix rows how-to false-alarms test replay check format bench bench-replay bench-sim fuzz corpus captures system clean
+.PHONY: help run kill-matrix rows how-to false-alarms test replay check format bench bench-replay bench-sim fuzz corpus captures system balancers clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r n t; do printf '%-14s %s\n' "$$n" "$$t"; done
@@ -45,12 +45,12 @@ rows: $(STAMP) ## list the rows of the deployment documents: scenarios, defects,
 	@$(BIN)/python -m tests.end_to_end.rows
 
 how-to: $(STAMP) ## write the outputs on the pages of docs/how-to again
-	@$(BIN)/python -m tests.end_to_end.how_to
+	@$(BIN)/python -m tests.end_to_end.how_to && $(BIN)/python -m tests.end_to_end.real_balancers
 
 replay: $(STAMP) ## judge every checked-in capture again
 	@$(HARNESS) replay captures
 
-test: system $(STAMP) ## set up everything, check the code, run all tests
+test: system balancers $(STAMP) ## set up everything, check the code, run all tests
 	@status=0; $(MAKE) --no-print-directory check || status=$$?; \
 	$(BIN)/python -m pytest $(PYTEST_ARGS) || { code=$$?; [ $$status -ne 0 ] || status=$$code; }; \
 	exit $$status
@@ -102,6 +102,24 @@ system:
 	else \
 	  echo "tshark (with editcap and capinfos) is missing: the tests that compare with it are left out."; \
 	  echo "To have them: apt-get install tshark (as root), or your system's package of that name."; \
+	  [ "$${CI:-}" != true ]; \
+	fi
+
+# Real balancers, for scenarios/real-balancers. Installed with CI=true alone: elsewhere their packages would start services.
+balancers:
+	@PATH="$$PATH:/usr/local/sbin:/usr/sbin:/sbin"; missing=""; \
+	command -v haproxy >/dev/null || missing="haproxy"; \
+	modules="$$(nginx -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')"; \
+	nginx -V 2>&1 | grep -Eq -- '--with-stream( |$$)' || [ -e "$$modules/ngx_stream_module.so" ] \
+	|| missing="$$missing nginx libnginx-mod-stream"; \
+	[ -n "$$missing" ] || exit 0; \
+	if [ "$${CI:-}" = true ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing $$missing"; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get install -qq -y --no-install-recommends $$missing >/dev/null 2>&1 \
+	  || { apt-get update -qq && apt-get install -qq -y --no-install-recommends $$missing >/dev/null; }; \
+	else \
+	  echo "scenarios with real balancers are left out where they are missing; packages: $$missing"; \
 	  [ "$${CI:-}" != true ]; \
 	fi
 

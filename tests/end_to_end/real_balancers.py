@@ -1,7 +1,7 @@
 """The how-to page on real balancers: the configurations that the harness makes, and what each mistake in them breaks.
 
-`python -m tests.end_to_end.real_balancers` writes docs/how-to/real-balancers.md; the tests compare. Nothing is run for it:
-the configurations are those that scenarios/real-balancers/ run with, for the sites of the other pages.
+`python -m tests.end_to_end.real_balancers` writes docs/how-to/real-balancers.md; the tests compare. Nothing is run for
+it: the configurations are those that scenarios/real-balancers/ run with, for the sites of the other pages.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ says which of them this machine has. nginx needs its stream module (Debian and U
 Below are the configurations that the harness makes, for the sites [re-encrypting-cluster](re-encrypting-cluster.md) and
 [passthrough-cluster](passthrough-cluster.md). To take them over: put your addresses and names in, and your files.
 `balancer.pem` has the balancer's certificate chain and then its key, `roots.pem` the authorities of the nodes' own
-certificates. All 443 lines matter: each mistake at the end of this page is one of them, and
-[scenarios/real-balancers](../../scenarios/real-balancers) shows what it breaks.
+certificates. Time-outs are those of scenarios: choose yours longer than a sign-in with its call-back and OCSP takes.
+The other lines matter: the mistakes at the end of this page are some of them changed or left out, and
+[scenarios/real-balancers](../../scenarios/real-balancers) show what each breaks.
 
 | what | HAProxy | nginx |
 |---|---|---|
@@ -52,8 +53,8 @@ certificates. All 443 lines matter: each mistake at the end of this page is one 
 | nodes prove who they are | `verify required`, `verifyhost` | `proxy_ssl_verify on`, a group for each node |
 | kept connections are shared by all clients | `http-reuse always` | `keepalive` |
 
-Not for real programs: defects that no configuration brings about, `probe` steps, the simulated wire, and TLS between two
-of them in a row, which nobody could read. The scenario is refused, with the place and the remedy.
+Not for real programs: defects that no configuration brings about, `probe` steps, the simulated wire, and TLS between
+two of them in a row, which nobody could read. The scenario is refused, with the place and the remedy.
 """
 
 
@@ -92,7 +93,9 @@ def _difference(engine: Engine, defect: str) -> list[str]:
     right = _configuration(engine, "re-encrypting-cluster")
     wrong = _configuration(engine, "re-encrypting-cluster", defect)
     told = difflib.ndiff(right, wrong)
-    return [f"{line[0]} {line[2:].strip()}" for line in told if line[0] in "+-" and line[2:].strip()]
+    return [
+        f"{line[0]} {line[2:].strip()}" for line in told if line[0] in "+-" and line[2:].strip()
+    ]
 
 
 def _shown_by(engine: str, defect: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.scenario.scenario import Scenario
+from tests.end_to_end import real_balancers
 from tests.end_to_end.how_to import EXAMPLES, FOLDER, Example, build_page
 from tests.end_to_end.scenario_files import load_scenario_file, record
 
@@ -21,6 +22,13 @@ def test_the_page_is_current(example: Example) -> None:
     page = (FOLDER / f"{example.name}.md").read_text(encoding="utf-8")
 
     assert page == build_page(example)
+
+
+def test_the_page_on_real_balancers_is_current() -> None:
+    """With the configurations of today, and a scenario for each mistake in them."""
+    page = (FOLDER / f"{real_balancers.NAME}.md").read_text(encoding="utf-8")
+
+    assert page == real_balancers.build_page()
 
 
 @pytest.mark.usefixtures("live")
@@ -42,5 +50,5 @@ def test_every_example_is_listed() -> None:
 
     assert {file.stem for file in FOLDER.glob("*.yaml")} == names
     assert {file.stem for file in (FOLDER / "sites").iterdir()} == names
-    assert {file.stem for file in FOLDER.glob("*.md")} == {*names, "README"}
-    assert all(f"({name}.md)" in index for name in names)
+    assert {file.stem for file in FOLDER.glob("*.md")} == {*names, real_balancers.NAME, "README"}
+    assert all(f"({name}.md)" in index for name in (*names, real_balancers.NAME))

@@ -14,8 +14,9 @@ from harness.decode.decode import decode
 from harness.replay import replay
 from harness.run import Run
 from harness.trace.trace import Trace
-from tests.end_to_end.scenario_files import PASSTHROUGH, ROOT, TERMINATING, record
+from tests.end_to_end.scenario_files import PASSTHROUGH, ROOT, TERMINATING, WITH_PROGRAMS, record
 
+REAL = tuple(sorted(WITH_PROGRAMS.glob("*-terminating-cluster.yaml")))
 TLS_1_2 = ROOT / "scenarios" / "settings" / "terminating-tls-1.2.yaml"
 
 
@@ -52,10 +53,10 @@ def requests(trace: Trace) -> Iterator[str]:
 
 
 @pytest.fixture(
-    scope="module", params=[TERMINATING, PASSTHROUGH, TLS_1_2], ids=lambda file: file.stem
+    scope="module", params=[TERMINATING, PASSTHROUGH, TLS_1_2, *REAL], ids=lambda file: file.stem
 )
 def run(request: pytest.FixtureRequest, live: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """One live run of each kind of site and of TLS 1.2."""
+    """One live run of each kind of site, of TLS 1.2, and of each real balancer."""
     del live
     return record(request.param, tmp_path_factory.mktemp("readers"))
 

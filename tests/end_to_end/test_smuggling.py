@@ -19,7 +19,7 @@ from tests.end_to_end.scenario_files import TERMINATING, load_scenario_file
 FILES = ("garden_payloads.json", "h11_cases.json", "llhttp_cases.json")
 
 
-def _requests(file: Path) -> Iterator[bytes]:
+def read_requests(file: Path) -> Iterator[bytes]:
     """Every case of a file that a client could send."""
     for case in json.loads(file.read_text(encoding="utf-8"))["cases"]:
         kind = str(case.get("side") or case.get("type") or "request")
@@ -33,7 +33,7 @@ def test_nothing_is_smuggled(file: str, shared: Path, tmp_path: Path) -> None:
 
     Which of several requests in one packet was refused cannot always be told: that is unknown, not broken.
     """
-    raw = tuple(dict.fromkeys(_requests(shared / "corpus" / "http-cases" / file)))
+    raw = tuple(dict.fromkeys(read_requests(shared / "corpus" / "http-cases" / file)))
     scenario, _ = load_scenario_file(TERMINATING)
     mallory = Attacker(address=parse_address("203.0.113.200"))
     steps = tuple(

@@ -1,0 +1,187 @@
+"""Every engine passes one contract: the same situations as the balancer built in, with the same verdict.
+
+scenarios/real-balancers/ has what is about one engine; here others' situations are run with it in the balancer's place.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import signal
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.decode.decode import decode
+from harness.net.address import parse_address
+from harness.replay import replay
+from harness.report.terminal import tell
+from harness.run import Interrupted, Run, find_missing, run
+from harness.scenario.engine import COMMITTED
+from harness.scenario.scenario import Attacker, Scenario
+from harness.scenario.step import ForgedRequest, Together
+from harness.world.engine import find_engine
+from tests.end_to_end.scenario_files import ROOT, TERMINATING, load_scenario_file
+from tests.end_to_end.test_smuggling import FILES, read_requests
+
+pytestmark = pytest.mark.usefixtures("live")
+
+SITUATIONS = (
+    "attacks/behind-the-connect",
+    "settings/real-ip-source",
+    "settings/terminating-tls-1.2",
+    "topologies/dual-stack-ipv6-first",
+    "topologies/ipv6-passthrough",
+    "topologies/offloading-cluster",
+    "topologies/several-proxy-ports",
+    "topologies/two-balancers-outer-passthrough",
+    "topologies/two-data-centers",
+    "withstood/forged-headers-in-every-form",
+    "withstood/forged-headers-left-of-the-true-one",
+)
+ENGINES = tuple(COMMITTED)
+AT_ONCE = 16
+"""Requests of a stranger; some are only over when they time out."""
+FOLDED = re.compile(rb"\n[ \t]")
+"""A line that goes on in the next one (obs-fold)."""
+
+
+def load(file: Path, engine: str, *balancers: str) -> tuple[Scenario, str]:
+    """A scenario with an engine in the place of these of its balancers, or of all."""
+    scenario, text = load_scenario_file(file)
+    changed = {
+        name: one.model_copy(update={"engine": engine})
+        if name in balancers or not balancers
+        else one
+        for name, one in scenario.site.balancers.items()
+    }
+    site = scenario.site.model_copy(update={"balancers": changed})
+    return scenario.model_copy(update={"site": site}), text
+
+
+def play(scenario: Scenario, text: str, folder: Path) -> Run:
+    """Run it, where its programs are here."""
+    if missing := find_missing(scenario, "auto"):
+        pytest.skip(missing)
+    return run(scenario, text=text, file=folder / "run.pcapng")
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_contract(engine: str, situation: str, tmp_path: Path) -> None:
+    """What the balancer built in withstands, and what a site breaks whatever balances."""
+    done = play(*load(ROOT / "scenarios" / f"{situation}.yaml", engine), tmp_path)
+
+    assert done.verdict.as_expected, tell(done.verdict, name=situation, file=str(done.file))
+
+
+@pytest.mark.parametrize("balancer", ["edge", "vip"])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_one_of_two_in_a_row(engine: str, balancer: str, tmp_path: Path) -> None:
+    """Before or behind the one built in: what the outer one has set stays."""
+    file = ROOT / "scenarios" / "topologies" / "two-balancers.yaml"
+    done = play(*load(file, engine, balancer), tmp_path)
+
+    assert done.verdict.as_expected, tell(done.verdict, name=balancer, file=str(done.file))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_leg_can_be_read(engine: str, tmp_path: Path) -> None:
+    """With the secrets of our ends alone; and the capture says with which program it was made."""
+    done = play(*load(TERMINATING, engine), tmp_path)
+    data = done.file.read_bytes()
+    trace = decode(io.BytesIO(data))
+    note = json.loads(trace.annotations["run/1"])
+    vip = parse_address("10.20.0.10")
+    read = [
+        c.tls.decrypted
+        for c in trace.connections
+        if c.tls is not None and vip in (c.client.address, c.server.address)
+    ]
+
+    assert read == ["yes"] * 4
+    assert note["versions"][engine] == find_engine(engine).version
+    assert "RemotePort" in note["configurations"]["vip"]
+    assert "PRIVATE KEY" not in data.decode("latin-1")
+
+
+def attack(engine: str, raw: Iterable[bytes]) -> tuple[Scenario, str]:
+    """Requests of a stranger, many at the same time, and then a device that signs in."""
+    scenario, text = load(TERMINATING, engine)
+    requests = [
+        ForgedRequest(attacker="mallory", request="vip:443", raw=one.decode("latin-1"))
+        for one in raw
+    ]
+    steps = tuple(
+        Together(together=tuple(requests[at : at + AT_ONCE]))
+        for at in range(0, len(requests), AT_ONCE)
+    )
+    changes: dict[str, Any] = {
+        "attackers": {"mallory": Attacker(address=parse_address("203.0.113.200"))},
+        "steps": (*steps, *scenario.steps),
+        "time_out_ms": 1000,
+    }
+    return scenario.model_copy(update=changes), text
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_nothing_is_smuggled(engine: str, file: str, shared: Path, tmp_path: Path) -> None:
+    """Requests that others found to be read in two ways: no promise is broken, and a device signs in as ever."""
+    listed = dict.fromkeys(read_requests(shared / "corpus" / "http-cases" / file))
+    raw = [one for one in listed if engine != "haproxy" or not FOLDED.search(one)]
+    done = play(*attack(engine, raw), tmp_path)
+
+    told = tell(done.verdict, name=file, file=str(done.file))
+    assert len(raw) >= 20
+    assert done.verdict.failing == (), told
+    assert done.verdict.signed_in == {"pixel": "alice@example.com"}
+
+
+def test_haproxy_joins_folded_lines(tmp_path: Path) -> None:
+    """RFC 9112 section 5.2 lets a proxy do so; V21 asks for a refusal, and no setting of HAProxy gives one."""
+    folded = b"GET /SAAS/apps HTTP/1.1\r\nHost: access.example.com\r\nX-One: a\r\n b\r\n\r\n"
+    done = play(*attack("haproxy", [folded + folded.replace(b"\r\n b", b"")]), tmp_path)
+
+    assert done.verdict.failing == ("V21",)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_interrupt_ends_the_program_too(engine: str, tmp_path: Path) -> None:
+    """What was recorded is kept; of the program and its folder nothing is left."""
+    scenario, text = load(TERMINATING, engine)
+    if missing := find_missing(scenario, "auto"):
+        pytest.skip(missing)
+    held = scenario.model_copy(update={"slow_sign_ins": dict.fromkeys(scenario.site.nodes, 9000)})
+    file = tmp_path / "held.pcapng"
+    timer = threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    try:
+        with pytest.raises(Interrupted) as caught:
+            run(held, text=text, file=file)
+    finally:
+        timer.cancel()
+
+    with file.open("rb") as stream:
+        verdict = replay(stream)
+    assert caught.value.file == file
+    assert verdict.completeness["complete"] is False
+    assert [path.name for path in tmp_path.iterdir()] == ["held.pcapng"]
+    assert _programs_in(tmp_path) == []
+
+
+def _programs_in(folder: Path) -> list[str]:
+    """Processes that run in a folder or below it."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and (entry / "cwd").readlink().is_relative_to(folder):
+                found.append((entry / "cmdline").read_text())
+        except OSError:
+            continue  # It has ended, or is somebody else's.
+    return found
