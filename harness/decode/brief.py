@@ -29,7 +29,7 @@ from harness.trace.http import Exchange
 from harness.trace.tls import TlsSession
 
 if TYPE_CHECKING:
-    from harness.decode.tcp.talk import Talk
+    from harness.decode.tcp.talk_table import TalkTable
     from harness.decode.tcp.whole import WholeTable
     from harness.decode.tls.rsa import RsaKeys
 
@@ -71,18 +71,17 @@ class _BriefForm:
         self._detail = Detail(level=level, hashes=False, body_limit=0, is_brief=True)
         self._secrets = secrets
 
-    def read(self, talk: Talk) -> Facts | None:
+    def read(self, talks: TalkTable) -> list[Facts | None]:
         # Not above: where no bytes are read, loading what reads them takes longer than the rest.
-        from harness.decode.swift.exchange import read_exchanges
-        from harness.decode.swift.handshake import read_handshake
-        from harness.decode.swift.hello import OddError
+        if self._level == "exchanges":
+            from harness.decode.swift.exchange import read_exchanges
 
-        try:
-            if self._level == "exchanges":
-                return None, read_exchanges(talk, self._secrets)
-            return read_handshake(talk, self._secrets), ()
-        except OddError:
-            return None
+            exchanges = read_exchanges(talks, self._secrets)
+            return [(None, found) if found is not None else None for found in exchanges]
+        from harness.decode.swift.handshake import read_handshakes
+
+        handshakes = read_handshakes(talks, self._secrets)
+        return [(found, ()) if found is not None else None for found in handshakes]
 
     def tell_whole(self, table: WholeTable[Facts | None]) -> Iterator[Brief]:
         client, server = table.client_sums.T.tolist(), table.server_sums.T.tolist()

@@ -40,7 +40,7 @@ from harness.trace.trace import Damage
 
 if TYPE_CHECKING:
     from harness.decode.tcp.horizon import Horizon
-    from harness.decode.tcp.talk import Talk
+    from harness.decode.tcp.talk_table import TalkTable
     from harness.decode.tcp.whole import WholeTable
     from harness.decode.tls.rsa import RsaKeys
 
@@ -116,11 +116,13 @@ class _Full:
         self._secrets = secrets
         self._detail = detail
 
-    def read(self, talk: Talk) -> LayerFields | None:
+    def read(self, talks: TalkTable) -> list[LayerFields | None]:
         # Not above: a small file needs none of it.
         from harness.decode.swift.swift import read_swiftly
 
-        return read_swiftly(talk, self._secrets, self._detail)
+        return [
+            read_swiftly(talks.build(row), self._secrets, self._detail) for row in range(len(talks))
+        ]
 
     def tell_whole(self, table: WholeTable[LayerFields]) -> Iterator[Connection]:
         detail = self._detail

@@ -97,7 +97,7 @@ def build_connections(table: WholeTable[LayerFields], *, is_hashed: bool) -> Ite
         columns
     ):
         client, server = table.build_ends(row)
-        talk = table.talks[row] if is_hashed else None
+        talk = table.talks.build(row) if is_hashed and table.talks is not None else None
         packets = tuple(table.numbers[table.start[row] : table.start[row + 1]].tolist())
         yield Connection(
             number=number,

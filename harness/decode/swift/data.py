@@ -1,4 +1,4 @@
-"""SwiftData: the application data of an ordinary TLS connection, and nothing of its handshake but the hellos.
+"""SwiftData: the application data of ordinary TLS connections, and nothing of their handshakes but the hellos.
 
 Nothing is guessed: the first record of application data is the one that the keys of application data open as their
 first. What came before it belongs to the handshake, and is not read. After it every record must open.
@@ -7,21 +7,25 @@ first. What came before it belongs to the handshake, and is not read. After it e
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from harness.capture.keylog import Secrets
-from harness.decode.swift.hello import OddError, find_record, read_hellos
-from harness.decode.tcp.run import Run
-from harness.decode.tcp.talk import Talk
+from harness.decode.swift.hello_table import HelloTable, read_hellos
+from harness.decode.swift.odd import OddError
+from harness.decode.swift.record_table import Ints, RecordTable, find_records, read_number
+from harness.decode.tcp.segment_table import Bools
+from harness.decode.tcp.talk_table import TalkTable
 from harness.decode.tls.cipher import BadRecordError, Opener, Tls13Opener
 from harness.decode.tls.keys import build_tls13_opener, derive_key_block
 from harness.decode.tls.message import TLS_1_3
 from harness.decode.tls.record import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE
 from harness.decode.tls.suite import Suite
-from harness.trace.tls import Side
 
 Records = Sequence["Record"]
 Record = tuple[bytes, int, int]
-"""What was in a record of application data; where the record begins and ends in its run."""
+"""What was in a record of application data; where the record begins and ends in the bytes of all talks."""
 _TICKET = 4
 _MAX_TRIES = 16
 """Records that are tried for the first one of application data."""
@@ -29,133 +33,191 @@ _FINISHED_SIZE = {"sha256": 58, "sha384": 74}
 """Bytes of a record with a Finished alone: two headers, hash, content type, tag (RFC 8446 sections 4.4.4 and 5.2)."""
 
 
-def read_application_data(talk: Talk, secrets: Secrets) -> tuple[Records, Records]:
-    """What the client sent, and what the server; raises OddError."""
-    hellos = read_hellos(talk)
+def read_application_data(
+    talks: TalkTable, secrets: Secrets
+) -> list[tuple[Records, Records] | None]:
+    """Of each connection what the client sent, and what the server; None: something is odd."""
+    records = find_records(talks)
+    hellos = read_hellos(talks, records)
     if secrets.needs_key_exchange:
-        raise OddError
-    known = secrets.find(hellos.client_random)
-    if not known:
-        return (), ()
-    if secrets.find_others(hellos.client_random):
-        raise OddError
-    if hellos.version == TLS_1_3:
-        client_secret = known.get("CLIENT_TRAFFIC_SECRET_0")
-        server_secret = known.get("SERVER_TRAFFIC_SECRET_0")
-        return (
-            _read_tls13(talk.client, hellos.client_end, hellos.suite, client_secret),
-            _read_tls13(talk.server, hellos.server_end, hellos.suite, server_secret),
+        return [None] * len(talks)
+    reader = _Reader(talks, records, hellos, secrets)
+    return [
+        reader.read(row) if is_ordinary else None
+        for row, is_ordinary in enumerate(hellos.is_ordinary.tolist())
+    ]
+
+
+class _Reader:
+    """Connection by connection: here bytes are decrypted."""
+
+    def __init__(
+        self, talks: TalkTable, records: RecordTable, hellos: HelloTable, secrets: Secrets
+    ) -> None:
+        self._data = talks.data
+        self._secrets = secrets
+        self._suites = hellos.suites
+        columns = (
+            hellos.begin + 11,
+            hellos.answer + 11,
+            hellos.version,
+            hellos.suite,
+            hellos.encrypt_then_mac,
         )
-    master = known.get("CLIENT_RANDOM")
-    if master is None:
-        raise OddError
-    block = derive_key_block(
-        hellos.suite,
-        master,
-        client_random=hellos.client_random,
-        server_random=hellos.server_random,
-        version=hellos.version,
-        encrypt_then_mac=hellos.encrypt_then_mac,
-    )
-    sides: tuple[tuple[Run, int, Side], ...] = (
-        (talk.client, hellos.client_end, "client"),
-        (talk.server, hellos.server_end, "server"),
-    )
-    client, server = (_read_tls12(run, at, block.build_opener(side)) for run, at, side in sides)
-    return client, server
+        self._rows = list(zip(*map(np.ndarray.tolist, columns), strict=True))
+        sealed = _find_sealed(talks, records, hellos)
+        self._fits = sealed.fits.tolist()
+        self._start = sealed.start.tolist()
+        self._finished = sealed.finished.tolist()
+        self._begin = sealed.begin.tolist()
+        self._end = sealed.end.tolist()
+        self._seq = sealed.seq.tolist()
 
+    def read(self, row: int) -> tuple[Records, Records] | None:
+        data = self._data
+        at, answer, version, code_point, encrypt_then_mac = self._rows[row]
+        client_random = data[at : at + 32]
+        known = self._secrets.find(client_random)
+        if not known:
+            return (), ()
+        if self._secrets.find_others(client_random) or not self._fits[row]:
+            return None
+        suite, client, server = self._suites[code_point], 2 * row, 2 * row + 1
+        try:
+            if version == TLS_1_3:
+                return (
+                    self._read_tls13(client, suite, known.get("CLIENT_TRAFFIC_SECRET_0")),
+                    self._read_tls13(server, suite, known.get("SERVER_TRAFFIC_SECRET_0")),
+                )
+            master = known.get("CLIENT_RANDOM")
+            if master is None:
+                return None
+            block = derive_key_block(
+                suite,
+                master,
+                client_random=client_random,
+                server_random=data[answer : answer + 32],
+                version=version,
+                encrypt_then_mac=encrypt_then_mac,
+            )
+            return (
+                self._read_tls12(client, block.build_opener("client")),
+                self._read_tls12(server, block.build_opener("server")),
+            )
+        except (OddError, BadRecordError):
+            return None
 
-def _read_tls12(run: Run, at: int, opener: Opener) -> list[Record]:
-    """RFC 5246: after ChangeCipherSpec all is protected, Finished first; the types stay in the clear."""
-    data, size = run.data, len(run.data)
-    if opener.has_state:
-        raise OddError
-    found: list[Record] = []
-    seq: int | None = None
-    while at < size:
-        end, kind = find_record(run, at), data[at]
-        if seq is None:
-            if kind == CHANGE_CIPHER_SPEC and data[at + 5 : end] == b"\1":
-                seq = 0
-            elif kind != HANDSHAKE:
-                raise OddError
-            at = end
-            continue
-        if kind == APPLICATION_DATA and seq:
-            try:
-                _, content = opener.open(seq, data[at : at + 5], data[at + 5 : end])
-            except BadRecordError:
-                raise OddError from None
-            if content:
-                found.append((content, at, end))
-        elif kind != (ALERT if seq else HANDSHAKE):
-            # Finished comes first, and no other message of a handshake after it.
+    def _read_tls12(self, side: int, opener: Opener) -> list[Record]:
+        """RFC 5246: the types stay in the clear, so that nothing else has to be opened."""
+        if opener.has_state:
             raise OddError
-        seq += 1
-        at = end
-    return found
-
-
-def _read_tls13(run: Run, at: int, suite: Suite, secret: bytes | None) -> list[Record]:
-    """RFC 8446 section 5.2: protected records say that they are application data, whatever they are."""
-    if secret is None:
-        raise OddError
-    data = run.data
-    places, finished = _find_places(run, at, _FINISHED_SIZE[suite.hash])
-    if not places:
-        return []
-    opener = build_tls13_opener(suite, secret)
-    first, kind, content = _open_first(data, places, finished, opener)
-    found: list[Record] = []
-    seq = 0
-    begin, end = places[first]
-    while True:
-        if kind == APPLICATION_DATA:
+        data, chosen = self._data, slice(self._start[side], self._start[side + 1])
+        found: list[Record] = []
+        for seq, begin, end in zip(
+            self._seq[chosen], self._begin[chosen], self._end[chosen], strict=True
+        ):
+            _, content = opener.open(seq, data[begin : begin + 5], data[begin + 5 : end])
             if content:
                 found.append((content, begin, end))
-        elif kind == HANDSHAKE:
-            _pass_tickets(content)
-        elif kind != ALERT:
+        return found
+
+    def _read_tls13(self, side: int, suite: Suite, secret: bytes | None) -> list[Record]:
+        """RFC 8446 section 5.2: protected records say that they are application data, whatever they are."""
+        if secret is None:
             raise OddError
-        seq += 1
-        if first + seq == len(places):
+        start, stop = self._start[side], self._start[side + 1]
+        found: list[Record] = []
+        if start == stop:
             return found
-        begin, end = places[first + seq]
-        try:
-            kind, content = opener.open(seq, data[begin : begin + 5], data[begin + 5 : end])
-        except BadRecordError:
-            raise OddError from None
+        data, opener = self._data, build_tls13_opener(suite, secret)
+        first, kind, content = self._open_first(start, stop, self._finished[side], opener)
+        begin, end = self._begin[first], self._end[first]
+        for seq in range(1, stop - first + 1):
+            if kind == APPLICATION_DATA:
+                if content:
+                    found.append((content, begin, end))
+            elif kind == HANDSHAKE:
+                _pass_tickets(content)
+            elif kind != ALERT:
+                raise OddError
+            if first + seq < stop:
+                begin, end = self._begin[first + seq], self._end[first + seq]
+                kind, content = opener.open(seq, data[begin : begin + 5], data[begin + 5 : end])
+        return found
+
+    def _open_first(
+        self, start: int, stop: int, finished: int, opener: Tls13Opener
+    ) -> tuple[int, int, bytes]:
+        """Index, type and content of the first record of application data; raises OddError."""
+        data = self._data
+        for index in (finished, *range(start, min(start + _MAX_TRIES, stop))):
+            if index < stop:
+                begin, end = self._begin[index], self._end[index]
+                try:
+                    return index, *opener.open(0, data[begin : begin + 5], data[begin + 5 : end])
+                except BadRecordError:
+                    continue
+        raise OddError
 
 
-def _find_places(run: Run, at: int, finished_size: int) -> tuple[list[tuple[int, int]], int]:
-    """Where the protected records are, and the index of the one after what has the size of a Finished."""
-    data, size = run.data, len(run.data)
-    places: list[tuple[int, int]] = []
-    finished = 0
-    while at < size:
-        end = find_record(run, at)
-        if data[at] == APPLICATION_DATA:
-            places.append((at, end))
-            if end - at == finished_size and not finished:
-                finished = len(places)
-        elif data[at] != CHANGE_CIPHER_SPEC or data[at + 5 : end] != b"\1":
-            raise OddError
-        at = end
-    return places, finished
+@dataclass(frozen=True, slots=True)
+class _Sealed:
+    """Records that the keys of application data may open; in TLS 1.3 some of them are of the handshake."""
+
+    begin: Ints
+    end: Ints
+    seq: Ints
+    """Of TLS 1.2."""
+    start: Ints
+    """First record of each side; and how many there are."""
+    finished: Ints
+    """Of each side of TLS 1.3 the record after what has the size of a Finished; or its first."""
+    fits: Bools
+    """Of each connection: the types of all records are in order."""
 
 
-def _open_first(
-    data: bytes, places: list[tuple[int, int]], finished: int, opener: Tls13Opener
-) -> tuple[int, int, bytes]:
-    """Index, type and content of the first record of application data; raises OddError."""
-    for index in (finished, *range(_MAX_TRIES)):
-        if index < len(places):
-            begin, end = places[index]
-            try:
-                return index, *opener.open(0, data[begin : begin + 5], data[begin + 5 : end])
-            except BadRecordError:
-                continue
-    raise OddError
+def _find_sealed(talks: TalkTable, records: RecordTable, hellos: HelloTable) -> _Sealed:
+    side, kind = records.side, records.kind
+    index = np.arange(len(side))
+    later = index > records.start[side]
+    is_new = np.repeat(hellos.version == TLS_1_3, 2)
+    new = later & is_new[side]
+    old = later & ~is_new[side]
+    changes = np.flatnonzero(later & (kind == CHANGE_CIPHER_SPEC))
+    change = _find_first(changes, side, records.start[1:])
+    seq = index - change[side] - 1
+    good = (kind == APPLICATION_DATA) | (kind == CHANGE_CIPHER_SPEC)
+    # RFC 5246: after ChangeCipherSpec all is protected, Finished first, and no other message of a handshake after it.
+    good[old] = (kind == np.where(seq < 1, HANDSHAKE, APPLICATION_DATA))[old]
+    good |= old & ((seq == -1) | ((seq > 0) & (kind == ALERT)))
+    good[changes] &= (records.end - records.begin)[changes] == 6
+    good[changes] &= read_number(talks.bytes, records.begin[changes] + 5, 1) == 1
+    fits = records.is_whole & ~np.repeat(talks.is_cut, 2)
+    fits[side[later & ~good]] = False
+
+    chosen = np.flatnonzero((kind == APPLICATION_DATA) & (new | (old & (seq > 0))))
+    start = np.searchsorted(side[chosen], np.arange(len(is_new) + 1))
+    sizes = np.zeros(len(is_new) // 2, np.int64)
+    for code_point, suite in hellos.suites.items():
+        sizes[hellos.suite == code_point] = _FINISHED_SIZE[suite.hash]
+    begin, end, side = records.begin[chosen], records.end[chosen], side[chosen]
+    finished = np.flatnonzero((end - begin == sizes[side >> 1]) & is_new[side])
+    return _Sealed(
+        begin=begin,
+        end=end,
+        seq=seq[chosen],
+        start=start,
+        finished=_find_first(finished, side, start[:-1] - 1) + 1,
+        fits=fits[::2] & fits[1::2],
+    )
+
+
+def _find_first(places: Ints, side: Ints, otherwise: Ints) -> Ints:
+    """The first of these places on each side."""
+    found = otherwise.copy()
+    # Backwards, so that the first of each side is written last.
+    found[side[places[::-1]]] = places[::-1]
+    return found
 
 
 def _pass_tickets(content: bytes) -> None:

@@ -27,7 +27,7 @@ from harness.decode.http.reader import MAX_HEAD_SIZE
 from harness.decode.http.revocation import find_answer, find_query
 from harness.decode.proxy_header import find_proxy_header
 from harness.decode.sniff import sniff_client
-from harness.decode.swift.hello import OddError
+from harness.decode.swift.odd import OddError
 from harness.decode.swift.tls import Piece
 from harness.trace.http import Exchange, Header, Request, Response
 from harness.trace.packet import PacketNumber

@@ -13,8 +13,8 @@ from harness.decode.detail import Detail
 from harness.decode.layer_fields import LayerFields
 from harness.decode.proxy_header import find_proxy_header
 from harness.decode.sniff import sniff_client
-from harness.decode.swift.hello import OddError
 from harness.decode.swift.http import Granted, read_exchanges
+from harness.decode.swift.odd import OddError
 from harness.decode.swift.tls import Piece, SwiftTls
 from harness.decode.tcp.run import Run
 from harness.decode.tcp.talk import Talk

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from harness.capture.keylog import Secrets
 from harness.decode.detail import Detail
-from harness.decode.swift.hello import OddError
+from harness.decode.swift.odd import OddError
 from harness.decode.tcp.run import Run
 from harness.decode.tls.alert import build_alert
 from harness.decode.tls.certificate import parse_certificate

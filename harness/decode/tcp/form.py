@@ -12,7 +12,7 @@ from harness.decode.tcp.receiver import R
 
 if TYPE_CHECKING:
     from harness.decode.tcp.connection import TcpConnection
-    from harness.decode.tcp.talk import Talk
+    from harness.decode.tcp.talk_table import TalkTable
     from harness.decode.tcp.whole import WholeTable
 
 F = TypeVar("F")
@@ -28,8 +28,8 @@ class Form(Protocol[F, R, T_co]):
     first_packets: int | None
     """Packets of a connection after which it has often shown all that is wanted; None: every one is wanted."""
 
-    def read(self, talk: Talk) -> F | None:
-        """What the bytes of a whole connection hold; None: something is odd, so it has to be read with care."""
+    def read(self, talks: TalkTable) -> list[F | None]:
+        """What the bytes of whole connections hold; None: something is odd, so that one has to be read with care."""
 
     def tell_whole(self, table: WholeTable[F]) -> Iterable[T_co]:
         """Whole connections."""

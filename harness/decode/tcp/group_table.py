@@ -15,6 +15,7 @@ from harness.decode.tcp.payload import Payload
 from harness.decode.tcp.regular import GroupSums
 from harness.decode.tcp.segment_table import SegmentTable
 from harness.decode.tcp.talk import Talk
+from harness.decode.tcp.talk_table import TalkTable, join_talks
 from harness.decode.tcp.whole import WholeTable, build_endpoint
 from harness.net.address import Endpoint
 from harness.trace.packet import PacketNumber
@@ -71,10 +72,15 @@ class GroupTable:
         high = build_endpoint(int(segments.high[begin]))
         return (low, high) if self.is_low_client[index] else (high, low)
 
-    def build_talk(self, index: int, first_packets: int | None = None) -> Talk:
-        """What both ends of a new connection sent; or only in so many packets."""
-        is_low_client = bool(self.is_low_client[index])
-        return next(self._cut(index, is_low_client=is_low_client, first_packets=first_packets))
+    def build_talks(self, groups: list[int], first_packets: int | None = None) -> TalkTable:
+        """What both ends of new connections sent; or only in so many packets of each."""
+        return join_talks(
+            self._table,
+            self._segments,
+            np.array(groups, np.int64),
+            self.is_low_client,
+            first_packets=first_packets,
+        )
 
     def _cut(self, index: int, *, is_low_client: bool, first_packets: int | None) -> Iterator[Talk]:
         """The payload of a group: all of it, or what the first packets brought, and then the rest."""
@@ -109,7 +115,7 @@ class GroupTable:
         )
 
     def build_whole(
-        self, rows: list[int], sums: GroupSums, facts: list[F], talks: list[Talk | None]
+        self, rows: list[int], sums: GroupSums, facts: list[F], talks: TalkTable | None
     ) -> WholeTable[F]:
         """These groups, each of them a whole connection."""
         segments, index = self._segments, np.array(rows)

@@ -24,7 +24,6 @@ from harness.decode.tcp.reassembly import Reassembler
 from harness.decode.tcp.receiver import R
 from harness.decode.tcp.regular import Before, GroupSums, judge_groups
 from harness.decode.tcp.segment_table import Bools, SegmentTable, find_segments
-from harness.decode.tcp.talk import Talk
 from harness.decode.tcp.whole import find_whole
 from harness.trace.packet import Packet
 
@@ -144,14 +143,15 @@ class Intake(Generic[R]):
         form = self._form
         rows: list[int] = np.flatnonzero(whole).tolist()
         facts: list[Any] = [None] * len(rows)
-        talks: list[Talk | None] = [None] * len(rows)
-        if form.wants:
-            first = form.first_packets
-            found = [(row, talk := groups.build_talk(row, first), form.read(talk)) for row in rows]
-            found = [each for each in found if each[2] is not None]
-            rows = [row for row, _, _ in found]
-            talks = [talk for _, talk, _ in found]
-            facts = [fact for _, _, fact in found]
+        talks = None
+        if form.wants and rows:
+            talks = groups.build_talks(rows, form.first_packets)
+            facts = form.read(talks)
+            read = [place for place, fact in enumerate(facts) if fact is not None]
+            if len(read) < len(rows):
+                talks = talks.select(np.array(read, np.int64))
+                rows = [rows[place] for place in read]
+                facts = [facts[place] for place in read]
         if rows:
             self._lingering.add(groups.build_whole(rows, sums, facts, talks))
         return rows

@@ -19,7 +19,7 @@ from harness.decode.tcp.flow_key import Key
 from harness.decode.tcp.group import ACKED, COUNT, FIN_SENT, RST_SENT, SIZE, Group, build_share
 from harness.decode.tcp.regular import GroupSums
 from harness.decode.tcp.segment_table import Bools
-from harness.decode.tcp.talk import Talk
+from harness.decode.tcp.talk_table import TalkTable
 from harness.net.address import Endpoint
 from harness.trace.packet import PacketNumber
 
@@ -52,7 +52,7 @@ class WholeTable(Generic[F]):
     """Where the numbers of each row begin, and where the last ones end."""
     facts: list[F]
     """What the bytes hold, as the Form reads it."""
-    talks: list[Talk | None]
+    talks: TalkTable | None
     """The bytes, where somebody may still ask for them."""
     number: Ints
     """In order of first packet, from 1; 0 until the Reassembler gives it."""
@@ -101,7 +101,7 @@ class WholeTable(Generic[F]):
             numbers=self.numbers[places],
             start=start,
             facts=[self.facts[row] for row in chosen],
-            talks=[self.talks[row] for row in chosen],
+            talks=self.talks.select(rows) if self.talks is not None else None,
             number=self.number[rows],
         )
 
@@ -111,7 +111,6 @@ class WholeTable(Generic[F]):
 
     def build_group(self, row: int) -> Group:
         """The packets of one connection."""
-        talk = self.talks[row]
         return Group(
             numbers=self.numbers[self.start[row] : self.start[row + 1]].tolist(),
             first_ns=int(self.first_ns[row]),
@@ -121,7 +120,7 @@ class WholeTable(Generic[F]):
             client_isn=int(self.client_isn[row]),
             server_isn=int(self.server_isn[row]),
             answer=PacketNumber(int(self.answer[row])) if self.answer[row] else None,
-            talks=[talk] if talk is not None else [],
+            talks=[self.talks.build(row)] if self.talks is not None else [],
         )
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from harness.decode.detail import EVERYTHING, Detail
 from harness.decode.http.http1 import HttpDecoder
-from harness.decode.swift.hello import OddError
 from harness.decode.swift.http import read_exchanges
+from harness.decode.swift.odd import OddError
 from harness.decode.swift.tls import Piece
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Seen, Side

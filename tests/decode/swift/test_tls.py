@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.capture.keylog import Secrets
 from harness.decode.detail import EVERYTHING, Detail
-from harness.decode.swift.hello import OddError
+from harness.decode.swift.odd import OddError
 from harness.decode.swift.tls import SwiftTls
 from harness.decode.tcp.run import Run
 from harness.decode.tls.session import TlsDecoder

@@ -12,6 +12,7 @@ from harness.decode.tcp.segment_table import find_segments
 from harness.decode.tcp.whole import WholeTable, find_whole
 from harness.decode.unread import Unread
 from tests.decode.tcp.test_regular import new_groups
+from tests.decode.tcp.test_talk_table import tell
 from tests.packet_builder import ACK, FIN, RST, Talk, build_capture
 
 
@@ -56,8 +57,7 @@ def build_table() -> tuple[GroupTable, GroupSums, WholeTable[object]]:
     """All that have ended."""
     groups, sums, _ = read([*ENDED.values()][:5])
     rows = list(range(len(groups)))
-    talks = [groups.build_talk(row) for row in rows]
-    table = groups.build_whole(rows, sums, [build_nothing()] * len(rows), [*talks])
+    table = groups.build_whole(rows, sums, [build_nothing()] * len(rows), groups.build_talks(rows))
     table.number[:] = table.first.argsort().argsort() + 1
     return groups, sums, table
 
@@ -111,5 +111,6 @@ def test_a_row_is_a_group_again() -> None:
             group.server_isn,
             group.answer,
         )
+        assert [tell(talk) for talk in again.talks] == [tell(talk) for talk in group.talks]
         assert part.build_ends(row) == groups.build_ends(original)
         assert part.number[row] == table.number[original]
