@@ -11,11 +11,12 @@ SECONDS ?= 60
 COUNT ?= 500
 SEED ?= 1
 PYTEST_ARGS ?=
+JOBS ?= auto
 BENCH_ARGS ?=
 PEER_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run kill-matrix rows how-to false-alarms test replay check format bench bench-replay bench-sim fuzz corpus captures system balancers clean
+.PHONY: help run kill-matrix rows how-to false-alarms test replay check lint format bench bench-replay bench-sim fuzz corpus captures system balancers clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r n t; do printf '%-14s %s\n' "$$n" "$$t"; done
@@ -51,15 +52,18 @@ replay: $(STAMP) ## judge every checked-in capture again
 	@$(HARNESS) replay captures
 
 test: system balancers $(STAMP) ## set up everything, check the code, run all tests
-	@status=0; $(MAKE) --no-print-directory check || status=$$?; \
-	$(BIN)/python -m pytest $(PYTEST_ARGS) || { code=$$?; [ $$status -ne 0 ] || status=$$code; }; \
+	@status=0; $(MAKE) --no-print-directory lint || status=$$?; \
+	$(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8 --dist worksteal $(PYTEST_ARGS) || { code=$$?; [ $$status -ne 0 ] || status=$$code; }; \
 	exit $$status
 
-check: $(STAMP) ## lint, types, architecture
+check: lint ## lint, types, architecture
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_architecture.py
+
+# The architecture is one of the tests.
+lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict harness fuzz
-	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_architecture.py
 
 format: $(STAMP) ## format the code
 	$(BIN)/ruff format .

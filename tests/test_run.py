@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from harness.scenario.scenario import Scenario
 from harness.scenario.yaml import load_scenario
 from harness.verdict.outcome import Outcome
 from harness.world.job import WorldError
+from tests.processes import below, handles, interrupted_once
 
 TEXT = """
 scenario: one device signs in at a single node
@@ -60,6 +60,11 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
         run(_scenario(), text=TEXT, file=tmp_path / "file" / "runs" / "single.pcapng")
 
 
+def _is_recorded() -> bool:
+    """A world of ours takes signals: from then on it writes down what it has."""
+    return any(handles(process, signal.SIGTERM) for process in below(os.getpid()))
+
+
 def test_an_interrupt_keeps_what_was_recorded(tmp_path: Path) -> None:
     """A device that nobody answers holds the run; SIGINT ends it, and its file is marked as incomplete."""
     text = TEXT.replace(
@@ -72,13 +77,9 @@ def test_an_interrupt_keeps_what_was_recorded(tmp_path: Path) -> None:
     )
     text = text.replace("signed_in: {pixel: alice@example.com}", "signed_in: {}")
     file = tmp_path / "held.pcapng"
-    timer = threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    try:
-        with pytest.raises(Interrupted) as caught:
-            run(load_scenario(text, name="held.yaml"), text=text, file=file)
-    finally:
-        timer.cancel()
+    scenario = load_scenario(text, name="held.yaml")
+    with pytest.raises(Interrupted) as caught, interrupted_once(_is_recorded):
+        run(scenario, text=text, file=file)
 
     with file.open("rb") as stream:
         verdict = replay(stream)
@@ -121,18 +122,12 @@ def test_an_interrupt_keeps_what_was_simulated(tmp_path: Path) -> None:
     text = TEXT.replace("{user: alice@example.com}", '{user: "user{n}@example.com", count: 400}')
     text = text.replace(", signed_in: {pixel: alice@example.com}", "")
     before = signal.getsignal(signal.SIGINT)
-    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    try:
-        with pytest.raises(Interrupted) as caught:
-            run(
-                load_scenario(text, name="held.yaml"),
-                text=text,
-                file=tmp_path / "held.pcapng",
-                wire="sim",
-            )
-    finally:
-        timer.cancel()
+    scenario = load_scenario(text, name="held.yaml")
+    with (
+        pytest.raises(Interrupted) as caught,
+        interrupted_once(lambda: signal.getsignal(signal.SIGINT) is not before),
+    ):
+        run(scenario, text=text, file=tmp_path / "held.pcapng", wire="sim")
 
     assert caught.value.file == tmp_path / "held.pcapng"
     with caught.value.file.open("rb") as stream:

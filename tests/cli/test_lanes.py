@@ -18,6 +18,7 @@ from harness.replay import replay
 from harness.scenario.yaml import load_scenario
 from harness.world.job import WorldError
 from tests.cli.scenario_text import SINGLE_NODE
+from tests.processes import is_running, wait_for
 
 FAILING = SINGLE_NODE.replace("{pixel: alice@example.com}", "{pixel: bob@example.com}")
 LONG = SINGLE_NODE.replace(
@@ -118,7 +119,7 @@ def test_nobody_has_to_listen_to_the_end(tmp_path: Path) -> None:
 
     results.close()
 
-    assert time.monotonic_ns() - started_ns < 15e9
+    assert time.monotonic_ns() - started_ns < 45e9
     assert _children(os.getpid()) == []
 
 
@@ -170,7 +171,7 @@ def test_an_interrupt_ends_all(
     for file in (tmp_path / "out").iterdir():
         with file.open("rb") as stream:
             assert replay(stream).completeness["complete"] is False
-    assert not any(Path(f"/proc/{child}").exists() for child in children)
+    wait_for(lambda: not any(map(is_running, children)))
 
 
 def _stop(
@@ -187,10 +188,8 @@ def _stop(
         text=True,
         start_new_session=True,
     ) as process:
-        deadline_ns = time.monotonic_ns() + 60_000_000_000
-        while not _are_busy(children := _children(process.pid)):
-            assert time.monotonic_ns() < deadline_ns, "no lane began to work"
-            time.sleep(0.02)
+        wait_for(lambda: _are_busy(_children(process.pid)))
+        children = _children(process.pid)
         kill(process.pid, number)
         told = process.communicate(timeout=60)[1]
     assert process.returncode == 130
@@ -216,8 +215,6 @@ def test_lanes_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     """Nobody is left who could tell them: they notice that nobody reads."""
     for name in "abcdefgh":
         (tmp_path / f"{name}.yaml").write_text(LONG.replace("3000", "20"))
-    children: list[int] = []
-    deadline_ns = time.monotonic_ns() + 60_000_000_000
     command = [sys.executable, "-m", "harness.cli", "run", ".", "--wire", "sim", "--jobs", "2"]
     with subprocess.Popen(
         command,
@@ -226,12 +223,9 @@ def test_lanes_end_when_their_parent_is_killed(tmp_path: Path) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
-        while len(children) < 2:
-            assert time.monotonic_ns() < deadline_ns
-            children = _children(process.pid)
+        wait_for(lambda: len(_children(process.pid)) == 2)
+        children = _children(process.pid)
         process.kill()
-    while any(Path(f"/proc/{child}").exists() for child in children):
-        assert time.monotonic_ns() < deadline_ns, "a lane goes on without its parent"
-        time.sleep(0.05)
+    wait_for(lambda: not any(map(is_running, children)))
 
     assert len(list((tmp_path / "runs").glob("*"))) <= 4

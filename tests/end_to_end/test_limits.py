@@ -6,14 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from harness.replay import replay
 from tests.end_to_end.scenario_files import SINGLE_NODE, TERMINATING
+from tests.processes import below, is_running, wait_for
 
 pytestmark = pytest.mark.usefixtures("live")
 
@@ -33,27 +33,6 @@ steps:
 def command(*arguments: str | Path) -> list[str]:
     """The command, with this interpreter."""
     return [sys.executable, "-m", "harness.cli", *map(str, arguments)]
-
-
-def wait_for(what: Callable[[], bool], *, timeout_s: float = 30.0) -> None:
-    """Look again until it is so.
-
-    Raises:
-        TimeoutError: it never was.
-    """
-    end = time.monotonic() + timeout_s
-    while not what():
-        if time.monotonic() > end:
-            raise TimeoutError(f"not within {timeout_s} s")
-        time.sleep(0.01)
-
-
-def below(parent: int) -> Iterator[int]:
-    """Ids of the running processes that descend from one."""
-    for listed in Path("/proc").glob(f"{parent}/task/*/children"):
-        for child in map(int, listed.read_text().split()):
-            yield child
-            yield from below(child)
 
 
 def open_sockets(process: int) -> int:
@@ -105,7 +84,7 @@ def test_interrupted_run_keeps_its_capture(
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["long.pcapng"]
     with (tmp_path / "out" / "long.pcapng").open("rb") as stream:
         assert replay(stream).outcome == "unknown"
-    wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
+    wait_for(lambda: not any(map(is_running, children)))
 
 
 @pytest.mark.parametrize("scenario", [SINGLE_NODE, TERMINATING], ids=lambda file: file.stem)

@@ -31,12 +31,12 @@ async def _sniff(_: Mode) -> tuple[set[str], int, int, bool]:
     sniffer.start()
     # The loop's thread steps into namespaces here, while the sniffer's stays where it is.
     await exchange(wire, "phones", "vip")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while frames < SMALLEST_EXCHANGE and time.monotonic() < deadline:
         await asyncio.sleep(0.001)
     before = time.monotonic()
     sniffer.stop()
-    quick = time.monotonic() - before < 2
+    quick = time.monotonic() - before < 30
     names = {t.name for t in threading.enumerate()}
     for ring in rings:
         ring.count()

@@ -17,6 +17,7 @@ import pytest
 
 from harness.world.wire.namespace import Mode
 from harness.world.wire.process import ChildError, _imports_of, run_in_child
+from tests.processes import is_running, wait_for
 from tests.world.private_world import SECOND, Live
 
 
@@ -92,7 +93,7 @@ def test_a_hanging_child_is_killed() -> None:
     with pytest.raises(TimeoutError, match=r"_hang did not end within 0\.2 s; killed"):
         run_in_child(_hang, timeout_ns=SECOND // 5)
 
-    assert time.monotonic() - before < 5
+    assert time.monotonic() - before < 60
 
 
 def _interrupt_and_finish(parent: int, file: Path) -> None:
@@ -122,15 +123,6 @@ def _report_and_hang(_: Mode, file: Path) -> None:
     signal.pause()
 
 
-def _wait_for(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
-
-
 def test_a_world_dies_with_its_parent(live: Live, tmp_path: Path) -> None:
     """A parent that is killed outright leaves no world behind."""
     del live
@@ -143,11 +135,12 @@ def test_a_world_dies_with_its_parent(live: Live, tmp_path: Path) -> None:
     )
     root = Path(__file__).resolve().parents[3]
     with subprocess.Popen([sys.executable, "-c", code, str(file)], cwd=root) as parent:
-        assert _wait_for(file.exists)
-        world = Path(f"/proc/{file.read_text()}")
+        wait_for(file.exists)
+        world = int(file.read_text())
+        assert is_running(world)
         parent.kill()
 
-    assert _wait_for(lambda: not world.exists())
+    wait_for(lambda: not is_running(world))
 
 
 def _plain(mode: Mode, word: str) -> tuple[str, str]:
@@ -169,7 +162,7 @@ def test_a_world_seldom_looks_for_garbage(live: Live) -> None:
 def test_what_the_main_module_uses() -> None:
     """The fork server is told what the child's copy of the main module will import."""
     main = types.ModuleType("__main__")
-    main.__dict__.update(wait_for=_wait_for, Path=Path, os=os, number=3, text="x")
+    main.__dict__.update(hang=_report_and_hang, Path=Path, os=os, number=3, text="x")
 
     assert _imports_of(main) == ("os", "pathlib", "tests.world.wire.test_process")
 

@@ -31,7 +31,7 @@ def test_years_pass_at_once() -> None:
 
     assert told == ["3600", "1", "2", "3"]
     assert agenda.now_ns == (3600 + 3 + 400 * 86400) * 1_000_000_000
-    assert time.monotonic() - before < 2
+    assert time.monotonic() - before < 60
 
 
 async def _note(told: list[str], seconds: int) -> None:
