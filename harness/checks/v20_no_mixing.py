@@ -42,6 +42,7 @@ def _judge(case: Case) -> Iterator[Judgement]:
             )
             yield _finding(message, packets, request.connection, caused.call_back.connection)
     yield from _judge_tunnels(case)
+    yield from _judge_pooled(case)
 
 
 def find_earlier(case: Case, request: ServiceRequest, key: int) -> Exchange | None:
@@ -87,6 +88,53 @@ def _judge_tunnels(case: Case) -> Iterator[Judgement]:
             )
             packets = gather(opening(before), opening(proxy), *(opening(c) for c in onward))
             yield _finding(message, packets, before, proxy)
+
+
+def _judge_pooled(case: Case) -> Iterator[Judgement]:
+    """F13: a tunnel goes on in a connection that was opened for another one, in which nobody has said anything."""
+    silent = [c for c in case.legs.proxy if c.tunnel is not None and inner_random(c) is None]
+    if not silent:
+        return
+    asking_ports = {c.connection.number for c in case.call_backs}
+    for owners in case.owners.values():
+        for owner in owners:
+            asked_ns = _find_granted(owner.proxy)
+            if asked_ns is None or owner.upstream.opened_ns + case.trace.slack_ns >= asked_ns:
+                continue
+            for other in silent:
+                if _is_only_one_for(case, owner.upstream, other, asking_ports):
+                    told, before = (case.machines.tell_client(c) for c in (owner.proxy, other))
+                    message = (
+                        f"the tunnel of {told} goes on in the connection from "
+                        f"{case.machines.tell_client(owner.upstream)} that its node had opened for {before}"
+                    )
+                    packets = gather(
+                        opening(owner.upstream), *(asking(e) for e in owner.proxy.exchanges[:1])
+                    )
+                    yield _finding(message, packets, owner.proxy, other, owner.upstream)
+
+
+def _is_only_one_for(
+    case: Case, upstream: Connection, other: Connection, asking_ports: set[int]
+) -> bool:
+    """Whether a node had opened this and nothing else between another client's CONNECT and the answer to that."""
+    node, since_ns = case.machines.client(upstream), _find_granted(other)
+    if since_ns is None or other.tunnel is None or case.machines.server(other) != node:
+        return False
+    opened = [
+        c.number
+        for c in case.legs.opened
+        if case.machines.client(c) == node
+        and since_ns <= c.opened_ns <= other.tunnel.opened.time_ns
+        and c.number not in asking_ports
+    ]
+    return opened == [upstream.number]
+
+
+def _find_granted(proxy: Connection) -> int | None:
+    """When the CONNECT came that was granted; None: not seen."""
+    found = (e.request.last_ns for e in proxy.exchanges if e.request is not None and _is_tunnel(e))
+    return next(found, None)
 
 
 def _is_tunnel(exchange: Exchange) -> bool:

@@ -14,6 +14,7 @@ from harness.checks.listeners import find_leaf, find_port, find_service_certific
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, PROXY_CONTENT
 from harness.checks.policy import Policy
 from harness.checks.proof import Proof
+from harness.checks.tls_floor import judge_floor
 from harness.checks.v06_header_origin import find_refusal
 from harness.checks.v10_admin_authentication import find_flaw, find_requests
 from harness.checks.v16_name_agreement import find_host
@@ -38,6 +39,7 @@ def _judge(case: Case) -> Iterator[Judgement]:
     yield from _judge_due(case)
     yield from _judge_keys(case)
     yield from _judge_ports(case)
+    yield from judge_floor(case)
     for connection in case.legs.proxy:
         for exchange in connection.exchanges:
             if exchange.request is not None and exchange.request.method == b"CONNECT":
@@ -278,7 +280,7 @@ def _finding(message: str, packets: tuple[PacketNumber, ...], *connections: Conn
 V22 = Check(
     id="V22",
     promise="Keys, certificates and settings are the same on every node, and those of the settings page.",
-    source="V22; A01 F48 F52 F88 F89 B04 B09",
+    source="V22; A01 F48 F80 F52 F88 F89 B04 B09",
     needs=(COMPLETE, PROXY_CONTENT, CALL_BACK_CONTENT),
     judge=_judge,
 )

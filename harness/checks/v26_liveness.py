@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.checks import cookies
 from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement
-from harness.checks.evidence import answering, asking, gather, opening
+from harness.checks.evidence import answering, asking, gather, opening, seen
 from harness.checks.joining import inner_random, outer_random
 from harness.checks.need import COMPLETE, NODE_SERVICE_CONTENT, PROXY_CONTENT
 from harness.checks.tunnel import find_end
@@ -34,6 +34,7 @@ def _judge(case: Case) -> Iterator[Judgement]:
         yield from _judge_answers(case, connection)
         yield from _judge_end(case, connection)
         yield from _judge_alerts(case, connection, at_service)
+        yield from _judge_wanted(case, connection)
     yield from _judge_loops(case)
 
 
@@ -96,6 +97,22 @@ def _judge_alerts(
             yield _finding(message, packets, connection)
 
 
+def _judge_wanted(case: Case, connection: Connection) -> Iterator[Judgement]:
+    """F81: a device that showed no certificate, as it was asked for those of others than the site's users."""
+    tls, own = connection.tls, case.note.user_names if case.note is not None else ()
+    if tls is None or not tls.requested_authorities or not own:
+        return
+    if tls.client_certificate is None or tls.client_certificates:
+        return
+    if not set(tls.requested_authorities) & set(own):
+        message = (
+            f"{_told(case, connection)} showed no certificate: it was asked for those of "
+            f"{len(tls.requested_authorities)} authorities, and none of them is that of the site's users"
+        )
+        packets = seen(tls.certificate_request, tls.client_certificate)
+        yield _finding(message, packets, connection)
+
+
 def _find_alert(tls: TlsSession) -> tuple[str, tuple[PacketNumber, ...]] | None:
     for alert in tls.alerts:
         if alert.sender == "client" and alert.description in CERTIFICATE_ALERTS:
@@ -149,7 +166,7 @@ def _finding(message: str, packets: tuple[PacketNumber, ...], *connections: Conn
 V26 = Check(
     id="V26",
     promise="Every connection of a device ends in success or a definite refusal, in time.",
-    source="V26; F40 F65 F87 F91",
+    source="V26; F40 F65 F81 F87 F91",
     needs=(COMPLETE, PROXY_CONTENT, NODE_SERVICE_CONTENT),
     judge=_judge,
 )

@@ -59,6 +59,9 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     _defect("F11", "cert_proxy", "V23", "a node keeps as many certificates as anybody likes"),
     _defect("F12", "cert_proxy", "V03 V23", "the entries outlive a restart"),
+    _defect(
+        "F13", "cert_proxy", "V01 V20", "a connection that a tunnel left unused serves the next one"
+    ),
     _defect("F14", "cert_proxy", "V01 V03", "so many tunnels that one meets an entry left behind"),
     _defect("F15", "balancer", "V06 V07", "the balancer passes a client's RemotePort on"),
     _defect(
@@ -172,6 +175,8 @@ DEFECTS: tuple[Defect, ...] = (
     _defect(
         "F79", "cert_proxy", "V01", "the certificate of a user is stored once and never renewed"
     ),
+    _defect("F80", "balancer", "V22", "TLS 1.1 is taken, whatever the site demands"),
+    _defect("F81", "cert_proxy", "V26", "certificates of another authority are asked for"),
     _defect("F82", "balancer, access", "V08 V21", "a request with two lengths is read in two ways"),
     _defect("F84", "cert_proxy", "V21", "what comes behind a CONNECT is answered as a request"),
     _defect("F85", "cert_proxy", "V21", "the answer to a CONNECT has a Content-Length"),

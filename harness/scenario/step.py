@@ -135,6 +135,8 @@ class ForgedRequest(Model):
     """Device whose last first flight with early data is sent again, byte for byte and instead of everything else."""
     raw: str | None = None
     """What is sent after the TLS handshake instead of the sign-in request, byte for byte."""
+    tls: Literal["1.1", "1.2", "1.3"] = "1.3"
+    """The newest TLS version it offers; `1.1` is the only one then."""
     byte_every_ms: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Milliseconds between two bytes of `raw`. Not given: all at once."""
 

@@ -71,6 +71,38 @@ def test_two_tunnels_on_one_connection_fail() -> None:
     assert "opened 2 tunnels" in finding.message
 
 
+def _left_unused(*, is_shared: bool, others: int = 0) -> TraceBuilder:
+    """A tunnel in which nobody says anything, and another device's that goes on in its connection, or in its own."""
+    builder = TraceBuilder()
+    first = builder.open("dmz", VIP, N2, 5262).handshake(make_random("first"), certificate=ALICE)
+    asked = first.connect("access.example.com:443")
+    onward = builder.open("dmz", N2, VIP, 443)
+    for _ in range(others):
+        builder.open("dmz", N2, VIP, 443)
+    first.grant(asked)
+    second = builder.open("dmz", VIP, N2, 5262).handshake(make_random("second"), certificate=ALICE)
+    asked = second.connect("access.example.com:443")
+    own = onward if is_shared else builder.open("dmz", N2, VIP, 443)
+    second.grant(asked)
+    second.carry(make_random("inner"))
+    own.handshake(make_random("inner"))
+    return builder
+
+
+def test_a_connection_that_was_opened_for_another_tunnel_fails() -> None:
+    """F13: nobody had said anything in it."""
+    (finding,) = result_of(V20, _left_unused(is_shared=True)).findings
+
+    assert "that its node had opened for" in finding.message
+    assert len(finding.endpoints) == 5
+
+
+def test_a_tunnel_in_which_nobody_says_anything_passes() -> None:
+    """The next one has a connection of its own; or nobody can tell for whom the node had opened it before."""
+    assert result_of(V20, _left_unused(is_shared=False)).findings == ()
+    assert result_of(V20, _left_unused(is_shared=True, others=1)).findings == ()
+
+
 def test_requests_that_cannot_be_read_are_unknown() -> None:
     """Whose header it was is in the dark."""
     trace = without_keys(_pooled(mixed=True).build(), connection=1)

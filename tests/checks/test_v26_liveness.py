@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from harness.checks.check import examine
 from harness.checks.v26_liveness import V26
 from harness.site.sign_in import build_apps_target
 from harness.trace.tls import Alert, Seen
 from harness.verdict.outcome import Outcome
-from tests.checks.examining import result_of
+from tests.checks.examining import NOTE, make_case, result_of
 from tests.defect_traces import ALICE
 from tests.lost_evidence import without_packet
 from tests.trace_builder import CLUSTER, N1, PIXEL, RST, VIP, TraceBuilder, make_random
@@ -34,6 +35,47 @@ def test_a_syn_without_answer_fails() -> None:
     (finding,) = result_of(V26, builder).findings
     assert "got no answer to its SYN" in finding.message
     assert finding.packets == (wire.packets[0],)
+
+
+OTHERS, OWN = b"another authority", b"the authority of the users"
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown", "expected"),
+    [
+        ((OTHERS,), False, 1),
+        ((OTHERS, OWN), False, 0),
+        ((), False, 0),
+        ((OTHERS,), True, 0),
+    ],
+    ids=["others", "own among them", "anybody", "shown all the same"],
+)
+def test_a_device_that_is_asked_for_certificates_of_others_fails(
+    asked: tuple[bytes, ...], shown: bool, expected: int
+) -> None:
+    """F81: whoever shows none although the right ones were asked for has itself to blame."""
+    builder = TraceBuilder()
+    wire = builder.open("outside", PIXEL, VIP, 5262)
+    certificate = ALICE if shown else None
+    wire.handshake(
+        make_random("x"), certificate=certificate, asks=True, requested_authorities=asked
+    ).end()
+    case = make_case(builder, note=replace(NOTE, user_names=(OWN,)))
+
+    findings = examine(V26, case).findings
+    assert len(findings) == expected
+    assert ["it was asked for those of 1 authorities" in f.message for f in findings] == [
+        True
+    ] * expected
+
+
+def test_whose_the_users_certificates_are_must_be_known() -> None:
+    """Without the note of a run nobody can say that others were asked for."""
+    builder = TraceBuilder()
+    wire = builder.open("outside", PIXEL, VIP, 5262)
+    wire.handshake(make_random("x"), asks=True, requested_authorities=(OTHERS,)).end()
+
+    assert result_of(V26, builder).findings == ()
 
 
 def test_a_syn_that_is_reset_passes() -> None:

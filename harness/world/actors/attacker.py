@@ -14,7 +14,7 @@ from harness.world.actors.certificate_request import build_request
 from harness.world.actors.http1 import HttpClient, Request, Response
 from harness.world.actors.setting import Setting
 from harness.world.host import Host, Stream
-from harness.world.tls.endpoint import ClientSettings, TlsStream, open_client
+from harness.world.tls.endpoint import ClientSettings, TlsStream, Version, open_client
 
 _APP = "attack"
 _CONNECT_TIMEOUT_NS = 300_000_000
@@ -52,7 +52,7 @@ class Attacker:
         host = self._setting.site.fqdn.encode()
         headers = ((b"Host", host), *as_written(step.headers))
         request = Request(method=b"GET", target=target.encode(), headers=headers)
-        return await self._exchange(step.request, SERVICE_PORT, request)
+        return await self._exchange(step.request, SERVICE_PORT, request, version=step.tls)
 
     async def _replay(self, step: ForgedRequest, flight: bytes) -> None:
         """Send what was overheard, and read until the server ends or falls silent."""
@@ -69,7 +69,7 @@ class Attacker:
     async def _send_raw(self, step: ForgedRequest, raw: str) -> None:
         pause = make_pause(self._host, step.byte_every_ms)
         with contextlib.suppress(ConnectionError, TimeoutError):
-            tls = await self._connect(step.request, SERVICE_PORT)
+            tls = await self._connect(step.request, SERVICE_PORT, version=step.tls)
             try:
                 await send_and_read(tls, raw, timeout_ns=2 * self._setting.timeout_ns, pause=pause)
             finally:
@@ -89,19 +89,21 @@ class Attacker:
         return answer
 
     async def _exchange(
-        self, authority: str, default_port: int, request: Request
+        self, authority: str, default_port: int, request: Request, *, version: Version = "1.3"
     ) -> Response | None:
         with contextlib.suppress(ConnectionError, TimeoutError):
-            tls = await self._connect(authority, default_port)
+            tls = await self._connect(authority, default_port, version=version)
             try:
                 return await HttpClient(tls, timeout_ns=self._setting.timeout_ns).exchange(request)
             finally:
                 await tls.close()
         return None
 
-    async def _connect(self, authority: str, default_port: int) -> TlsStream:
+    async def _connect(
+        self, authority: str, default_port: int, *, version: Version = "1.3"
+    ) -> TlsStream:
         timeout_ns = self._setting.timeout_ns
-        settings = ClientSettings(server_name=self._setting.site.fqdn)
+        settings = ClientSettings(server_name=self._setting.site.fqdn, version=version)
         stream = await self._dial(authority, default_port)
         return await open_client(stream, settings, keys=self._setting.keys, timeout_ns=timeout_ns)
 

@@ -316,6 +316,7 @@ class LoadBalancer:
         settings = ServerSettings(
             identity=self._identity,
             version=self._setting.site.tls,
+            is_lax="F80" in self._setting.defects,
             client_certificate="required" if asks else "none",
             verify=self._setting.pki.user_verifier() if asks else None,
         )

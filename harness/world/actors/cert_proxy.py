@@ -16,7 +16,7 @@ from harness.site.site import SERVICE_PORT
 from harness.world.actors.certificate_request import CertificateDesk
 from harness.world.actors.connections import Connections
 from harness.world.actors.destination import DestinationError, find_destination
-from harness.world.actors.http1 import HttpError, HttpServer, Request, Response
+from harness.world.actors.http1 import HttpError, HttpServer, Request, Response, Rest
 from harness.world.actors.pem import build_pem, parse_pem
 from harness.world.actors.relay import join
 from harness.world.actors.server_identity import callback_port, port_identity, user_verify
@@ -36,6 +36,8 @@ _LATE_NS = 300_000_000
 """How long F06 leaves a certificate out of the store: longer than a sign-in takes."""
 _FOR_EVER = 4
 """Time-outs that F87 waits for the end of a head: more than a judge allows, and a run still ends."""
+_HASTE = 4
+"""Part of the time-out that F13 waits for a client's first word."""
 _OLD_DESTINATION = "192.0.2.0/24"
 """What F89 allows: addresses of nobody (RFC 5737)."""
 _LATE_PROOFS: tuple[tuple[str, Version], ...] = (("F72", "1.2"), ("F73", "1.3"))
@@ -58,6 +60,8 @@ class CertProxy:
         self._turn = -1
         self._late: list[asyncio.Task[None]] = []
         self._by_user: dict[str, tuple[bytes, ...]] = {}
+        self._unused: list[Stream] = []
+        """Onward connections through which nobody has said anything (F13)."""
         self._connections = Connections(host, timeout_ns=setting.timeout_ns)
 
     async def start(self) -> None:
@@ -74,6 +78,8 @@ class CertProxy:
         """Stop listening and end what is running."""
         for task in self._late:
             task.cancel()
+        for stream in self._unused:
+            await stream.close()
         await self._connections.stop()
 
     def _open_store(self) -> CertificateStore:
@@ -171,6 +177,9 @@ class CertProxy:
                 verify=verify,
                 store=self._sessions,
                 takes_early_data="F71" in self._setting.defects,
+                authorities=(self._setting.pki.public.subject,)
+                if "F81" in self._setting.defects
+                else (),
                 asks_again=tuple(v for f, v in _LATE_PROOFS if f in self._setting.defects),
             )
             tls = await open_server(
@@ -291,6 +300,13 @@ class CertProxy:
         port = upstream.local.port
         try:
             tunnel = await http.accept_tunnel(self._setting.defects)
+            if "F13" in self._setting.defects:
+                first = await self._read_first(tunnel)
+                if not first:
+                    # Good enough for the next client, port and stored certificate included.
+                    self._unused.append(upstream)
+                    return
+                tunnel = Rest(tunnel, first)
             if "F06" in self._setting.defects:
                 self._late.append(asyncio.create_task(self._store_late(port, chain)))
             is_kept = "F08" in self._setting.defects
@@ -304,6 +320,13 @@ class CertProxy:
             self._store.release(port)
             upstream.abort()
             raise
+
+    async def _read_first(self, tunnel: Stream) -> bytes:
+        """What a client says first in its tunnel; b"" where it says nothing for a while."""
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            async with asyncio.timeout(self._setting.timeout_ns / 1e9 / _HASTE):
+                return await tunnel.read()
+        return b""
 
     async def _store_late(self, port: int, chain: tuple[bytes, ...]) -> None:
         """Store when the certificate was needed already (F06)."""
@@ -321,6 +344,8 @@ class CertProxy:
 
     async def _dial(self, destination: Endpoint, chain: tuple[bytes, ...]) -> Stream:
         """Connect, and store the certificate under the local port before anybody can ask for it (F06)."""
+        if self._unused:
+            return self._unused.pop()
         refused: list[Stream] = []
         try:
             while True:

@@ -8,7 +8,7 @@ from typing import Literal
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 Ca = Literal["trusted", "other"]
 
@@ -47,6 +47,22 @@ class Authority:
     def root(self) -> x509.Certificate:
         """The certificate of the trusted one."""
         return x509.load_pem_x509_certificate(self.trusted.cert_pem.bytes())
+
+    @cached_property
+    def key_id(self) -> str:
+        """Its subject key identifier, hex."""
+        identifier = self.root.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+        return identifier.value.digest.hex()
+
+    @cached_property
+    def der(self) -> bytes:
+        """The same certificate as DER."""
+        return self.root.public_bytes(Encoding.DER)
+
+    @cached_property
+    def subject(self) -> bytes:
+        """Its distinguished name as DER, as servers ask for it."""
+        return self.root.subject.public_bytes()
 
     @cache  # noqa: B019 - one of a handful, which live as long as the run
     def signer(self, ca: Ca) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:

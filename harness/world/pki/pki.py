@@ -305,20 +305,14 @@ class Pki:
         return user_of(chain, is_email_first=is_email_first)
 
     @property
-    def user_authorities(self) -> tuple[str, ...]:
-        """Subject key identifiers (hex) of the authorities that are trusted for users."""
-        identifier = self._users.root.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
-        return (identifier.value.digest.hex(),)
+    def users(self) -> Authority:
+        """Who issues the certificates of users."""
+        return self._users
 
     @property
-    def user_certificates(self) -> tuple[bytes, ...]:
-        """Their certificates (DER)."""
-        return (self._users.root.public_bytes(Encoding.DER),)
-
-    @property
-    def user_names(self) -> tuple[bytes, ...]:
-        """Their distinguished names (DER), as servers ask for them."""
-        return (self._users.root.subject.public_bytes(),)
+    def public(self) -> Authority:
+        """Who issues what devices see."""
+        return self._public
 
     def root_pem(self, authority: Literal["public", "appliance", "user"]) -> str:
         """Give a trusted root's certificate, for a peer that is not ours."""

@@ -13,16 +13,19 @@ from typing import Any
 
 from tlslite import tlsrecordlayer
 from tlslite.constants import AlertLevel, ContentType, ExtensionType, HandshakeType
+from tlslite.extensions import TLSExtension
 from tlslite.handshakehelpers import HandshakeHelpers
 from tlslite.messages import (
     Alert,
     ApplicationData,
     Certificate,
     CertificateRequest,
+    CertificateVerify,
     ClientHello,
     KeyUpdate,
     NewSessionTicket,
 )
+from tlslite.utils.codec import Parser
 
 from harness.world.tls import key_tap
 from harness.world.tls.alert import AlertDescription
@@ -31,8 +34,12 @@ from harness.world.tls.resumption import SavedSession, SessionStore, read_chain,
 from harness.world.tls.short_way import ShortWay
 
 TLS10 = (3, 1)
+TLS11 = (3, 2)
 TLS12 = (3, 3)
 TLS13 = (3, 4)
+
+_AUTHORITIES = 47
+"""RFC 8446 section 4.2.4, which tlslite-ng does not know."""
 
 ShapeHello = Callable[[Any], None]
 """Rewrites a tlslite-ng ClientHello in place, before it is hashed and sent."""
@@ -93,6 +100,8 @@ class Connection(ShortWay):
         sink: key_tap.Sink,
         store: SessionStore | None = None,
         saved: SavedSession | None = None,
+        issuers: tuple[bytes, ...] = (),
+        authorities: tuple[bytes, ...] = (),
     ) -> None:
         """Set up one end.
 
@@ -103,6 +112,8 @@ class Connection(ShortWay):
             sink: receives the secrets.
             store: the sessions that may be resumed (servers).
             saved: the session to resume (clients).
+            issuers: names (DER) of those who issued the certificates of its chain (clients).
+            authorities: names (DER) of whose certificates are asked for; (): of anybody's (servers).
         """
         self.memory = MemorySocket()
         super().__init__(self.memory)
@@ -116,6 +127,9 @@ class Connection(ShortWay):
         self._store = store
         self.offered: Any = None if saved is None else saved.offer()
         self._has_shown_certificate = False
+        self._issuers = issuers
+        self._authorities = authorities
+        self._is_wanted = True
         key_tap.attach(self._recordLayer, client_random=lambda: self.client_random, sink=sink)
 
     @property
@@ -170,7 +184,13 @@ class Connection(ShortWay):
             self.client_random = bytes(message.random)
         elif isinstance(message, Certificate):
             return chain(self._judge(message), (message,))
+        elif isinstance(message, CertificateRequest):
+            self._is_wanted = self._has_certificate_of(find_authorities(message))
         return (message,)
+
+    def _has_certificate_of(self, authorities: tuple[bytes, ...]) -> bool:
+        """Whether this client may show what it has: anything to who names nobody (RFC 8446 section 4.4.2.3)."""
+        return not authorities or bool({*self._issuers} & {*authorities})
 
     def _judge(self, message: Any) -> Iterator[int]:
         self.peer_chain = read_chain(message.cert_chain)
@@ -230,6 +250,10 @@ class Connection(ShortWay):
 
     def _sendMsg(self, msg: Any, *details: Any, **named: Any) -> Iterable[int]:
         self._note_certificates(msg)
+        if not self._is_wanted and isinstance(msg, CertificateVerify):
+            return ()  # There is nothing to prove.
+        if not self._is_wanted and isinstance(msg, Certificate):
+            msg = self._make_empty(msg)
         if not isinstance(msg, ClientHello) or self.client_random:
             return super()._sendMsg(msg, *details, **named)
         return self._send_first_hello(msg, *details, **named)
@@ -245,6 +269,10 @@ class Connection(ShortWay):
         self.version, newest = TLS10, self.version
         yield from super()._sendMsg(msg, *details, **named)
         self.version = newest
+
+    def _make_empty(self, certificate: Any) -> Any:
+        """The Certificate message of a client that has none of those asked for."""
+        return Certificate(certificate.certificateType, self.version).create(None, bytearray())
 
     def _prepare(self, hello: Any) -> None:
         """Rewrite the ClientHello before it is sent."""
@@ -280,6 +308,24 @@ class Connection(ShortWay):
                 for each in msg.extensions
                 if each.extType != ExtensionType.compress_certificate
             ]
+            if self._authorities:
+                listed = b"".join(len(n).to_bytes(2, "big") + n for n in self._authorities)
+                data = bytearray(len(listed).to_bytes(2, "big") + listed)
+                msg.extensions.append(TLSExtension(extType=_AUTHORITIES).create(_AUTHORITIES, data))
+        elif isinstance(msg, CertificateRequest) and self._authorities:
+            msg.certificate_authorities = [bytearray(name) for name in self._authorities]
+
+
+def find_authorities(request: Any) -> tuple[bytes, ...]:
+    """Whose certificates a CertificateRequest asks for, by name (DER); (): anybody's."""
+    extension = request.getExtension(_AUTHORITIES) if request.extensions else None
+    if extension is None:
+        return tuple(bytes(name) for name in request.certificate_authorities or ())
+    parser = Parser(Parser(bytearray(extension.extData)).getVarBytes(2))
+    found = []
+    while parser.getRemainingLength():
+        found.append(bytes(parser.getVarBytes(2)))
+    return tuple(found)
 
 
 def _is_close_notify(result: Any) -> bool:

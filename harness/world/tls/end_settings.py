@@ -39,10 +39,14 @@ class ServerSettings:
 
     identity: Identity
     version: Version = "1.3"
-    """The newest accepted; the oldest is always 1.2."""
+    """The newest accepted; the oldest is 1.2."""
+    is_lax: bool = False
+    """TLS 1.1 is accepted, too; no server should (RFC 8996)."""
     client_certificate: Literal["none", "optional", "required"] = "none"
     verify: Verify | None = None
     """Judges the client's chain; None accepts any."""
+    authorities: tuple[bytes, ...] = ()
+    """Names (DER) of those whose client certificates are asked for; (): anybody's."""
     alpn: tuple[str, ...] = ("http/1.1",)
     groups: tuple[Group, ...] = GROUPS
     """Accepted for the key agreement; a TLS 1.3 client that guessed another one is asked again."""

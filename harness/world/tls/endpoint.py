@@ -278,6 +278,7 @@ async def open_client(
         shape_hello=None if profile is None else partial(shape, profile=profile),
         sink=_sink(stream, keys),
         saved=settings.session,
+        issuers=_find_issuers(settings.identity) if settings.identity else (),
     )
     tls = TlsStream(stream, connection)
 
@@ -321,10 +322,11 @@ async def open_server(
         shape_hello=None,
         sink=_sink(stream, keys),
         store=settings.store,
+        authorities=settings.authorities,
     )
     chain, key = _load(settings.identity)
     store = settings.store
-    offer = make_settings(settings.version, settings.groups)
+    offer = make_settings(settings.version, settings.groups, is_lax=settings.is_lax)
     tls = TlsStream(stream, connection)
     handshake = partial(
         connection.handshakeServerAsync,
@@ -357,6 +359,12 @@ def _sink(stream: Stream, keys: KeyTap) -> Any:
         )
 
     return sink
+
+
+def _find_issuers(identity: Identity) -> tuple[bytes, ...]:
+    """Names (DER) of those who issued its certificates."""
+    chain, _ = _load(identity)
+    return tuple(bytes(one.issuer) for one in chain.x509List)
 
 
 def _protocols(names: tuple[str, ...]) -> list[bytearray]:

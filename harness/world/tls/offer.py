@@ -8,14 +8,15 @@ from typing import Any, Literal
 from tlslite.constants import ECPointFormat
 from tlslite.handshakesettings import HandshakeSettings
 
-from harness.world.tls.connection import TLS12, TLS13
+from harness.world.tls.connection import TLS11, TLS12, TLS13
 from harness.world.tls.resumption import LIFETIME_S
 
-Version = Literal["1.2", "1.3"]
+Version = Literal["1.1", "1.2", "1.3"]
+"""1.1 is for those who attack, or err (F80)."""
 Group = Literal["x25519", "secp256r1", "secp384r1", "secp521r1"]
 
 GROUPS: tuple[Group, ...] = ("x25519", "secp256r1", "secp384r1", "secp521r1")
-_CODES = {"1.2": TLS12, "1.3": TLS13}
+_CODES = {"1.1": TLS11, "1.2": TLS12, "1.3": TLS13}
 
 
 class _Settings(HandshakeSettings):  # type: ignore[misc] # tlslite-ng is not typed
@@ -29,20 +30,29 @@ class _Settings(HandshakeSettings):  # type: ignore[misc] # tlslite-ng is not ty
 
 @lru_cache(maxsize=64)
 def make_settings(
-    version: Version, groups: tuple[Group, ...] = GROUPS, *, pads_hello: bool = True
+    version: Version,
+    groups: tuple[Group, ...] = GROUPS,
+    *,
+    pads_hello: bool = True,
+    is_lax: bool = False,
 ) -> Any:
     """Make the settings of an endpoint, for tlslite-ng.
 
     Args:
         version: the newest.
         groups: for the key agreement, the best first.
+        is_lax: also TLS 1.1 and its suites, below what anybody should take (RFC 8996).
         pads_hello: whether tlslite-ng pads the ClientHello; who rewrites it does so afterwards.
     """
     settings = HandshakeSettings()
     newest = _CODES[version]
-    settings.minVersion, settings.maxVersion = TLS12, newest
-    settings.versions = [code for code in (TLS13, TLS12) if code <= newest]
+    is_old = is_lax or newest < TLS12
+    settings.minVersion, settings.maxVersion = TLS11 if is_old else TLS12, newest
+    oldest = (TLS11,) if is_old else ()
+    settings.versions = [code for code in (TLS13, TLS12, *oldest) if code <= newest]
     settings.cipherNames = ["aes128gcm", "aes256gcm", "chacha20-poly1305"]
+    if is_old:
+        settings.cipherNames.append("aes128")
     settings.keyExchangeNames = ["ecdhe_ecdsa", "ecdhe_rsa"]
     settings.eccCurves, settings.keyShares = list(groups), [groups[0]]
     settings.ec_point_formats = [ECPointFormat.uncompressed]

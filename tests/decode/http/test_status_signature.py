@@ -23,7 +23,7 @@ from tests.decode.http.test_revocation import GOOD, PKI, ask
 from tests.trace_builder import TraceBuilder
 from tests.world.handshake import der_of
 
-AUTHORITY = x509.load_der_x509_certificate(PKI.user_certificates[0])
+AUTHORITY = x509.load_der_x509_certificate(PKI.users.der)
 PUBLIC = x509.load_pem_x509_certificate(PKI.root_pem("public").encode())
 NOW = AUTHORITY.not_valid_before_utc + timedelta(days=1)
 DAY = timedelta(days=1)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cryptography import x509
 from tlslite.messages import CertificateRequest
 from tlslite.tlsrecordlayer import TLSRecordLayer
 
 from harness.world.tls.connection import MemorySocket
-from tests.world.handshake import client_settings, server_settings, shake
+from harness.world.tls.identity import Identity
+from tests.world.handshake import client_settings, der_of, device, server_settings, shake
 
 POST_HANDSHAKE_AUTH = b"\x00\x31\x00\x00"
 
@@ -90,3 +92,47 @@ async def test_verifier_sees_the_chain() -> None:
     await without.close()
 
     assert seen == [pair.server.peer_chain]
+
+
+def _names(identity: Identity) -> tuple[bytes, ...]:
+    return tuple(
+        x509.load_der_x509_certificate(der).issuer.public_bytes() for der in der_of(identity)
+    )
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+async def test_a_client_shows_what_is_asked_for(version: Any) -> None:
+    """RFC 8446 section 4.2.4: a server may name the authorities whose certificates it wants."""
+    asked = server_settings(version=version, authorities=(b"0\0", *_names(device())))
+    pair = await shake(client_settings(identity=device()), asked)
+    await pair.close()
+
+    assert pair.server.peer_chain == der_of(device())
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+async def test_a_client_shows_nothing_that_is_not_asked_for(version: Any) -> None:
+    """F81: it has none of theirs; who takes clients without one goes on."""
+    asked = server_settings(version=version, authorities=(b"0\0",), client_certificate="optional")
+    pair = await shake(client_settings(identity=device()), asked)
+    await pair.client.write(b"still here")
+    received = await pair.server.read()
+    await pair.close()
+
+    assert (pair.server.peer_chain, received) == ((), b"still here")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("is_lax", [True, False])
+async def test_tls_1_1_is_for_those_who_are_lax(*, is_lax: bool) -> None:
+    """F80: everybody else refuses it with protocol_version."""
+    server = server_settings(is_lax=is_lax, client_certificate="none")
+    pair = await shake(client_settings(version="1.1"), server)
+    if is_lax:
+        await pair.client.write(b"old")
+        assert await pair.server.read() == b"old"
+        await pair.close()
+    else:
+        assert "protocol_version" in str(pair.client)

@@ -18,6 +18,13 @@ def test_versions(version: Any, versions: list[tuple[int, int]]) -> None:
     assert (settings.minVersion, settings.maxVersion) == ((3, 3), versions[0])
 
 
+def test_old_versions() -> None:
+    """F80: who is lax takes TLS 1.1 as well, and an attacker offers nothing else."""
+    assert make_settings("1.3", is_lax=True).versions == [(3, 4), (3, 3), (3, 2)]
+    assert make_settings("1.1").versions == [(3, 2)]
+    assert "aes128" in make_settings("1.1").cipherNames
+
+
 def test_groups() -> None:
     """The first is the one that a key share is made for."""
     assert make_settings("1.3").eccCurves == list(GROUPS)
