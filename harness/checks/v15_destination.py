@@ -46,6 +46,8 @@ class _Talk:
     """When that was."""
     received: set[tuple[str, Flow]] = field(default_factory=set)
     """What was sent to a node; ICMP errors quote it."""
+    waiting: dict[Endpoint, Endpoint] = field(default_factory=dict)
+    """By sender: the balancer's port that it wants a connection to, and has no answer of."""
     echoes: set[tuple[str, Address, Address]] = field(default_factory=set)
     """Echo requests, by sender and receiver."""
 
@@ -56,6 +58,10 @@ class _Talk:
             if packet.tcp_flags is not None and _is_opening(packet.tcp_flags):
                 self.first[way.pair] = flow.source
                 self.since_ns[way.pair] = packet.time_ns
+                if way.is_asking_balancer:
+                    self.waiting[flow.source] = flow.destination
+            elif self.waiting.get(flow.destination) == flow.source:
+                del self.waiting[flow.destination]
         else:
             self.first.setdefault(way.pair, flow.source)
             self.since_ns.setdefault(way.pair, packet.time_ns)
@@ -63,6 +69,14 @@ class _Talk:
             self.received.add((packet.tap, flow))
         if flow.protocol in ECHO and packet.icmp_type == ECHO[flow.protocol][0]:
             self.echoes.add((packet.tap, flow.src, flow.dst))
+
+    def is_handed_on(self, way: _Way) -> bool:
+        """Whether a balancer that does not answer has sent it on with another destination, or it answers such (V26)."""
+        flow = way.flow
+        asked, answered = self.waiting.get(flow.source), self.waiting.get(flow.destination)
+        if way.is_to_node and asked is not None and asked.port == flow.dst_port:
+            return True
+        return way.is_from_node and answered is not None and answered.port == flow.src_port
 
     def is_answer(self, packet: Packet, way: _Way) -> bool:
         """Whether the packet answers something that its sender received."""
@@ -94,6 +108,7 @@ class _Way:
     pair: _Pair
     is_to_node: bool
     is_from_node: bool
+    is_asking_balancer: bool
 
 
 class _Ways:
@@ -119,6 +134,7 @@ class _Ways:
                 pair=_pair(tap, flow),
                 is_to_node=_receiver(self._case, tap, flow).address in machines.nodes,
                 is_from_node=machines.is_sender_node(tap, flow),
+                is_asking_balancer=machines.balancer_mode(flow.destination) is not None,
             )
             self._by_pair[way.pair].append(index)
         self._ways[index] = way
@@ -175,7 +191,11 @@ def _is_fine(case: Case, talk: _Talk, packet: Packet, way: _Way) -> bool:
     """Whether no node sent a packet, or was allowed to."""
     if not way.is_from_node:
         return not _is_stranger(case, packet, way.flow)
-    return talk.is_answer(packet, way) or _is_allowed(case, talk, packet, way)
+    return (
+        talk.is_answer(packet, way)
+        or _is_allowed(case, talk, packet, way)
+        or talk.is_handed_on(way)
+    )
 
 
 def _find_doubt(talk: _Talk, way: _Way) -> str | None:

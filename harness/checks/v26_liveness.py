@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.checks import cookies
 from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement
-from harness.checks.evidence import answering, asking, gather, opening, seen
+from harness.checks.evidence import accepting, answering, asking, gather, opening, seen
 from harness.checks.joining import inner_random, outer_random
 from harness.checks.need import COMPLETE, NODE_SERVICE_CONTENT, PROXY_CONTENT
 from harness.checks.tunnel import find_end
@@ -20,6 +20,8 @@ from harness.verdict.finding import Finding
 UNAUTHORIZED = 401
 LOOP = 2
 """Fresh sessions of one user that are refused: more than a chance."""
+DETOUR_NS = 1_000_000_000
+"""An answer comes soon after the last question."""
 CERTIFICATE_ALERTS = frozenset(range(41, 50))
 """RFC 8446 section 6.2: no_certificate to access_denied, what is said about a peer's certificate."""
 
@@ -36,6 +38,7 @@ def _judge(case: Case) -> Iterator[Judgement]:
         yield from _judge_alerts(case, connection, at_service)
         yield from _judge_wanted(case, connection)
     yield from _judge_loops(case)
+    yield from _judge_detours(case)
 
 
 def find_device_connections(case: Case) -> tuple[Connection, ...]:
@@ -145,6 +148,32 @@ def _judge_loops(case: Case) -> Iterator[Judgement]:
     yield _finding(message, packets, *connections)
 
 
+def _judge_detours(case: Case) -> Iterator[Judgement]:
+    """F35: a balancer hands packets on with their source as it was, and the answer goes past it."""
+    machines = case.machines
+    listed = (*case.legs.fronts, *case.legs.outer)
+    silent = {
+        c.client: c
+        for c in listed
+        if machines.server(c) in machines.balancers and not c.syn_ack and not _is_answered(c)
+    }
+    for connection in (*case.legs.service, *case.legs.proxy):
+        # The answer may take another segment than the question.
+        asked = silent.get(connection.client)
+        if asked is None or not connection.syn_ack or connection.server.port != asked.server.port:
+            continue
+        if not asked.opened_ns <= connection.opened_ns <= asked.closed_ns + DETOUR_NS:
+            continue
+        del silent[connection.client]
+        told = machines.tell_client(asked)
+        message = (
+            f"{told} wanted a connection to {machines.tell_server(asked)} and got the answer of "
+            f"{machines.tell_server(connection)}, which it had not asked"
+        )
+        packets = gather(opening(asked), opening(connection), accepting(connection))
+        yield _finding(message, packets, asked, connection)
+
+
 def _is_answered(connection: Connection) -> bool:
     """Whether the server said anything: a reset is definite, too."""
     return connection.closed == "rst" or connection.server_stream.packet_count > 0
@@ -166,7 +195,7 @@ def _finding(message: str, packets: tuple[PacketNumber, ...], *connections: Conn
 V26 = Check(
     id="V26",
     promise="Every connection of a device ends in success or a definite refusal, in time.",
-    source="V26; F40 F65 F81 F87 F91",
+    source="V26; F35 F40 F65 F81 F87 F91",
     needs=(COMPLETE, PROXY_CONTENT, NODE_SERVICE_CONTENT),
     judge=_judge,
 )

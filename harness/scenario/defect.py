@@ -102,6 +102,12 @@ DEFECTS: tuple[Defect, ...] = (
     _defect("F32", "access", "V15", "the call-back goes to a balancer that is the TCP peer"),
     _defect("F33", "balancer", "V07", "RemotePort is right only while nobody else has the port"),
     _defect("F34", "access", "V05 V15", "the call-back goes to the balancer's proxy port"),
+    _defect(
+        "F35",
+        "balancer",
+        "V26",
+        "the balancer changes the destination of packets alone, and answers go past it",
+    ),
     _defect("F36", "balancer", "V11 V14", "the balancer ends TLS on the proxy port"),
     _defect(
         "F37",

@@ -21,6 +21,11 @@ LONGEST_WAIT_NS = 30_000_000_000
 def find_needs(scenario: Scenario) -> tuple[str, ...]:
     """Why a scenario needs the simulated wire, one part of a sentence each; () when it does not."""
     return (
+        *(
+            ("defects: F35 hands packets on with another destination",)
+            if "F35" in scenario.defects
+            else ()
+        ),
         *(f"site.translated.{name} changes an address" for name in scenario.site.translated),
         *(
             f"devices.{name}.behind changes an address"

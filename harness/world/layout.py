@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -11,8 +11,9 @@ from harness.scenario.fleet import NamedDevice, devices
 from harness.scenario.scenario import Scenario
 from harness.site import canary
 from harness.site.responder import RESPONDER
+from harness.site.site import SERVICE_PORT
 from harness.world.translations import find_translations
-from harness.world.wire.plan import Attachment, HostPlan, Plan
+from harness.world.wire.plan import Attachment, Forwarding, HostPlan, Plan
 
 CANARY_HOSTS: Mapping[str, Address] = MappingProxyType(
     {
@@ -94,10 +95,21 @@ def lay_out(scenario: Scenario) -> Layout:
             hosts=tuple(hosts),
             names=MappingProxyType(names),
             translations=find_translations(scenario, named),
+            forwardings=tuple(_forward(scenario)) if "F35" in scenario.defects else (),
         ),
         devices=named,
         host_names=MappingProxyType(host_names),
     )
+
+
+def _forward(scenario: Scenario) -> Iterator[Forwarding]:
+    """F35: balancers that pass TLS on change the destination of packets and nothing else: answers go past them."""
+    site = scenario.site
+    for name, balancer in site.balancers.items():
+        if not balancer.service.ends_tls:
+            # Not to the node that the first device comes through.
+            *_, last = (node for node in site.behind(name) if node in site.nodes)
+            yield Forwarding(host=name, port=SERVICE_PORT, to=site.nodes[last])
 
 
 def _machines(scenario: Scenario) -> dict[str, tuple[Address, ...]]:

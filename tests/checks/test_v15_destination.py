@@ -235,3 +235,26 @@ def test_a_lost_packet_is_unknown() -> None:
     trace = without_packet(builder.build(), builder.wires[0].packets[0])
 
     assert result_of(V15, trace, SINGLE).outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("answered", "to", "port", "expected"),
+    [
+        (False, N1, 443, Outcome.PASS),
+        (True, N1, 443, Outcome.FAIL),
+        (False, BYSTANDER, 443, Outcome.FAIL),
+        (False, N1, 8443, Outcome.FAIL),
+    ],
+    ids=["handed on", "the balancer answered", "to a stranger", "another port"],
+)
+def test_what_a_silent_balancer_hands_on_is_not_the_nodes(
+    *, answered: bool, to: Address, port: int, expected: Outcome
+) -> None:
+    """F35: with nothing but the destination changed, and answered on another segment; V26 tells."""
+    builder = TraceBuilder()
+    asked = builder.open("dmz", N2, VIP, 443, answered=answered)
+    source = asked.client.port
+    builder.open("dmz", N2, to, port, answered=False, source=source)
+    builder.open("inside", N2, to, port, source=source).reset()
+
+    assert result_of(V15, builder).outcome is expected

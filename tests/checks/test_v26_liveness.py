@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from harness.verdict.outcome import Outcome
 from tests.checks.examining import NOTE, make_case, result_of
 from tests.defect_traces import ALICE
 from tests.lost_evidence import without_packet
-from tests.trace_builder import CLUSTER, N1, PIXEL, RST, VIP, TraceBuilder, make_random
+from tests.trace_builder import CLUSTER, N1, N2, PIXEL, RST, VIP, TraceBuilder, make_random
 
 LIMIT_NS = CLUSTER.answer_timeout_s * 1_000_000_000
 
@@ -76,6 +77,36 @@ def test_whose_the_users_certificates_are_must_be_known() -> None:
     wire.handshake(make_random("x"), asks=True, requested_authorities=(OTHERS,)).end()
 
     assert result_of(V26, builder).findings == ()
+
+
+def _detour(*, answered: bool = False, port: int = 443, later_s: int = 0) -> TraceBuilder:
+    """A node asks the balancer, and another node answers the same port of it, on another segment."""
+    builder = TraceBuilder()
+    asked = builder.open("dmz", N2, VIP, 443, answered=answered)
+    builder.now_ns += later_s * 1_000_000_000
+    builder.next_port(asked.client.port)
+    builder.open("inside", N2, N1, port).reset()
+    return builder
+
+
+def test_an_answer_past_the_balancer_fails() -> None:
+    """F35: from a machine that was not asked."""
+    builder = _detour()
+
+    (finding,) = result_of(V26, builder).findings
+    assert "got the answer of node1 10.20.1.1:443, which it had not asked" in finding.message
+    assert builder.wires[0].packets[0] in finding.packets
+    assert builder.wires[1].syn_ack[0] in finding.packets
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"answered": True}, {"port": 5263}, {"later_s": 60}],
+    ids=["the balancer answered", "another port", "much later"],
+)
+def test_a_port_that_is_used_again_is_no_detour(facts: dict[str, Any]) -> None:
+    """Two connections from one port are nothing special."""
+    assert result_of(V26, _detour(**facts)).findings == ()
 
 
 def test_a_syn_that_is_reset_passes() -> None:

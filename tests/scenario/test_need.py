@@ -56,3 +56,10 @@ def test_translated_addresses_need_a_simulation() -> None:
         "site.translated.node1 changes an address",
         "devices.pixel.behind changes an address",
     )
+
+
+def test_packets_that_go_on_elsewhere_need_a_simulation() -> None:
+    """F35: no kernel here forwards anything."""
+    scenario = _load("{wait: 1s}").model_copy(update={"defects": ("F35",)})
+
+    assert find_needs(scenario) == ("defects: F35 hands packets on with another destination",)

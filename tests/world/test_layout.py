@@ -8,7 +8,9 @@ import pytest
 
 from harness.scenario.scenario import Scenario
 from harness.site import canary
+from harness.site.site import BalancerMode
 from harness.world.layout import Layout, lay_out
+from harness.world.wire.plan import Forwarding
 
 
 def _scenario(**more: object) -> Scenario:
@@ -112,3 +114,23 @@ def test_devices_have_ipv6_where_nothing_else_enters() -> None:
 
     assert lay_out(scenario).devices[0].address.version == 6
     assert lay_out(_scenario(devices=device)).devices[0].address.version == 4
+
+
+@pytest.mark.parametrize(
+    ("mode", "defects", "expected"),
+    [
+        ("passthrough", ["F35"], (Forwarding(host="vip", port=443, to=ip_address("10.20.1.2")),)),
+        ("terminate", ["F35"], ()),
+        ("passthrough", [], ()),
+    ],
+)
+def test_a_balancer_that_changes_destinations_alone(
+    mode: str, defects: list[str], expected: tuple[Forwarding, ...]
+) -> None:
+    """F35: only one that ends no TLS can do so."""
+    scenario = _scenario(defects=defects)
+    balancer = scenario.site.balancers["vip"].model_copy(update={"service": BalancerMode(mode)})
+    site = scenario.site.model_copy(update={"balancers": {"vip": balancer}})
+
+    changed = scenario.model_copy(update={"site": site})
+    assert lay_out(changed).plan.forwardings == expected

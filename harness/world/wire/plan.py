@@ -45,6 +45,15 @@ class Translation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Forwarding:
+    """A port of a host whose packets go on to another address, with their source as it was."""
+
+    host: str
+    port: int
+    to: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The whole wire."""
 
@@ -53,4 +62,6 @@ class Plan:
     """What `Host.resolve` answers."""
     segments: tuple[str, ...] = SEGMENTS
     translations: tuple[Translation, ...] = ()
+    """Only the simulated wire has them."""
+    forwardings: tuple[Forwarding, ...] = ()
     """Only the simulated wire has them."""

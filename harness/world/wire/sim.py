@@ -83,6 +83,8 @@ class SimWire:
             self._clocks[host.name] = SimClock(agenda, start_ns=start_ns)
         self._plug_in(plan, entropy)
         self._lay_routes(plan)
+        for one in plan.forwardings:
+            self._machines[one.host].forwards[one.port] = number_of(one.to)
         self._nats = tuple(self._translate(one) for one in plan.translations)
 
     def _plug_in(self, plan: Plan, entropy: Entropy) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.net.address import Address, Endpoint
 from harness.world.entropy import Entropy
@@ -94,6 +94,8 @@ class SimMachine:
         self._sources: dict[tuple[Link, int], int] = {}
         """The address from which packets of a family leave over a link."""
         self.routes: dict[int, Link] = {}
+        self.forwards: dict[int, int] = {}
+        """Port to the address to which its packets go on, with their source as it was."""
         self.streams: dict[SimStream, None] = {}
         self.tasks: dict[asyncio.Task[None], None] = {}
         self._agenda = agenda
@@ -268,6 +270,10 @@ class SimMachine:
             self.send(Datagram(packet.destination, packet.source, ICMP, quoted))
 
     def _receive_segment(self, segment: Segment) -> None:
+        onward = self.forwards.get(segment.destination_port)
+        if onward is not None:
+            self.send(replace(segment, destination=onward))
+            return
         key = (
             segment.destination,
             segment.destination_port,

@@ -9,11 +9,11 @@ import pytest
 
 from harness.net.address import Endpoint
 from harness.world.entropy import Entropy
-from harness.world.wire.plan import Plan
+from harness.world.wire.plan import Forwarding, Plan
 from harness.world.wire.sim import SimWire, run_simulated
 from harness.world.wire.sim_loop import Agenda
 from harness.world.wire.sim_machine import PORT_RANGE
-from tests.world.private_world import ACK, NODE1, NODE2, RST, SECOND, echo, host, segments
+from tests.world.private_world import ACK, NODE1, NODE2, RST, SECOND, SYN, echo, host, segments
 
 SERVER = Endpoint(NODE2, 443)
 
@@ -115,6 +115,27 @@ def test_a_foreign_address_cannot_be_used() -> None:
             await wire.host("node1").connect(SERVER, source=foreign, timeout_ns=SECOND)
         with pytest.raises(OSError, match="cannot listen on"):
             await wire.host("node1").listen(443, echo, address=foreign)
+        await wire.close()
+
+    run_simulated(play)
+
+
+def test_a_forwarded_port_keeps_the_source() -> None:
+    """The other machine answers past this one, and whoever asked resets what it never wanted (F35)."""
+
+    async def play(agenda: Agenda) -> None:
+        third = ip_address("10.0.1.3")
+        hosts = (*_plan().hosts, host("node3", ("dmz", third)))
+        forwarding = Forwarding(host="node2", port=443, to=third)
+        wire = SimWire(Plan(hosts=hosts, forwardings=(forwarding,)), agenda, Entropy(b"1"))
+        await wire.host("node2").listen(443, echo)
+        await wire.host("node3").listen(443, echo)
+        with pytest.raises(TimeoutError):
+            await wire.host("node1").connect(SERVER, timeout_ns=SECOND // 2)
+        frames = (await wire.finish()).frames
+        seen = [(f.data[26:30], f.data[30:34], f.data[47]) for f in frames]
+        one, two, three = (a.packed for a in (NODE1, NODE2, third))
+        assert seen == [(one, two, 2), (one, three, 2), (three, one, SYN | ACK), (one, three, RST)]
         await wire.close()
 
     run_simulated(play)
