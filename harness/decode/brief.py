@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, BinaryIO
 from harness.capture.keylog import Secrets
 from harness.decode.connections import ConnectionReader, build_finisher
 from harness.decode.detail import Detail, Level
-from harness.decode.observation import Finisher, build_connection
+from harness.decode.layer_fields import LayerFields
+from harness.decode.observation import Finisher
 from harness.decode.packet.only import ALL, Only
 from harness.decode.tcp.connection import TcpConnection
 from harness.decode.tcp.flow_key import LINGER_NS
 from harness.decode.tcp.group import COUNT, SIZE
 from harness.decode.tcp.reassembly import MAX_PRESENT
 from harness.trace.brief import Brief, BriefExchange, BriefTls
-from harness.trace.connection import Connection, Tunnel
-from harness.trace.http import Exchange
 from harness.trace.tls import TlsSession
 
 if TYPE_CHECKING:
+    from harness.decode.stream import BriefStream
     from harness.decode.tcp.talk_table import TalkTable
     from harness.decode.tcp.whole import WholeTable
     from harness.decode.tls.rsa import RsaKeys
@@ -103,31 +103,44 @@ class _BriefForm:
         )
         return map(Brief._make, rows)
 
-    def build_receiver(self) -> Finisher:
-        return build_finisher(self._secrets, self._detail)
+    def build_receiver(self, *, is_careful: bool) -> Finisher | BriefStream:
+        if is_careful or self._level != "exchanges":
+            return build_finisher(self._secrets, self._detail)
+        # Not above, for the same reason.
+        from harness.decode.stream import BriefStream
 
-    def tell(self, connection: TcpConnection[Finisher]) -> Brief:
-        return tell_briefly(build_connection(connection), self._level)
+        return BriefStream(self._secrets, self._detail)
 
+    def tell(self, connection: TcpConnection[Finisher | BriefStream]) -> Brief:
+        client, server = connection.direction("client"), connection.direction("server")
+        found = connection.receiver.finish(
+            client_closed=client.fin is not None, server_closed=server.fin is not None
+        )
+        tls, exchanges = (None, found) if isinstance(found, tuple) else self._shorten(found)
+        return Brief(
+            connection.number,
+            connection.tap,
+            str(connection.client),
+            str(connection.server),
+            connection.opened_ns,
+            connection.closed_ns,
+            connection.closed,
+            client.packet_count,
+            client.next,
+            server.packet_count,
+            server.next,
+            tls,
+            exchanges,
+        )
 
-def tell_briefly(connection: Connection, level: Level) -> Brief:
-    """The facts of one connection that a level gives."""
-    client, server = connection.client_stream, connection.server_stream
-    return Brief(
-        connection.number,
-        connection.tap,
-        str(connection.client),
-        str(connection.server),
-        connection.opened_ns,
-        connection.closed_ns,
-        connection.closed,
-        client.packet_count,
-        client.size,
-        server.packet_count,
-        server.size,
-        _find_tls(connection.tls) if level == "handshakes" else None,
-        _find_exchanges(connection.exchanges, connection.tunnel) if level == "exchanges" else (),
-    )
+    def _shorten(self, layers: LayerFields) -> Facts:
+        if self._level == "connections":
+            return _NOTHING
+        from harness.decode.swift.turns import shorten_exchanges
+
+        if self._level == "exchanges":
+            return None, shorten_exchanges(layers["exchanges"], layers["tunnel"])
+        return _find_tls(layers["tls"]), ()
 
 
 def _find_tls(tls: TlsSession | None) -> BriefTls | None:
@@ -135,22 +148,6 @@ def _find_tls(tls: TlsSession | None) -> BriefTls | None:
         return None
     subjects = tuple(certificate.subject for certificate in tls.client_certificates)
     return BriefTls(tls.version, tls.cipher_suite, tls.sni, subjects)
-
-
-def _find_exchanges(
-    exchanges: tuple[Exchange, ...], tunnel: Tunnel | None
-) -> tuple[BriefExchange, ...]:
-    found = [
-        BriefExchange(
-            request.last_ns if request else None,
-            request.method if request else None,
-            request.target if request else None,
-            response.last_ns if response else None,
-            response.status if response else None,
-        )
-        for request, response in ((each.request, each.response) for each in exchanges)
-    ]
-    return (*found, *(_find_exchanges(tunnel.exchanges, tunnel.tunnel) if tunnel else ()))
 
 
 @lru_cache(maxsize=1 << 14)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from io import SEEK_END, BytesIO
 from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeVar
@@ -131,7 +132,8 @@ class _Full:
             table = replace(table, facts=[build_nothing()] * len(table))
         return build_connections(table, is_hashed=is_hashed)
 
-    def build_receiver(self) -> Finisher:
+    def build_receiver(self, *, is_careful: bool) -> Finisher:
+        del is_careful
         return build_finisher(self._secrets, self._detail)
 
     def tell(self, connection: TcpConnection[Finisher]) -> Connection:
@@ -209,14 +211,16 @@ class ConnectionReader(Iterator[T], Generic[T]):
             else self._read_singly(stream, form)
         )
 
-    def _finish(self, reassembler: Reassembler[Finisher]) -> None:
+    def _finish(self, reassembler: Reassembler[Any]) -> None:
         if reassembler.late_count:
             self.skipped["TCP after the end of its connection"] += reassembler.late_count
 
     def _read_singly(self, stream: BinaryIO, form: Form[Any, Any, T]) -> Iterator[Iterable[T]]:
         """Packet by packet."""
-        reassembler: Reassembler[Finisher] = Reassembler(
-            form.build_receiver, linger_ns=self._linger_ns, max_present=self._max_present
+        reassembler: Reassembler[Any] = Reassembler(
+            partial(form.build_receiver, is_careful=True),
+            linger_ns=self._linger_ns,
+            max_present=self._max_present,
         )
         frames = FrameDecoder()
         for block in read_blocks(stream):
@@ -254,8 +258,8 @@ class ConnectionReader(Iterator[T], Generic[T]):
         from harness.decode.tcp.lingering import Lingering
 
         lingering: Lingering[Any] = Lingering()
-        reassembler: Reassembler[Finisher] = Reassembler(
-            form.build_receiver,
+        reassembler: Reassembler[Any] = Reassembler(
+            partial(form.build_receiver, is_careful=False),
             linger_ns=self._linger_ns,
             max_present=self._max_present,
             lingering=lingering,
@@ -334,7 +338,7 @@ class ConnectionReader(Iterator[T], Generic[T]):
 
 
 def _tell(
-    ended: Iterable[TcpConnection[Finisher] | WholeTable[Any]], form: Form[Any, Any, T]
+    ended: Iterable[TcpConnection[Any] | WholeTable[Any]], form: Form[Any, Any, T]
 ) -> Iterator[Iterable[T]]:
     for item in ended:
         if isinstance(item, TcpConnection):

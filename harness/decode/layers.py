@@ -33,7 +33,7 @@ _MAX_UNDECIDED = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
-class _Item:
+class Part:
     """Bytes of one side; or, without data, a gap."""
 
     side: Side
@@ -47,14 +47,14 @@ class _Undecided:
 
     def __init__(self, *, may_be_tls: bool) -> None:
         self._may_be_tls = may_be_tls
-        self._items: list[_Item] = []
+        self._items: list[Part] = []
         self._first: dict[Side, bytes] = {"client": b"", "server": b""}
         self._cut: set[Side] = set()
         self._size = 0
         self.preamble: Preamble | None = None
         """The PROXY header that `take` left out."""
 
-    def add(self, item: _Item) -> Protocol | None:
+    def add(self, item: Part) -> Protocol | None:
         """Keep one item; gives the protocol as soon as it is known."""
         self._items.append(item)
         self._size += len(item.data)
@@ -87,12 +87,12 @@ class _Undecided:
             return answer
         return "other" if client and not self._cut else None
 
-    def take(self) -> Iterable[_Item]:
+    def take(self) -> Iterable[Part]:
         """All items, without the PROXY header and with an old ClientHello in its new form; they are gone then."""
         items, self._items = self._items, []
         if items[0].side == "server" and items[0].data and not items[0].data.startswith(b"HTTP/"):
             # It speaks first, so this is the middle of an answer.
-            yield _Item("server", b"", items[0].seen, None)
+            yield Part("server", b"", items[0].seen, None)
         client = self._first["client"]
         skip = 0 if "client" in self._cut else find_proxy_header(client) or 0
         if skip:
@@ -102,18 +102,18 @@ class _Undecided:
             skip += hello.size
         for item in items:
             if isinstance(hello, OldHello) and item.side == "client" and item.data:
-                yield _Item("client", hello.build_record(), item.seen)
+                yield Part("client", hello.build_record(), item.seen)
                 hello = None
             if item.side == "client" and skip and item.data:
                 rest = item.data[skip:]
                 skip -= len(item.data) - len(rest)
                 if rest:
-                    yield _Item("client", rest, item.seen)
+                    yield Part("client", rest, item.seen)
             else:
                 yield item
 
 
-def _read_preamble(header: bytes, items: list[_Item]) -> Preamble:
+def _read_preamble(header: bytes, items: list[Part]) -> Preamble:
     """What a PROXY header says, and where it was seen."""
     packets: list[PacketNumber] = []
     size = time_ns = 0
@@ -157,10 +157,23 @@ class LayerStack:
         self._begun: set[Side] = set()
         """Sides of which TLS has got something."""
 
+    def resume(self, tls: TlsDecoder, said: Iterable[Part] | None) -> None:
+        """Begin in the middle of the application data of TLS.
+
+        Args:
+            tls: What goes on with the next record.
+            said: Of HTTP what is not over yet; None: nothing was sent by either side.
+        """
+        self._undecided, self._tls, self._begun = None, tls, {"client", "server"}
+        if said is not None:
+            self._inside, self._http = None, HttpDecoder(self._detail)
+            for part in said:
+                self._take_http(part)
+
     def feed(self, side: Side, data: bytes, number: PacketNumber, time_ns: int) -> None:
         """Take in the next bytes of one side."""
         if data and self.wants:
-            self._take_in(_Item(side, data, Seen(time_ns=time_ns, packets=(number,))))
+            self._take_in(Part(side, data, Seen(time_ns=time_ns, packets=(number,))))
             self._see_level()
 
     def feed_talk(self, talk: Talk) -> None:
@@ -189,9 +202,9 @@ class LayerStack:
     def gap(self, side: Side, size: int | None, number: PacketNumber, time_ns: int) -> None:
         """Bytes of one side are missing; None: it is not known how many."""
         if self.wants:
-            self._take_in(_Item(side, b"", Seen(time_ns=time_ns, packets=(number,)), size))
+            self._take_in(Part(side, b"", Seen(time_ns=time_ns, packets=(number,)), size))
 
-    def _take_in(self, item: _Item) -> None:
+    def _take_in(self, item: Part) -> None:
         if self._undecided is None:
             self._pass_on(item)
             return
@@ -213,7 +226,7 @@ class LayerStack:
         for early in waiting:
             self._pass_on(early)
 
-    def _pass_on(self, item: _Item) -> None:
+    def _pass_on(self, item: Part) -> None:
         if self._is_other and item.side == "client" and begins_with_client_hello(item.data):
             # It stands at the start of a segment: the client waited for the answer to its request for TLS.
             self._is_other = False
@@ -235,7 +248,7 @@ class LayerStack:
         elif self._http is not None:
             self._take_http(item)
 
-    def _is_alarm(self, item: _Item) -> bool:
+    def _is_alarm(self, item: Part) -> bool:
         """Whether this belongs to an answer in TLS: no answer of HTTP begins with the type of a TLS record."""
         if self._http is None or item.side != "server":
             return False
@@ -244,7 +257,7 @@ class LayerStack:
         self._begun.add("server")
         return self._alarm is not None
 
-    def _take_alarm(self, item: _Item) -> None:
+    def _take_alarm(self, item: Part) -> None:
         assert self._alarm is not None
         number, time_ns = item.seen.packets[-1], item.seen.time_ns
         if item.data:
@@ -253,11 +266,11 @@ class LayerStack:
             self._alarm.gap("server", item.gap_size or 0, number, time_ns)
 
     def _take_plaintext(self, piece: Plaintext) -> None:
-        items: list[_Item] = []
+        items: list[Part] = []
         if piece.follows_gap:
-            items.append(_Item(piece.side, b"", piece.seen, None))
+            items.append(Part(piece.side, b"", piece.seen, None))
         if piece.data:
-            items.append(_Item(piece.side, piece.data, piece.seen))
+            items.append(Part(piece.side, piece.data, piece.seen))
         for item in items:
             if self._inside is None:
                 self._take_http(item)
@@ -272,7 +285,7 @@ class LayerStack:
                 for early in waiting:
                     self._take_http(early)
 
-    def _take_http(self, item: _Item) -> None:
+    def _take_http(self, item: Part) -> None:
         if self._http is None:
             return
         if item.data:

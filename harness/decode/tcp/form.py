@@ -34,8 +34,8 @@ class Form(Protocol[F, R, T_co]):
     def tell_whole(self, table: WholeTable[F]) -> Iterable[T_co]:
         """Whole connections."""
 
-    def build_receiver(self) -> R:
-        """What takes the bytes of one connection."""
+    def build_receiver(self, *, is_careful: bool) -> R:
+        """What takes the bytes of one connection; `is_careful`: by the way that is the reference for all others."""
 
     def tell(self, connection: TcpConnection[R]) -> T_co:
         """One whose bytes went to such a receiver."""

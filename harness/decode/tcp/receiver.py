@@ -12,12 +12,17 @@ from harness.trace.tls import Side
 class Receiver(Protocol):
     """Whoever takes the bytes of one connection."""
 
-    wants: bool
-    """More bytes are wanted; False: they may be left out."""
-    is_hashed: bool
-    """The hash of each direction is wanted; then no byte is left out."""
-    is_brief: bool
-    """Nobody asks for packet numbers, nor what a second copy of the same bytes was."""
+    @property
+    def wants(self) -> bool:
+        """More bytes are wanted; False: they may be left out."""
+
+    @property
+    def is_hashed(self) -> bool:
+        """The hash of each direction is wanted; then no byte is left out."""
+
+    @property
+    def is_brief(self) -> bool:
+        """Nobody asks for packet numbers, nor what a second copy of the same bytes was."""
 
     def feed(self, side: Side, data: bytes, number: PacketNumber, time_ns: int) -> None:
         """Bytes in order; the number is that of the packet that brought them."""

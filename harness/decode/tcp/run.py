@@ -34,9 +34,9 @@ class Run:
         self.times = times
         self._seen: Seen | None = None
 
-    def keep(self, size: int) -> Run:
+    def keep(self, size: int | None = None) -> Run:
         """The last packets with at least so many bytes, or all, without the window."""
-        begin = len(self.data) - size
+        begin = len(self.data) - size if size is not None else 0
         first = bisect_right(self.ends, begin) if begin > 0 else 0
         kept = self.cut(first, len(self.ends)) if first else self
         return Run(kept.data, [*kept.ends], [*kept.numbers], [*kept.times])
@@ -87,3 +87,17 @@ class Run:
 
 NOTHING = Run(b"", (), (), ())
 """A side that sent nothing."""
+
+
+def join_runs(runs: Sequence[Run]) -> Run:
+    """One after the other."""
+    ends: list[int] = []
+    for run in runs:
+        before = ends[-1] if ends else 0
+        ends += [before + end for end in run.ends]
+    return Run(
+        b"".join(run.data for run in runs),
+        ends,
+        [number for run in runs for number in run.numbers],
+        [time_ns for run in runs for time_ns in run.times],
+    )

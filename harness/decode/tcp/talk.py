@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.decode.tcp.run import Run
+from harness.decode.tcp.run import Run, join_runs
 from harness.trace.tls import Side
 
 
@@ -16,6 +17,10 @@ class Talk:
     server: Run
     is_cut: bool = False
     """More was sent that is not here."""
+
+    def keep(self) -> Talk:
+        """The same, without the window."""
+        return Talk(self.client.keep(), self.server.keep())
 
     def build_runs(self) -> list[tuple[Side, Run]]:
         """The same cut where the sender changes."""
@@ -36,3 +41,12 @@ class Talk:
                 last += 1
             at[mine] = last
             runs.append((side, run.cut(first, last)))
+
+
+def join_talks(talks: Sequence[Talk]) -> Talk:
+    """One after the other."""
+    if len(talks) == 1:
+        return talks[0]
+    return Talk(
+        join_runs([talk.client for talk in talks]), join_runs([talk.server for talk in talks])
+    )

@@ -15,6 +15,7 @@ from harness.decode.tcp.run import Run
 from harness.decode.tls.cipher import BadRecordError
 from harness.decode.tls.conversation import Conversation
 from harness.decode.tls.dialogue import Dialogue
+from harness.decode.tls.epoch import Epoch
 from harness.decode.tls.express import Express
 from harness.decode.tls.flow import Flow, Hole
 from harness.decode.tls.plaintext import Plaintext
@@ -50,6 +51,20 @@ class TlsDecoder:
     def is_over(self) -> bool:
         """Only the handshake was wanted, and it has shown all that it will."""
         return self._state.is_over
+
+    def resume(self, hellos: tuple[bytes, bytes], epochs: tuple[Epoch, Epoch]) -> None:
+        """Go on in the middle of the application data of an ordinary connection.
+
+        Args:
+            hellos: The records with the hellos of client and server.
+            epochs: The keys of both that are used now, and the numbers of the next records.
+        """
+        flows = self._state.client, self._state.server
+        for flow, hello in zip(flows, hellos, strict=True):
+            self.feed(flow.side, hello, PacketNumber(0), 0)
+        for flow, epoch in zip(flows, epochs, strict=True):
+            flow.messages.clear()
+            flow.epoch, flow.sealed, flow.changed = epoch, None, True
 
     def feed_run(self, side: Side, run: Run) -> tuple[Plaintext, ...]:
         """The same as `feed` for the bytes of several packets."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.decode.tcp.run import Run
+from harness.decode.tcp.run import NOTHING, Run, join_runs
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Seen
 
@@ -55,3 +55,30 @@ def test_a_part_has_offsets_of_its_own() -> None:
 def test_the_packet_before_an_offset(offset: int, index: int) -> None:
     """The one that brought the last byte before it."""
     assert RUN.find_packet(offset) == index
+
+
+@pytest.mark.parametrize(
+    ("size", "data", "ends"),
+    [
+        (None, b"abcdefghi", [3, 5, 9]),
+        (99, b"abcdefghi", [3, 5, 9]),
+        (6, b"defghi", [2, 6]),
+        (5, b"defghi", [2, 6]),
+        (4, b"fghi", [4]),
+        (1, b"fghi", [4]),
+    ],
+)
+def test_the_last_packets_are_kept(size: int | None, data: bytes, ends: list[int]) -> None:
+    """As many as have so many bytes."""
+    kept = RUN.keep(size)
+
+    assert (kept.data, kept.ends) == (data, ends)
+    assert kept.numbers == NUMBERS[-len(ends) :]
+    assert kept.times == RUN.times[-len(ends) :]
+
+
+def test_runs_are_joined() -> None:
+    """Their packets follow one another."""
+    joined = join_runs([RUN.cut(0, 1), NOTHING, RUN.cut(1, 3)])
+
+    assert [*joined.pieces()] == [*RUN.pieces()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.decode.tcp.run import Run
-from harness.decode.tcp.talk import Talk
+from harness.decode.tcp.talk import Talk, join_talks
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Side
 
@@ -47,3 +47,17 @@ def test_a_silent_side_has_no_run() -> None:
     """One side alone, or none."""
     assert [side for side, _ in build_talk(ORDER[:2]).build_runs()] == ["client"]
     assert build_talk(()).build_runs() == []
+
+
+def test_talks_are_joined() -> None:
+    """Both sides, as if they had come at once."""
+    whole = build_talk(ORDER)
+    parts = [
+        Talk(whole.client.cut(0, 2), whole.server.cut(0, 1)),
+        Talk(whole.client.cut(2, 3), whole.server.cut(1, 3)).keep(),
+    ]
+    joined = join_talks(parts)
+
+    assert [*joined.client.pieces()] == [*whole.client.pieces()]
+    assert [*joined.server.pieces()] == [*whole.server.pieces()]
+    assert join_talks([whole]) is whole
