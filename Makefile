@@ -114,7 +114,7 @@ balancers:
 	@PATH="$$PATH:/usr/local/sbin:/usr/sbin:/sbin"; missing=""; \
 	command -v haproxy >/dev/null || missing="haproxy"; \
 	modules="$$(nginx -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')"; \
-	nginx -V 2>&1 | grep -Eq -- '--with-stream( |$$)' || [ -e "$$modules/ngx_stream_module.so" ] \
+	nginx -V 2>&1 | grep -Eq -- '--with-stream( |$$)' || [ -f "$$modules/ngx_stream_module.so" ] \
 	|| missing="$$missing nginx libnginx-mod-stream"; \
 	[ -n "$$missing" ] || exit 0; \
 	if [ "$${CI:-}" = true ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

@@ -34,7 +34,14 @@ def real_balancers(scenario: Scenario) -> Mapping[str, str]:
 
 
 def find_engine_problems(scenario: Scenario) -> Iterator[Problem]:
-    """What a scenario asks of a real program that it cannot do."""
+    """What a scenario asks of a real program that it cannot do, or of another one."""
+    for name, balancer in scenario.site.balancers.items():
+        if balancer.health_check_ms is not None and balancer.engine != "haproxy":
+            yield Problem(
+                path=("site", "balancers", name, "health_check_ms"),
+                found=show(balancer.health_check_ms),
+                expected=f"engine: haproxy for {name}, or no such key: {balancer.engine} has no health checks",
+            )
     for name, engine in real_balancers(scenario).items():
         for index, defect in enumerate(scenario.defects):
             if _is_balancers(defect) and defect not in COMMITTED[engine]:

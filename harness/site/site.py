@@ -95,6 +95,8 @@ class Balancer(Model):
     engine: Engine = "builtin"
     """Which program balances: the one built in, or a real HAProxy or nginx, which has to be installed and needs the
     kernel wire."""
+    health_check_ms: Annotated[int, Field(ge=50, le=60_000)] | None = None
+    """Milliseconds between two looks whether a node's ports answer; HAProxy alone does it. Not given: never."""
 
 
 class Revocation(Model):

@@ -26,6 +26,7 @@ from harness.scenario.engine import COMMITTED
 from harness.scenario.scenario import Attacker, Scenario
 from harness.scenario.step import ForgedRequest, Together
 from harness.world.engine import find_engine
+from harness.world.job import WorldError
 from tests.end_to_end.scenario_files import ROOT, TERMINATING, load_scenario_file
 from tests.end_to_end.test_smuggling import FILES, read_requests
 
@@ -157,7 +158,9 @@ def test_an_interrupt_ends_the_program_too(engine: str, tmp_path: Path) -> None:
     scenario, text = load(TERMINATING, engine)
     if missing := find_missing(scenario, "auto"):
         pytest.skip(missing)
-    held = scenario.model_copy(update={"slow_sign_ins": dict.fromkeys(scenario.site.nodes, 9000)})
+    slow = dict.fromkeys(scenario.site.nodes, 9000)
+    many = {"slow_sign_ins": slow, "time_out_ms": 1000, "steps": scenario.steps * 20}
+    held = scenario.model_copy(update=many)
     file = tmp_path / "held.pcapng"
     timer = threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
@@ -185,3 +188,29 @@ def _programs_in(folder: Path) -> list[str]:
         except OSError:
             continue  # It has ended, or is somebody else's.
     return found
+
+
+def test_a_program_that_refuses_its_configuration_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 4 with its last words, as for everything that the machine cannot do; nothing is left behind."""
+    fake = tmp_path / "bin" / "haproxy"
+    fake.parent.mkdir()
+    told = "HAProxy version 9.9 with +OPENSSL"
+    fake.write_text(
+        f'#!/bin/sh\n[ "$1" = -vv ] && echo "{told}" && exit 0\necho "[ALERT] unknown keyword" >&2\nexit 3\n',
+        encoding="utf-8",
+    )
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(fake.parent), prepend=os.pathsep)
+    find_engine.cache_clear()
+    scenario, text = load(TERMINATING, "haproxy")
+    try:
+        with pytest.raises(WorldError) as caught:
+            run(scenario, text=text, file=tmp_path / "runs" / "refused.pcapng")
+    finally:
+        find_engine.cache_clear()
+
+    message = "vip: haproxy ended with code 3 at its start: [ALERT] unknown keyword"
+    assert str(caught.value) == message
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["refused.pcapng"]

@@ -81,6 +81,17 @@ def test_what_needs_the_simulated_wire_is_refused() -> None:
     )
 
 
+@pytest.mark.parametrize("engine", ["builtin", "nginx"])
+def test_health_checks_of_others_are_refused(engine: str) -> None:
+    """Only HAProxy has them."""
+    (told,) = _told(_scenario(engine=engine, balancer={"health_check_ms": 200}))
+
+    assert told == (
+        "$.site.balancers.vip.health_check_ms: got 200; expected engine: haproxy for vip, or no such key: "
+        f"{engine} has no health checks"
+    )
+
+
 @pytest.mark.parametrize(
     ("inner", "service", "count"),
     [("nginx", "terminate", 1), ("builtin", "terminate", 0), ("nginx", "passthrough", 0)],

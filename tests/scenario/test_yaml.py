@@ -74,7 +74,7 @@ MISTAKES = {
         "{address: 10.20.0.10}",
         "{address: 10.20.0.10, service: terminate}",
         '7:32: $.site.balancers.vip.service: got an unknown key "service"; expected one '
-        "of 443, 5262, engine, forwarded_for, to",
+        "of 443, 5262, engine, forwarded_for, health_check_ms, to",
     ),
     "missing key": (
         "    user: alice@example.com",

@@ -13,7 +13,8 @@ from harness.site import canary
 from harness.site.console import Console
 from harness.world.actors.setting import Setting
 from harness.world.crew import Crew
-from harness.world.host import Host
+from harness.world.engine import Engine
+from harness.world.host import Host, Program, ProgramError
 from harness.world.layout import Layout, lay_out
 from harness.world.pki.pki import Pki
 from tests.world.actors.stage import LONG_NS, MemoryKeys
@@ -68,12 +69,49 @@ async def _crew(**more: object) -> AsyncIterator[tuple[Scenario, LaidOutWire, Cr
         keys=MemoryKeys(),
         proxy_key=bytes(32),
         timeout_ns=LONG_NS,
+        engines={"haproxy": Engine(name="haproxy", path="/usr/sbin/haproxy", version="2.6")},
     )
     crew = Crew(scenario, layout, wire, setting)
     await crew.start()
     yield scenario, wire, crew
     await crew.stop()
     await wire.close()
+
+
+class EndedProgram:
+    """One that has ended before anybody stopped it."""
+
+    async def stop(self, *, timeout_ns: int) -> None:
+        raise ProgramError(f"vip: haproxy ended by itself, {timeout_ns} ns")
+
+    async def kill(self) -> None:
+        raise AssertionError("nobody restarts it")
+
+
+@pytest.mark.asyncio
+async def test_a_real_balancer_that_ends_by_itself_is_told_as_such(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not as one of several failures: nothing else went wrong."""
+
+    async def launch(_host: MemoryHost, _program: Program, *, timeout_ns: int) -> EndedProgram:
+        del timeout_ns
+        return EndedProgram()
+
+    monkeypatch.setattr(MemoryHost, "launch", launch)
+    site = {**SITE, "balancers": {"vip": {"address": "10.20.0.10", "engine": "haproxy"}}}
+    with pytest.raises(ProgramError, match=r"^vip: haproxy ended by itself"):
+        async with _crew(site=site):
+            pass
+
+
+@pytest.mark.asyncio
+async def test_a_real_balancer_that_does_not_start_is_told_as_such() -> None:
+    """A wire in memory has no programs."""
+    site = {**SITE, "balancers": {"vip": {"address": "10.20.0.10", "engine": "haproxy"}}}
+    with pytest.raises(ProgramError, match="no /usr/sbin/haproxy in memory"):
+        async with _crew(site=site):
+            pass
 
 
 @pytest.mark.asyncio

@@ -50,6 +50,8 @@ class Duty:
     """How long nobody need say anything."""
     answer_ms: int
     """How long a node may take."""
+    health_check_ms: int | None
+    """How often it looks whether nodes answer; None: never."""
     defects: frozenset[str]
     identity_pem: str = field(repr=False)
     """Chain and key."""
@@ -99,6 +101,7 @@ def read_duty(setting: Setting, name: str) -> Duty:
         newest_tls=site.tls,
         idle_ms=setting.timeout_ns // 1_000_000,
         answer_ms=setting.upstream_timeout_ns // 1_000_000,
+        health_check_ms=balancer.health_check_ms,
         defects=defects,
         identity_pem="".join((*identity.chain_pem, identity.key_pem)),
         roots_pem="".join(roots),

@@ -64,7 +64,7 @@ def _pass(duty: Duty, port: int) -> Iterator[str]:
     yield f"    default_backend nodes_{port}"
     yield from ("", f"backend nodes_{port}", "    mode tcp", "    balance roundrobin")
     for server in duty.servers:
-        yield f"    server {server.name} {Endpoint(server.address, port)}{preamble}"
+        yield f"    server {server.name} {Endpoint(server.address, port)}{preamble}{_looks(duty)}"
 
 
 def _end_proxy_port(duty: Duty, port: int) -> Iterator[str]:
@@ -75,7 +75,7 @@ def _end_proxy_port(duty: Duty, port: int) -> Iterator[str]:
     yield from ("", f"backend nodes_{port}", "    mode tcp", "    balance roundrobin")
     for server in duty.servers:
         where = Endpoint(server.address, port)
-        yield f"    server {server.name} {where}{_verified(duty, duty.fqdn)}"
+        yield f"    server {server.name} {where}{_verified(duty, duty.fqdn)}{_looks(duty)}"
 
 
 def _end_service(duty: Duty) -> Iterator[str]:
@@ -94,7 +94,7 @@ def _end_service(duty: Duty) -> Iterator[str]:
     for server in (*duty.servers[1:], duty.servers[0]):
         where = Endpoint(server.address, SERVICE_PORT)
         sticky = f" cookie {server.name}" if is_sticky else ""
-        yield f"    server {server.name} {where}{sticky}{_onward(duty, server)}"
+        yield f"    server {server.name} {where}{sticky}{_onward(duty, server)}{_looks(duty)}"
 
 
 def _headers(duty: Duty) -> Iterator[str]:
@@ -142,6 +142,11 @@ def _remote_port(duty: Duty) -> Iterator[str]:
 
 def _onward(duty: Duty, server: Server) -> str:
     return "" if duty.service is BalancerMode.OFFLOAD else _verified(duty, server.host_name)
+
+
+def _looks(duty: Duty) -> str:
+    """A connection that says nothing, or no more than a TLS handshake; one that fails takes the node out of turn."""
+    return "" if duty.health_check_ms is None else f" check inter {duty.health_check_ms}ms fall 1"
 
 
 def _verified(duty: Duty, host_name: str) -> str:

@@ -94,6 +94,15 @@ def test_every_address_of_the_balancer_listens() -> None:
     assert "bind [2001:db8::10]:5262" in lines(addresses=addresses)
 
 
+def test_health_checks_look_at_every_port() -> None:
+    """Where the site wants them."""
+    found = lines(cluster(balancer={"engine": "haproxy", "health_check_ms": 200}))
+    servers = [line for line in found if line.startswith("server ")]
+
+    assert len(servers) == 6
+    assert all(line.endswith(" check inter 200ms fall 1") for line in servers)
+
+
 def test_a_client_s_addresses_may_stay_on_the_left() -> None:
     """Where the site says append: a line behind the client's (RFC 9110 section 5.3)."""
     found = rules(*lines(cluster(balancer={"forwarded_for": "append"})))
