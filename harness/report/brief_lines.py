@@ -7,6 +7,7 @@ except that control characters and blanks are written as `\x20`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from harness.report.packet_lines import name_version
@@ -35,10 +36,13 @@ def tell_handshake(brief: Brief) -> str:
 
 def tell_exchanges(brief: Brief) -> str:
     """Of each exchange: number of the connection, client, server, requested_ns, method, target, answered_ns, status."""
+    which = f"{brief.number}\t{brief.client}\t{brief.server}"
     return "".join(
-        f"{brief.number}\t{brief.client}\t{brief.server}\t{_show(requested_ns)}\t{_text(method)}\t{_text(target)}\t"
-        f"{_show(answered_ns)}\t{_show(status)}\n"
-        for requested_ns, method, target, answered_ns, status in brief.exchanges
+        [
+            f"{which}\t{_show(requested_ns)}\t{_text(method)}\t{_text(target)}\t"
+            f"{_show(answered_ns)}\t{_show(status)}\n"
+            for requested_ns, method, target, answered_ns, status in brief.exchanges
+        ]
     )
 
 
@@ -49,8 +53,18 @@ def _show(number: int | None) -> str:
 def _text(data: bytes | None) -> str:
     if data is None:
         return "-"
+    return _tell_known(data) if len(data) < _MAX_KNOWN_SIZE else _tell_bytes(data)
+
+
+def _tell_bytes(data: bytes) -> str:
     text = data.decode("latin-1")
     return text if text.isascii() and text.isprintable() and " " not in text else _escape(text)
+
+
+_tell_known = lru_cache(maxsize=4096)(_tell_bytes)
+"""Methods and most targets come again."""
+_MAX_KNOWN_SIZE = 200
+"""Bytes of what is remembered."""
 
 
 def _escape(text: str) -> str:

@@ -72,9 +72,10 @@ def test_other_secrets_are_kept_once_and_few() -> None:
         "binary",
     ],
 )
-def test_what_is_no_secret_is_passed_over(line: bytes) -> None:
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
+def test_what_is_no_secret_is_passed_over(line: bytes, end: bytes) -> None:
     """Such a line neither raises nor hides the good line after it."""
-    secrets = parse_keylog(line + b"\r\n" + build_keylog_line("CLIENT_RANDOM", ONE, b"a"))
+    secrets = parse_keylog(line + end + build_keylog_line("CLIENT_RANDOM", ONE, b"a"))
 
     assert dict(secrets.find(ONE)) == {"CLIENT_RANDOM": b"a"}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from harness.trace.http import Header
 
@@ -24,7 +24,8 @@ _HOST = re.compile(
 )  # RFC 3986 section 3.2.2, without the comma that joins two fields
 _TARGET = re.compile(rb"/|\*\Z|[A-Za-z][A-Za-z0-9+.\-]*://")  # RFC 9112 section 3.2
 _ABSOLUTE = re.compile(rb"(https?)://([^/?#]*)", re.IGNORECASE)
-_LENGTH = re.compile(rb"[0-9]{1,18}")
+_MAX_DIGITS = 18
+_LENGTH = re.compile(rb"[0-9]{1,%d}" % _MAX_DIGITS)
 _SPACE = b" \t"
 _FIELDS = rb"\r\n(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*\r\n"
 _ORDINARY_REQUEST = re.compile(
@@ -74,9 +75,8 @@ class Framing:
     """For `length`."""
 
 
-@dataclass(frozen=True, slots=True)
-class OrdinaryHead:
-    """A head of HTTP/1.1 in which nothing is odd, and what it says about its message."""
+class OrdinaryHead(NamedTuple):
+    """A head of HTTP/1.1 in which nothing is odd, and what it says about its message. There are very many of them."""
 
     start: tuple[bytes, ...]
     """Method and target, or the status."""
@@ -97,10 +97,14 @@ def find_ordinary_head(data: bytes, *, is_request: bool, limit: int) -> Ordinary
     is_last = has_host = False
     for name, value in _DECISIVE.findall(data, match.end(match.lastindex or 0), match.end()):
         kind, value = name[0] | 32, value.rstrip(_SPACE)
-        if kind == _H and not has_host and _HOST.fullmatch(value):
+        if kind == _H and not has_host and len(value) < _MAX_KNOWN_SIZE and _is_host(value):
             has_host = True
         elif (
-            kind == _C and len(name) == _LENGTH_SIZE and length is None and _LENGTH.fullmatch(value)
+            kind == _C
+            and len(name) == _LENGTH_SIZE
+            and length is None
+            and len(value) <= _MAX_DIGITS
+            and value.isdigit()
         ):
             length = int(value)
         elif kind == _C and len(name) != _LENGTH_SIZE and value.lower() in _CONNECTION:
@@ -108,6 +112,11 @@ def find_ordinary_head(data: bytes, *, is_request: bool, limit: int) -> Ordinary
         else:
             return None
     return OrdinaryHead(match.groups(), match.end(), length, is_last)
+
+
+@lru_cache(maxsize=1024)  # hosts come again and again
+def _is_host(value: bytes) -> bool:
+    return _HOST.fullmatch(value) is not None
 
 
 _H, _C, _LENGTH_SIZE = ord("h"), ord("c"), len(b"content-length")

@@ -48,6 +48,13 @@ class Hmac:
         outer.update(inner.digest())
         return outer.digest()
 
+    def digest_last(self, message: bytes) -> bytes:
+        """The same, and the key is used up."""
+        inner, outer = self._inner, self._outer
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.digest()
+
 
 _HASHES: dict[str, tuple[Callable[[bytes], hashlib._Hash], int]] = {
     "md5": (hashlib.md5, 64),
@@ -77,11 +84,12 @@ def _build_info(label: bytes, size: int, draft: int) -> bytes:
 
 def build_tls13_opener(suite: Suite, secret: bytes, *, draft: int = FINAL_DRAFT) -> Tls13Opener:
     """RFC 8446 section 7.3: the traffic key and IV of one traffic secret."""
-    expand, size = Hmac(secret, suite.hash), suite.key_size
-    key = expand.digest(_build_info(b"key", size, draft))[:size]
-    iv = expand.digest(_build_info(b"iv", 12, draft))[:12]
+    size = suite.key_size
+    expand = Hmac(secret, suite.hash)
+    key = expand.digest(_build_info(b"key", size, draft))
+    iv = expand.digest_last(_build_info(b"iv", 12, draft))
     # Draft 25 of TLS 1.3 was the first to authenticate the header.
-    return Tls13Opener(suite, key, iv, covers_header=draft >= 25)
+    return Tls13Opener(suite, key[:size], iv[:12], covers_header=draft >= 25)
 
 
 def update_secret(suite: Suite, secret: bytes, *, draft: int = FINAL_DRAFT) -> bytes:
@@ -108,7 +116,7 @@ def derive_prf(
     return bytes(a ^ b for a, b in zip(left, right, strict=True))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class KeyBlock:
     """RFC 5246 section 6.3: what both directions of SSL 3.0 to TLS 1.2 are protected with."""
 
@@ -152,34 +160,24 @@ def derive_key_block(
     compression: int = 0,
 ) -> KeyBlock:
     """RFC 5246 section 6.3: cut the key block (SSL 3.0 to TLS 1.2)."""
-    mac_size = 0 if suite.mac is None else hashlib.new(suite.mac).digest_size
-    iv_size = {
-        "GCM": 4,
-        "CCM": 4,
-        "POLY1305": 12,
-        "CBC": suite.block_size,
-    }.get(suite.mode, 0)
-    sizes = (mac_size, mac_size, suite.key_size, suite.key_size, iv_size, iv_size)
+    mac, key, iv = suite.mac_size, suite.key_size, suite.iv_size
+    # Of each the client's, then the server's.
+    keys, ivs = 2 * mac, 2 * (mac + key)
     block = derive_prf(
         master_secret,
         b"key expansion",
         server_random + client_random,
-        sum(sizes),
+        ivs + 2 * iv,
         version=version,
         hash_name=suite.hash,
     )
-    pieces = []
-    offset = 0
-    for size in sizes:
-        pieces.append(block[offset : offset + size])
-        offset += size
     return KeyBlock(
         suite=suite,
         version=version,
         encrypt_then_mac=encrypt_then_mac,
         compression=compression,
-        client=(pieces[0], pieces[2], pieces[4]),
-        server=(pieces[1], pieces[3], pieces[5]),
+        client=(block[:mac], block[keys : keys + key], block[ivs : ivs + iv]),
+        server=(block[mac:keys], block[keys + key : ivs], block[ivs + iv :]),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cache
 
@@ -42,10 +43,12 @@ class Suite:
     hash: str
     """Hash of the key derivation: HKDF in TLS 1.3, the PRF in TLS 1.2."""
 
-    @property
-    def block_size(self) -> int:
-        """Bytes of a block in CBC mode."""
-        return 8 if self.cipher in {"3DES_EDE", "DES", "IDEA"} else 16
+    mac_size: int
+    """Bytes of the MAC key before TLS 1.3; 0 for AEAD suites."""
+    block_size: int
+    """Bytes of a block in CBC mode."""
+    iv_size: int
+    """Bytes of the IV in the key block before TLS 1.3 (RFC 5288 section 3, RFC 6655 section 3, RFC 7905 section 2)."""
 
     @property
     def is_tls13(self) -> bool:
@@ -76,6 +79,7 @@ def _suite(code_point: int, name: str) -> Suite | None:
     mac = None if is_aead else _MACS.get(last)
     if mac is None and not is_aead:
         return None
+    block_size = 8 if cipher in {"3DES_EDE", "DES", "IDEA"} else 16
     return Suite(
         code_point=code_point,
         name=name,
@@ -84,6 +88,9 @@ def _suite(code_point: int, name: str) -> Suite | None:
         key_size=int(parts[1]) // 8 if (size := _KEY_SIZES[parts[0]]) is None else size,
         tag_size=(8 if "8" in parts else 16) if is_aead else 0,
         mac=mac,
+        mac_size=0 if mac is None else hashlib.new(mac).digest_size,
+        block_size=block_size,
+        iv_size={"GCM": 4, "CCM": 4, "POLY1305": 12, "CBC": block_size}.get(mode, 0),
         # RFC 5246 section 5: SHA-256 is the hash of every TLS 1.2 suite that names no other one.
         hash="sha384" if last == "SHA384" else "sha256",
     )
