@@ -28,6 +28,7 @@ from harness.scenario.yaml import load_scenario
 from harness.verdict.outcome import Outcome
 from harness.verdict.verdict import Verdict
 from harness.world.wire.choice import choose
+from tests.end_to_end.variety import enrich
 
 Drawn = dict[str, Any]
 FQDN, VIP = "access.example.com", "10.20.0.10"
@@ -69,6 +70,7 @@ def draw(seed: int, index: int, *, wire: Literal["kernel", "sim"]) -> str:
     if wire == "sim":
         scenario["steps"] += _draw_links(random, (*devices, *nodes))
     scenario["steps"] += _draw_steps(random, devices, nodes)
+    enrich(random, scenario, wire=wire)
     return json.dumps(scenario, indent=1)
 
 
