@@ -82,7 +82,7 @@ class Statuses:
         if not {"ocsp": by_ocsp, "crl": by_list, "ocsp_then_crl": good}[self._method]:
             why = "about which no valid answer had told that it is not revoked"
             return StatusFlaw(told=why, is_seen=False, packets=looked)
-        if self._method == "ocsp_then_crl" and _is_list_first(asked, by_list):
+        if self._method == "ocsp_then_crl" and _is_list_first(asked, by_list, serial_number):
             why = "that was looked up in the CRL before OCSP was asked"
             return StatusFlaw(told=why, is_seen=False, packets=looked)
         usable = {"ocsp": by_ocsp, "crl": by_list, "ocsp_then_crl": good}[self._method]
@@ -116,7 +116,23 @@ def _find_told(connection: Connection) -> list[_Told]:
     return found
 
 
-def _is_list_first(asked: list[Connection], by_list: list[_Told]) -> bool:
-    """Whether the first thing that was asked for a request is the CRL."""
+def _is_list_first(asked: list[Connection], by_list: list[_Told], serial_number: int) -> bool:
+    """Whether the list was looked up without any question to OCSP about this certificate before it.
+
+    Others may sign in at the same node at the same time: whose look-up a list is, nobody can tell, but an OCSP
+    question names its certificate.
+    """
     numbers = {one.connection.number for one in by_list}
-    return bool(asked) and asked[0].number in numbers
+    lists = [c for c in asked if c.number in numbers]
+    questions = [c for c in asked if c.number not in numbers and _may_ask(c, serial_number)]
+    return bool(lists) and not any(c.opened_ns <= lists[-1].opened_ns for c in questions)
+
+
+def _may_ask(connection: Connection, serial_number: int) -> bool:
+    """Whether a connection to the responder was for this certificate; one that came to nothing may have been."""
+    queries = [
+        e.request.status_query
+        for e in connection.exchanges
+        if e.request is not None and e.request.status_query is not None
+    ]
+    return not queries or any(query.serial_number == serial_number for query in queries)

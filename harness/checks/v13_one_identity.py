@@ -10,7 +10,6 @@ from harness.checks.evidence import gather, opening, seen
 from harness.checks.joining import outer_random
 from harness.checks.need import COMPLETE, PROXY_CONTENT
 from harness.trace.connection import Connection
-from harness.trace.tls import TlsSession
 from harness.verdict.finding import Finding
 
 
@@ -27,7 +26,7 @@ def _judge_session(case: Case, connection: Connection) -> Iterator[Judgement]:
     if tls is None:
         return
     chains = (tls.client_certificates, *tls.later_client_certificates)
-    if _is_late(tls):
+    if tls.is_certificate_late:
         # The handshake itself showed none: it resumed a session, or did not ask.
         ancestor = case.proofs.find_ancestor(connection)
         first = case.proofs.find_shown(ancestor) if ancestor is not None else None
@@ -46,15 +45,6 @@ def _judge_session(case: Case, connection: Connection) -> Iterator[Judgement]:
         yield Finding(
             message=told, packets=packets, endpoints=(connection.client, connection.server)
         )
-
-
-def _is_late(tls: TlsSession) -> bool:
-    """Whether even the first Certificate message of the client came after its first Finished."""
-    certificate, finished = tls.client_certificate, tls.client_finished
-    if certificate is None or finished is None:
-        return False
-    # Between the two lies at least one flight of the server: they never share a packet.
-    return min(certificate.packets) > max(finished.packets)
 
 
 V13 = Check(

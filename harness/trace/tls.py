@@ -83,6 +83,8 @@ class TlsSession:
     client_certificate: Seen | None = None
     """The client's Certificate message, also when it is empty."""
     client_certificates: tuple[Certificate, ...] = ()
+    is_certificate_late: bool = False
+    """The client's first Certificate message stands behind its Finished in the stream: it was asked for later."""
     later_client_certificates: tuple[tuple[Certificate, ...], ...] = ()
     """Chains that the client showed after the first one: renegotiation, post-handshake authentication (F72, F73)."""
     certificate_verify: Seen | None = None

@@ -42,6 +42,8 @@ def crl(*revoked: int, **facts: Any) -> StatusAnswer:
     return StatusAnswer(protocol="crl", revoked=frozenset(revoked), **{**HOLDS, **facts})
 
 
+OTHERS = ocsp(serial=OTHER_SERIAL)
+"""About another certificate: somebody else signs in at the same time."""
 BUSY = StatusAnswer(protocol="ocsp", problem="try_later")
 FORGED: dict[str, Any] = {"signature": "wrong"}
 OLD: dict[str, Any] = {"next_update_ns": START_NS - 1}
@@ -65,7 +67,8 @@ def _asking(
                 wire.reset()
                 continue
             is_ocsp = answer.protocol == "ocsp"
-            query = StatusQuery(serial_number=SERIAL, nonce=NONCE) if is_ocsp else None
+            serial = SERIAL if answer.serial_number is None else answer.serial_number
+            query = StatusQuery(serial_number=serial, nonce=NONCE) if is_ocsp else None
             number = wire.ask("/", status_query=query)
             wire.answer(number, 200)
             exchange = wire.exchanges[number]
@@ -88,6 +91,8 @@ def _asking(
         pytest.param("ocsp_then_crl", (BUSY, crl()), id="the CRL after a refusal"),
         pytest.param("ocsp_then_crl", (None, crl()), id="the CRL after a reset"),
         pytest.param("ocsp_then_crl", (ocsp(**OLD), crl()), id="the CRL after an old answer"),
+        pytest.param("ocsp_then_crl", (crl(), BUSY, crl()), id="somebody else's CRL before"),
+        pytest.param("ocsp_then_crl", (OTHERS, crl(), BUSY, crl()), id="somebody else before"),
     ],
 )
 def test_enough(method: Any, answers: tuple[StatusAnswer | None, ...]) -> None:
@@ -122,6 +127,12 @@ def test_enough(method: Any, answers: tuple[StatusAnswer | None, ...]) -> None:
             (crl(), BUSY),
             "that was looked up in the CRL before OCSP",
             id="CRL first",
+        ),
+        pytest.param(
+            "ocsp_then_crl",
+            (OTHERS, crl(), OTHERS),
+            "that was looked up in the CRL before OCSP",
+            id="only others asked",
         ),
     ],
 )

@@ -68,7 +68,12 @@ def _shown_late(first: Certificate | None, *, session: bytes = b"one") -> TraceB
         wire.handshake(make_random("taken"), version=0x0303, resumed=True, session_id=session)
         assert wire.tls is not None
         late = wire._seen(from_client=True)
-        wire.tls = replace(wire.tls, client_certificate=late, client_certificates=(ALICE,))
+        wire.tls = replace(
+            wire.tls,
+            client_certificate=late,
+            client_certificates=(ALICE,),
+            is_certificate_late=True,
+        )
     return builder
 
 
@@ -94,7 +99,23 @@ def test_a_certificate_after_none_fails() -> None:
         wire.handshake(make_random("bare"), version=0x0303)
         assert wire.tls is not None
         late = wire._seen(from_client=True)
-        wire.tls = replace(wire.tls, client_certificate=late, client_certificates=(ALICE,))
+        wire.tls = replace(
+            wire.tls,
+            client_certificate=late,
+            client_certificates=(ALICE,),
+            is_certificate_late=True,
+        )
 
     (finding,) = result_of(V13, builder).findings
     assert f"none first, and {ALICE.sha256[:16]} later" in finding.message
+
+
+def test_packets_that_came_in_another_order_are_nothing_late() -> None:
+    """The packet with Finished overtook the one with Certificate: in the stream they stand as they should."""
+    builder = TraceBuilder()
+    for wire in builder.tunnel(certificate=ALICE)[:2]:
+        assert wire.tls is not None
+        overtaken = wire._seen(from_client=True)
+        wire.tls = replace(wire.tls, client_certificate=overtaken)
+
+    assert result_of(V13, builder).outcome is Outcome.PASS

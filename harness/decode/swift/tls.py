@@ -302,7 +302,7 @@ class SwiftTls:
             self._switch(half, "application")
 
     def _see_chain(self, half: _Half, body: bytes) -> None:
-        if half.chain is not None:
+        if half.chain is not None or half.finished is not None:
             raise OddError
         half.chain = tuple(
             map(parse_certificate, parse_certificate_list(body, is_tls13=self._is_tls13))

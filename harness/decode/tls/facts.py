@@ -43,6 +43,7 @@ class SessionFacts:
         "client_hello_seen",
         "early_data",
         "finished",
+        "is_certificate_late",
         "later_client_certificates",
         "later_client_randoms",
         "plaintext_hashes",
@@ -67,6 +68,7 @@ class SessionFacts:
         self.certificate_request: Seen | None = None
         self.server_certificates: tuple[Certificate, ...] = ()
         self.client_certificate: Seen | None = None
+        self.is_certificate_late = False
         self.client_certificates: tuple[Certificate, ...] = ()
         self.later_client_certificates: list[tuple[Certificate, ...]] = []
         self.later_client_randoms: list[bytes] = []
@@ -119,6 +121,8 @@ class SessionFacts:
         if side == "server":
             self.server_certificates = self.server_certificates or certificates
         elif self.client_certificate is None:
+            # Packets tell nothing: they may have come in another order.
+            self.is_certificate_late = "client" in self.finished
             self.client_certificate, self.client_certificates = seen, certificates
         elif len(self.later_client_certificates) < CHAIN_LIMIT:
             self.later_client_certificates.append(certificates)
@@ -177,6 +181,7 @@ class SessionFacts:
             requested_authorities=self.requested_authorities,
             server_certificates=self.server_certificates,
             client_certificate=self.client_certificate,
+            is_certificate_late=self.is_certificate_late,
             client_certificates=self.client_certificates,
             later_client_certificates=tuple(self.later_client_certificates),
             later_client_randoms=tuple(self.later_client_randoms),

@@ -52,6 +52,18 @@ def test_later_chains_are_kept_apart() -> None:
     assert len(session.later_client_certificates) == CHAIN_LIMIT
 
 
+def test_a_certificate_is_late_by_its_place_in_the_stream() -> None:
+    """Whatever the packets: one with Finished may overtake the one with Certificate."""
+    usual, late = SessionFacts(), SessionFacts()
+    usual.see_certificates("client", (b"first",), SECOND)
+    usual.see_finished("client", FIRST)
+    late.see_finished("client", FIRST)
+    late.see_certificates("client", (b"first",), SECOND)
+    told = [facts.build("yes", None, WHOLE).is_certificate_late for facts in (usual, late)]
+
+    assert told == [False, True]
+
+
 def test_randoms_of_renegotiations_are_kept() -> None:
     """Another ClientHello is told by its random; the answer to a HelloRetryRequest repeats the first one's."""
     facts = SessionFacts()
