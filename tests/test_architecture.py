@@ -256,6 +256,22 @@ def test_the_rules_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wrong_libraries(PACKAGE / "site" / "site.py")
 
 
+PROGRAM_STARTERS = ("second_opinion.py", "world/engine.py", "world/wire/kernel_program.py")
+"""Who runs programs of others: tshark, and the real balancers, once to ask them and once to have them serve."""
+
+
+def test_programs_of_others_are_run_in_few_places() -> None:
+    """Each of these has its time-outs, and leaves nothing behind."""
+    found = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in MODULES
+        for _, name in imports(path)
+        if name.split(".")[0] == "subprocess"
+    }
+
+    assert found == set(PROGRAM_STARTERS)
+
+
 def test_every_owner_uses_its_library() -> None:
     """The table of owners names no library that nobody imports."""
     used = {name.split(".")[0] for path in MODULES for _, name in imports(path)}

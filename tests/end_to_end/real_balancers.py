@@ -40,8 +40,9 @@ Below are the configurations that the harness makes, for the sites [re-encryptin
 [passthrough-cluster](passthrough-cluster.md). To take them over: put your addresses and names in, and your files.
 `balancer.pem` has the balancer's certificate chain and then its key, `roots.pem` the authorities of the nodes' own
 certificates. Time-outs are those of scenarios: choose yours longer than a sign-in with its call-back and OCSP takes.
-The other lines matter: the mistakes at the end of this page are some of them changed or left out, and
-[scenarios/real-balancers](../../scenarios/real-balancers) show what each breaks.
+Leave out what is for the harness alone: `log stdout` and `nbthread` of HAProxy, and of nginx `daemon`,
+`master_process`, `user`, `error_log` and the folders. The other lines matter: the mistakes at the end of this page are
+some of them changed or left out, and [scenarios/real-balancers](../../scenarios/real-balancers) show what each breaks.
 
 | what | HAProxy | nginx |
 |---|---|---|
