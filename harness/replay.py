@@ -83,6 +83,7 @@ def examine(
         stream,
         key_log=key_log,
         choose=lambda texts: _choose(texts, site),
+        stream_hashes=False,
         small=small,
         large=large,
     )

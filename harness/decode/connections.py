@@ -68,6 +68,7 @@ def decode_connections(
     rsa_keys: RsaKeys | None = None,
     level: Level = "exchanges",
     hashes: bool = True,
+    stream_hashes: bool = True,
     body_limit: int = EVERYTHING.body_limit,
     only: Only = ALL,
     window: int | None = None,
@@ -83,6 +84,7 @@ def decode_connections(
         rsa_keys: Private keys that open RSA key exchanges (TLS 1.2 and before).
         level: How far to follow each connection.
         hashes: Work out SHA-256 of streams, plaintexts and bodies (only where `level` is exchanges).
+        stream_hashes: Not of bodies alone.
         body_limit: Bytes of each HTTP body that are kept; long connections can have very many bodies.
         only: Follow no others; `number` counts the wanted ones.
         window: Bytes looked at together, which changes the speed and nothing else; 0: each packet by itself;
@@ -93,7 +95,9 @@ def decode_connections(
 
     Bad bytes do not raise; the reader's `damage` and `skipped` are whole when it is exhausted.
     """
-    detail = Detail(level=level, hashes=hashes, body_limit=body_limit)
+    detail = Detail(
+        level=level, hashes=hashes, stream_hashes=stream_hashes, body_limit=body_limit
+    )
     return ConnectionReader(
         stream,
         lambda secrets: _Full(secrets, detail),
@@ -127,7 +131,7 @@ class _Full:
 
     def tell_whole(self, table: WholeTable[LayerFields]) -> Iterator[Connection]:
         detail = self._detail
-        is_hashed = detail.hashes and detail.level == "exchanges"
+        is_hashed = detail.hashes_streams and detail.level == "exchanges"
         if not self.wants:
             table = replace(table, facts=[build_nothing()] * len(table))
         return build_connections(table, is_hashed=is_hashed)

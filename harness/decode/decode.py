@@ -16,7 +16,7 @@ from harness.capture.annotation import decode_annotations
 from harness.capture.keylog import Secrets
 from harness.capture.pcapng import read_blocks, read_keys
 from harness.decode.connections import SMALL, decode_connections
-from harness.decode.detail import Level
+from harness.decode.detail import Detail, Level
 from harness.decode.layers import LayerStack
 from harness.decode.observation import build_connection
 from harness.decode.packet.frame import FIN, RST
@@ -58,6 +58,7 @@ def decode(
     key_log: bytes = b"",
     rsa_keys: RsaKeys | None = None,
     choose: Choose | None = None,
+    stream_hashes: bool = True,
     small: int = SMALL,
     large: int = LARGE,
     window: int = WINDOW,
@@ -71,6 +72,7 @@ def decode(
         key_log: secrets beside those in the file, which come first.
         rsa_keys: private keys that open RSA key exchanges (TLS 1.2 and before).
         choose: what of a large file concerns the site; left out, everything does.
+        stream_hashes: work out SHA-256 of streams and plaintexts, which no check asks for.
         small: bytes up to which a file is read packet by packet.
         large: bytes from which on a file is large.
         window: bytes looked at together.
@@ -78,7 +80,7 @@ def decode(
     if not stream.seekable():
         stream = BytesIO(stream.read())
     size = _find_size(stream)
-    file = _File(stream, stream.tell(), key_log, rsa_keys, window)
+    file = _File(stream, stream.tell(), key_log, rsa_keys, window, stream_hashes)
     if size <= small:
         return file.read_singly()
     chosen = choose(file.read_annotations()) if choose is not None and size >= large else None
@@ -98,6 +100,7 @@ class _File:
     key_log: bytes
     rsa_keys: RsaKeys | None
     window: int
+    stream_hashes: bool
 
     def read_singly(self) -> Trace:
         """Packet by packet, and all of it."""
@@ -108,7 +111,8 @@ class _File:
             if keys.kind == blocks.TLS_KEY_LOG:
                 secrets.add(keys.data)
         secrets.add(self.key_log)
-        log, reassembler = PacketLog(), Reassembler(lambda: LayerStack(secrets))
+        detail = Detail(stream_hashes=self.stream_hashes)
+        log, reassembler = PacketLog(), Reassembler(lambda: LayerStack(secrets, detail=detail))
         for block in read_blocks(self._rewind()):
             followed = log.handle(block)
             if followed is not None:
@@ -189,6 +193,7 @@ class _File:
             linger_ns=linger_ns,
             max_present=max_present,
             horizon=horizon,
+            stream_hashes=self.stream_hashes,
             window=self.window,
         )
 

@@ -16,10 +16,17 @@ class Detail:
     level: Level = "exchanges"
     hashes: bool = True
     """SHA-256 of streams, plaintexts and bodies; without them `malformed` and all else is as with them."""
+    stream_hashes: bool = True
+    """Those of streams and plaintexts as well: no check asks for them."""
     body_limit: int = 64 << 10
     """Bytes of each HTTP body that are kept."""
     is_brief: bool = False
     """No more is wanted than a Brief holds."""
+
+    @property
+    def hashes_streams(self) -> bool:
+        """Whether SHA-256 of streams and plaintexts is worked out."""
+        return self.hashes and self.stream_hashes
 
 
 EVERYTHING = Detail()

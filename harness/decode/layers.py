@@ -133,7 +133,7 @@ class LayerStack:
     def __init__(self, secrets: Secrets, *, depth: int = 0, detail: Detail = EVERYTHING) -> None:
         """Begin before the first byte, `depth` tunnels deep; work out what `detail` says."""
         self.wants = detail.level != "connections"
-        self.is_hashed = detail.hashes and detail.level == "exchanges"
+        self.is_hashed = detail.hashes_streams and detail.level == "exchanges"
         self.is_brief = detail.is_brief
         """See Receiver."""
         self._detail = detail

@@ -351,7 +351,7 @@ class SwiftTls:
         )
 
     def _hash(self, half: _Half, decrypted: str) -> str | None:
-        if not self._detail.hashes or decrypted == "no" or not half.is_whole:
+        if not self._detail.hashes_streams or decrypted == "no" or not half.is_whole:
             return None
         total = hashlib.sha256()
         for side, data, _ in self.pieces:

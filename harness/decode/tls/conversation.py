@@ -43,7 +43,7 @@ class Conversation:
     def __init__(self, secrets: Secrets, detail: Detail = EVERYTHING) -> None:
         """Start with nothing seen."""
         self._stops = detail.level != "exchanges"
-        self.facts = SessionFacts(hashes=detail.hashes)
+        self.facts = SessionFacts(hashes=detail.hashes_streams)
         self.hellos = Negotiation(secrets)
         self.client = Flow("client")
         self.server = Flow("server")
