@@ -31,19 +31,18 @@ NEIGHBOUR = range(133, 138)
 """Neighbour discovery, IPv6's ARP: never leaves the link (RFC 4861)."""
 PROTOCOLS = {ICMP: "ICMP", TCP: "TCP", UDP: "UDP", ICMPV6: "ICMPv6"}
 
-_Pair = tuple[str, int, Endpoint, Endpoint]
-_Ends = tuple[_Pair, bool, bool]
-"""The two ends in one order, whether a node receives the packet, and whether a node sent it."""
+_End = bytes
+"""Address and port of one end."""
 
 
 @dataclass(slots=True)
 class _Talk:
     """Who spoke first: grows while the packets go by."""
 
-    first: dict[_Pair, Endpoint] = field(default_factory=dict)
-    """Who opened a TCP connection, or sent the first packet between two endpoints."""
-    since_ns: dict[_Pair, int] = field(default_factory=dict)
-    """When that was."""
+    first: dict[int, _End] = field(default_factory=dict)
+    """By pair: who opened a TCP connection, or sent the first packet between two endpoints."""
+    since_ns: dict[int, int] = field(default_factory=dict)
+    """By pair: when that was."""
     received: set[tuple[str, Flow]] = field(default_factory=set)
     """What was sent to a node; ICMP errors quote it."""
     waiting: dict[Endpoint, Endpoint] = field(default_factory=dict)
@@ -56,17 +55,18 @@ class _Talk:
         flow = way.flow
         if flow.protocol == TCP:
             if packet.tcp_flags is not None and _is_opening(packet.tcp_flags):
-                self.first[way.pair] = flow.source
+                self.first[way.pair] = way.source
                 self.since_ns[way.pair] = packet.time_ns
                 if way.is_asking_balancer:
                     self.waiting[flow.source] = flow.destination
-            elif self.waiting.get(flow.destination) == flow.source:
+            elif self.waiting and self.waiting.get(flow.destination) == flow.source:
                 del self.waiting[flow.destination]
         else:
-            self.first.setdefault(way.pair, flow.source)
+            self.first.setdefault(way.pair, way.source)
             self.since_ns.setdefault(way.pair, packet.time_ns)
-        if way.is_to_node:
+        if way.is_to_node and not way.is_noted:
             self.received.add((packet.tap, flow))
+            way.is_noted = True
         if flow.protocol in ECHO and packet.icmp_type == ECHO[flow.protocol][0]:
             self.echoes.add((packet.tap, flow.src, flow.dst))
 
@@ -88,12 +88,11 @@ class _Talk:
             if quoted is None or packet.icmp_type not in ERRORS[flow.protocol]:
                 return False
             return quoted.src == flow.dst and (packet.tap, quoted) in self.received
-        return self.first.get(way.pair) == flow.destination and flow.source != flow.destination
+        return self.first.get(way.pair) == way.destination and way.source != way.destination
 
 
-def _pair(tap: str, flow: Flow) -> _Pair:
-    low, high = sorted((flow.source, flow.destination))
-    return tap, flow.protocol, low, high
+def _encode(address: Address, port: int) -> _End:
+    return address.packed + port.to_bytes(2, "big")
 
 
 def _is_opening(tcp_flags: int) -> bool:
@@ -105,10 +104,15 @@ class _Way:
     """What is known of all packets of one way."""
 
     flow: Flow
-    pair: _Pair
+    source: _End
+    destination: _End
+    pair: int
+    """The same for both directions between two ends."""
     is_to_node: bool
     is_from_node: bool
     is_asking_balancer: bool
+    is_noted: bool = False
+    """It is in `_Talk.received`."""
 
 
 class _Ways:
@@ -117,7 +121,8 @@ class _Ways:
     def __init__(self, case: Case) -> None:
         self._case = case
         self._ways: dict[int, _Way | None] = {}
-        self._by_pair: dict[_Pair, list[int]] = defaultdict(list)
+        self._pairs: dict[tuple[str, int, _End, _End], int] = {}
+        self._by_pair: dict[int, list[int]] = defaultdict(list)
         self.done = bytearray(len(case.packets.columns.ways))
         """By index: 1 where TCP packets that open nothing were judged, and nobody has opened the connection anew."""
 
@@ -129,9 +134,14 @@ class _Ways:
         way = None
         if flow is not None:
             machines = self._case.machines
+            source, destination = _encode(flow.src, flow.src_port), _encode(flow.dst, flow.dst_port)
+            low, high = sorted((source, destination))
+            pair = self._pairs.setdefault((tap, flow.protocol, low, high), len(self._pairs))
             way = _Way(
                 flow=flow,
-                pair=_pair(tap, flow),
+                source=source,
+                destination=destination,
+                pair=pair,
                 is_to_node=_receiver(self._case, tap, flow).address in machines.nodes,
                 is_from_node=machines.is_sender_node(tap, flow),
                 is_asking_balancer=machines.balancer_mode(flow.destination) is not None,
@@ -140,7 +150,7 @@ class _Ways:
         self._ways[index] = way
         return way
 
-    def reopen(self, pair: _Pair) -> None:
+    def reopen(self, pair: int) -> None:
         """Somebody opened a connection: who answers whom may have changed."""
         for index in self._by_pair[pair]:
             self.done[index] = False
@@ -178,8 +188,10 @@ def _judge(case: Case) -> Iterator[Judgement]:
         if way.flow.protocol == TCP and not _is_opening(flags):
             # One more like it says nothing new. Without a SYN each is judged by its own time.
             done[index] = way.pair in talk.first or not way.is_from_node
+        if is_fine:
+            continue
         what = (way.flow.src, way.flow.protocol, way.flow.destination)
-        if not is_fine and what not in told:
+        if what not in told:
             told.add(what)
             yield _finding(case, packet, way.flow)
     for reason, numbers in doubts.items():

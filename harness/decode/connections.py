@@ -95,9 +95,7 @@ def decode_connections(
 
     Bad bytes do not raise; the reader's `damage` and `skipped` are whole when it is exhausted.
     """
-    detail = Detail(
-        level=level, hashes=hashes, stream_hashes=stream_hashes, body_limit=body_limit
-    )
+    detail = Detail(level=level, hashes=hashes, stream_hashes=stream_hashes, body_limit=body_limit)
     return ConnectionReader(
         stream,
         lambda secrets: _Full(secrets, detail),

@@ -12,9 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import overload
 
 from harness.trace.packet import Flow, Packet, PacketNumber
-
-Way = tuple[str, Flow | None]
-"""Tap, and who sends to whom."""
+from harness.trace.way_list import Way, WayList
 
 NONE = 0xFFFF
 """In the columns of flags and ICMP types: there are none."""
@@ -41,8 +39,7 @@ class Columns:
         self.icmp_type = array("H")
         self.note = array("H")
         """Index into `notes`."""
-        self.ways: list[Way] = []
-        """A way may be listed more than once."""
+        self.ways = WayList()
         self.count = array("I")
         """By way: packets of the file, also those that are not here."""
         self.notes: list[str | None] = [None]
@@ -100,9 +97,8 @@ class Columns:
 
     def add_way(self, tap: str, flow: Flow | None) -> int:
         """List a way; gives its index."""
-        self.ways.append((tap, flow))
         self.count.append(0)
-        return len(self.ways) - 1
+        return self.ways.add(tap, flow)
 
     def replace(self, packet: Packet) -> None:
         """Put what is known now of a packet in the place of what was known before, if it is here."""
@@ -117,6 +113,7 @@ class Columns:
         """Nothing will be added any more."""
         self._ways.clear()
         self._notes.clear()
+        self.ways.drop_indexes()
 
 
 class PacketList(Sequence[Packet]):
