@@ -65,6 +65,7 @@ class Secrets:
         "_masters",
         "_others",
         "_pre_masters",
+        "change_count",
         "needs_key_exchange",
         "open_pre_master",
     )
@@ -82,6 +83,8 @@ class Secrets:
         """Master secrets that were computed from others, by session id or ticket."""
         self._computed: dict[bytes, bytes] = {}
         """The same by client random; what the key log says goes first."""
+        self.change_count = 0
+        """How many times something was taken in."""
         self.needs_key_exchange = False
         """A master secret may have to be derived from what the handshake shows."""
         self.open_pre_master: Callable[[bytes, bytes | None], bytes | None] | None = None
@@ -93,6 +96,7 @@ class Secrets:
 
     def add(self, data: bytes) -> int:
         """Take in the lines of a key log (LF or CRLF) and say how many new secrets they gave; never raises."""
+        self.change_count += 1
         return sum(map(self._add_chunk, _cut(data)))
 
     def _add_chunk(self, data: bytes) -> int:

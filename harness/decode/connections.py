@@ -40,6 +40,7 @@ from harness.trace.connection import Connection
 from harness.trace.trace import Damage
 
 if TYPE_CHECKING:
+    from harness.decode.swift.swift import Swift
     from harness.decode.tcp.horizon import Horizon
     from harness.decode.tcp.talk_table import TalkTable
     from harness.decode.tcp.whole import WholeTable
@@ -118,14 +119,15 @@ class _Full:
         self.first_packets: int | None = None
         self._secrets = secrets
         self._detail = detail
+        self._swift: Swift | None = None
 
     def read(self, talks: TalkTable) -> list[LayerFields | None]:
         # Not above: a small file needs none of it.
-        from harness.decode.swift.swift import read_swiftly
+        from harness.decode.swift.swift import Swift
 
-        return [
-            read_swiftly(talks.build(row), self._secrets, self._detail) for row in range(len(talks))
-        ]
+        if self._swift is None:
+            self._swift = Swift(self._secrets, self._detail)
+        return [self._swift.read(talks.build(row)) for row in range(len(talks))]
 
     def tell_whole(self, table: WholeTable[LayerFields]) -> Iterator[Connection]:
         detail = self._detail

@@ -2,6 +2,8 @@
 
 It follows the rules of tls_session.py for the case in which nothing is odd, and gives up on anything else: then the
 careful decoder reads the same bytes from the start. Nothing it gives differs from what that one would give.
+What it finds it remembers by its place in the bytes: where the same bytes come again, as behind a balancer that passes
+them through, only the packets are others.
 """
 
 from __future__ import annotations
@@ -32,15 +34,19 @@ from harness.decode.tls.message import (
 from harness.decode.tls.record import FRAGMENT_LIMIT
 from harness.decode.tls.suite import describe_suite
 from harness.trace.certificate import Certificate
-from harness.trace.tls import Alert, Seen, Side, Ticket, TlsSession
+from harness.trace.tls import Seen, Side, TlsSession
 
 _CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _APPLICATION_DATA = 20, 21, 22, 23
 _CLIENT_HELLO, _SERVER_HELLO, _TICKET, _EXTENSIONS, _CERTIFICATE = 1, 2, 4, 8, 11
 _KEY_EXCHANGE, _REQUEST, _DONE, _VERIFY, _CLIENT_KEY, _FINISHED = 12, 13, 14, 15, 16, 20
 _STATUS = 22
 
+Runs = list[tuple[Side, Run]]
+"""What both sides sent, in order."""
 Piece = tuple[Side, bytes, Seen]
 """Decrypted application data of one record."""
+_Place = tuple[int, int, int]
+"""Index of a run, and where in its bytes something begins and ends."""
 
 
 @dataclass(slots=True)
@@ -52,10 +58,28 @@ class _Half:
     sealed: str | None = None
     changed: bool = False
     is_whole: bool = True
-    finished: Seen | None = None
-    application_data: Seen | None = None
+    finished: _Place | None = None
+    application_data: _Place | None = None
     size: int = 0
     chain: tuple[Certificate, ...] | None = None
+
+
+class _Sight:
+    """Where in the packets the places are."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+        self._seen: dict[_Place, Seen] = {}
+
+    def see(self, place: _Place) -> Seen:
+        seen = self._seen.get(place)
+        if seen is None:
+            index, begin, end = place
+            seen = self._seen[place] = self._runs[index][1].seen(begin, end)
+        return seen
+
+    def find(self, place: _Place | None) -> Seen | None:
+        return self.see(place) if place is not None else None
 
 
 class SwiftTls:
@@ -63,7 +87,7 @@ class SwiftTls:
 
     def __init__(self, secrets: Secrets, detail: Detail) -> None:
         """Take the secrets of the capture, and what is wanted."""
-        self.pieces: list[Piece] = []
+        self._pieces: list[tuple[Side, bytes, _Place]] = []
         """What was decrypted, in order."""
         self._secrets = secrets
         self._detail = detail
@@ -77,14 +101,14 @@ class SwiftTls:
         self._opened = False
         self._problem: str | None = None
         self._alpn: str | None = None
-        self._seen: dict[str, Seen] = {}
-        self._alerts: list[Alert] = []
-        self._tickets: list[Ticket] = []
+        self._seen: dict[str, _Place] = {}
+        self._alerts: list[tuple[Side, int, int, _Place]] = []
+        self._tickets: list[tuple[int, bytes, _Place]] = []
         self._authorities: tuple[bytes, ...] = ()
 
-    def read(self, runs: list[tuple[Side, Run]]) -> None:
+    def read(self, runs: Runs) -> None:
         """Read everything; raises OddError."""
-        for side, run in runs:
+        for at, (side, run) in enumerate(runs):
             half = self._client if side == "client" else self._server
             data = run.data
             begin, size = 0, len(data)
@@ -102,7 +126,7 @@ class SwiftTls:
                     or length > FRAGMENT_LIMIT
                 ):
                     raise OddError
-                self._read_record(half, kind, run, begin, end)
+                self._read_record(half, kind, run.data, (at, begin, end))
                 begin = end
                 if self._stops and self._is_over():
                     return
@@ -113,20 +137,20 @@ class SwiftTls:
             return True
         return client.sealed is not None and server.sealed is not None and self._is_tls13
 
-    def _read_record(self, half: _Half, kind: int, run: Run, begin: int, end: int) -> None:
+    def _read_record(self, half: _Half, kind: int, data: bytes, place: _Place) -> None:
+        at, begin, end = place
         if half.sealed is not None:
-            self._read_sealed(half, kind, run, begin, end)
+            self._read_sealed(half, kind, data, place)
             return
         epoch = half.epoch
         if epoch is None or (self._is_tls13 and kind != _APPLICATION_DATA):
             if kind == _HANDSHAKE and epoch is None:
-                self._read_messages(half, run, begin + 5, end)
-            elif kind == _CHANGE_CIPHER_SPEC and run.data[begin + 5 : end] == b"\1":
+                self._read_messages(half, data, (at, begin + 5, end))
+            elif kind == _CHANGE_CIPHER_SPEC and data[begin + 5 : end] == b"\1":
                 self._change(half)
             else:
                 raise OddError
             return
-        data = run.data
         try:
             inner, content = epoch.opener.open(
                 epoch.seq, data[begin : begin + 5], data[begin + 5 : end]
@@ -135,12 +159,12 @@ class SwiftTls:
             raise OddError from None
         epoch.seq += 1
         self._opened = True
-        self._follow(half, epoch, inner, content, run.seen(begin, end))
+        self._follow(half, epoch, inner, content, place)
 
-    def _read_sealed(self, half: _Half, kind: int, run: Run, begin: int, end: int) -> None:
+    def _read_sealed(self, half: _Half, kind: int, data: bytes, place: _Place) -> None:
         """Protected, and there are no keys."""
         if self._is_tls13 and kind != _APPLICATION_DATA:
-            if kind != _CHANGE_CIPHER_SPEC or run.data[begin + 5 : end] != b"\1":
+            if kind != _CHANGE_CIPHER_SPEC or data[place[1] + 5 : place[2]] != b"\1":
                 raise OddError
             return
         if self._problem is None:
@@ -149,18 +173,18 @@ class SwiftTls:
         if self._is_tls13:
             return
         if kind == _HANDSHAKE and half.changed:
-            half.finished = half.finished or run.seen(begin, end)
+            half.finished = half.finished or place
         elif kind == _APPLICATION_DATA:
-            half.application_data = half.application_data or run.seen(begin, end)
+            half.application_data = half.application_data or place
 
-    def _follow(self, half: _Half, epoch: Epoch, kind: int, content: bytes, seen: Seen) -> None:
+    def _follow(self, half: _Half, epoch: Epoch, kind: int, content: bytes, place: _Place) -> None:
         if kind == _APPLICATION_DATA:
             if epoch.stage == "handshake" or (not self._is_tls13 and half.finished is None):
                 raise OddError
             if content:
-                half.application_data = half.application_data or seen
+                half.application_data = half.application_data or place
                 half.size += len(content)
-                self.pieces.append((half.side, content, seen))
+                self._pieces.append((half.side, content, place))
         elif kind == _HANDSHAKE:
             offset, size = 0, len(content)
             while offset < size:
@@ -169,16 +193,16 @@ class SwiftTls:
                 end = offset + 4 + int.from_bytes(content[offset + 1 : offset + 4], "big")
                 if end > size or size - offset < 4:
                     raise OddError
-                self._read_message(half, content[offset], content[offset + 4 : end], seen)
+                self._read_message(half, content[offset], content[offset + 4 : end], place)
                 offset = end
         elif kind == _ALERT and len(content) == 2 and len(self._alerts) < ALERT_LIMIT:
-            self._alerts.append(build_alert(half.side, content[0], content[1], seen))
+            self._alerts.append((half.side, content[0], content[1], place))
         else:
             raise OddError
 
-    def _read_messages(self, half: _Half, run: Run, begin: int, end: int) -> None:
+    def _read_messages(self, half: _Half, data: bytes, place: _Place) -> None:
         """A record in the clear."""
-        data = run.data
+        at, begin, end = place
         if begin == end:
             raise OddError
         while begin < end:
@@ -187,10 +211,10 @@ class SwiftTls:
             after = begin + 4 + int.from_bytes(data[begin + 1 : begin + 4], "big")
             if after > end:
                 raise OddError
-            self._read_message(half, data[begin], data[begin + 4 : after], run.seen(begin, after))
+            self._read_message(half, data[begin], data[begin + 4 : after], (at, begin, after))
             begin = after
 
-    def _read_message(self, half: _Half, kind: int, body: bytes, seen: Seen) -> None:
+    def _read_message(self, half: _Half, kind: int, body: bytes, seen: _Place) -> None:
         try:
             if half is self._client:
                 self._read_client_message(half, kind, body, seen)
@@ -199,7 +223,7 @@ class SwiftTls:
         except MessageError:
             raise OddError from None
 
-    def _read_client_message(self, half: _Half, kind: int, body: bytes, seen: Seen) -> None:
+    def _read_client_message(self, half: _Half, kind: int, body: bytes, seen: _Place) -> None:
         if self._server_hello is None:
             hello, problem = decode_client_hello(body)
             if (
@@ -222,7 +246,7 @@ class SwiftTls:
         elif kind != _CLIENT_KEY or self._is_tls13:
             raise OddError
 
-    def _read_server_message(self, half: _Half, kind: int, body: bytes, seen: Seen) -> None:
+    def _read_server_message(self, half: _Half, kind: int, body: bytes, seen: _Place) -> None:
         if self._server_hello is None:
             if kind != _SERVER_HELLO or self._client_hello is None:
                 raise OddError
@@ -245,18 +269,18 @@ class SwiftTls:
         elif kind not in (_VERIFY, _STATUS):
             raise OddError
 
-    def _see_request(self, body: bytes, seen: Seen) -> None:
+    def _see_request(self, body: bytes, seen: _Place) -> None:
         if "certificate_request" not in self._seen:
             self._seen["certificate_request"] = seen
             self._authorities = find_authorities(body, is_tls13=self._is_tls13)
 
-    def _see_ticket(self, body: bytes, seen: Seen) -> None:
+    def _see_ticket(self, body: bytes, seen: _Place) -> None:
         ticket = find_ticket(body, is_tls13=self._is_tls13)
         if ticket is None or len(self._tickets) >= TICKET_LIMIT:
             raise OddError
-        self._tickets.append(build_ticket(*ticket, seen))
+        self._tickets.append((*ticket, seen))
 
-    def _read_server_hello(self, hello: ServerHello, seen: Seen) -> None:
+    def _read_server_hello(self, hello: ServerHello, seen: _Place) -> None:
         if hello.is_retry or hello.selects_psk:
             raise OddError
         self._server_hello = hello
@@ -294,7 +318,7 @@ class SwiftTls:
         half.changed = True
         self._switch(half, "tls12")
 
-    def _finish(self, half: _Half, seen: Seen) -> None:
+    def _finish(self, half: _Half, seen: _Place) -> None:
         if half.epoch is None or half.finished is not None:
             raise OddError
         half.finished = seen
@@ -308,20 +332,29 @@ class SwiftTls:
             map(parse_certificate, parse_certificate_list(body, is_tls13=self._is_tls13))
         )
 
-    def build(self) -> TlsSession:
-        """The session; raises OddError where there is none to speak of."""
+    def build(self, runs: Runs) -> tuple[TlsSession, list[Piece]]:
+        """The session and what was decrypted, in order; raises OddError where there is none to speak of.
+
+        Args:
+            runs: those that were read, or others with the same bytes.
+        """
         client, server = self._client_hello, self._server_hello
         if client is None or server is None:
             raise OddError
         decrypted: str = "yes"
         if self._problem is not None:
             decrypted = "partly" if self._opened else "no"
-        seen = self._seen
-        return TlsSession(
+        sight = _Sight(runs)
+        seen = {name: sight.see(place) for name, place in self._seen.items()}
+        pieces = [(side, data, sight.see(place)) for side, data, place in self._pieces]
+        session = TlsSession(
             client_hello=seen["client_hello"],
             client_random=client.random,
             session_id=client.session_id,
-            issued_session_id=server.session_id,
+            # In TLS 1.3 it is the client's own, sent back.
+            issued_session_id=client.session_id
+            if server.session_id == client.session_id
+            else server.session_id,
             sni=client.sni,
             alpn_offered=client.alpn,
             server_hello=seen["server_hello"],
@@ -330,18 +363,24 @@ class SwiftTls:
             cipher_suite=server.cipher_suite,
             cipher_suite_name=describe_suite(server.cipher_suite),
             alpn=self._alpn,
-            tickets=tuple(self._tickets),
+            tickets=tuple(
+                build_ticket(lifetime_s, ticket, sight.see(place))
+                for lifetime_s, ticket, place in self._tickets
+            ),
             certificate_request=seen.get("certificate_request"),
             requested_authorities=self._authorities,
             server_certificates=self._server.chain or (),
             client_certificate=seen.get("client_certificate"),
             client_certificates=self._client.chain or (),
             certificate_verify=seen.get("certificate_verify"),
-            client_finished=self._client.finished,
-            server_finished=self._server.finished,
-            client_application_data=self._client.application_data,
-            server_application_data=self._server.application_data,
-            alerts=tuple(self._alerts),
+            client_finished=sight.find(self._client.finished),
+            server_finished=sight.find(self._server.finished),
+            client_application_data=sight.find(self._client.application_data),
+            server_application_data=sight.find(self._server.application_data),
+            alerts=tuple(
+                build_alert(side, level, description, sight.see(place))
+                for side, level, description, place in self._alerts
+            ),
             decrypted=decrypted,  # type: ignore[arg-type]
             undecrypted=self._problem,
             client_plaintext_size=self._client.size,
@@ -349,12 +388,13 @@ class SwiftTls:
             client_plaintext_sha256=self._hash(self._client, decrypted),
             server_plaintext_sha256=self._hash(self._server, decrypted),
         )
+        return session, pieces
 
     def _hash(self, half: _Half, decrypted: str) -> str | None:
         if not self._detail.hashes_streams or decrypted == "no" or not half.is_whole:
             return None
         total = hashlib.sha256()
-        for side, data, _ in self.pieces:
+        for side, data, _ in self._pieces:
             if side == half.side:
                 total.update(data)
         return total.hexdigest()

@@ -9,7 +9,7 @@ import pytest
 from harness.capture.keylog import Secrets, parse_keylog
 from harness.decode.detail import EVERYTHING, Detail
 from harness.decode.layers import LayerStack
-from harness.decode.swift.swift import read_swiftly
+from harness.decode.swift.swift import MAX_REMEMBERED, Swift
 from harness.decode.tcp.run import Run
 from harness.decode.tcp.talk import Talk
 from harness.trace.packet import PacketNumber
@@ -43,7 +43,7 @@ def test_it_finds_what_the_layers_find(level: str) -> None:
     for side, run in talk_of(SPOKEN.chunks).build_runs():
         layers.feed_run(side, run)
 
-    got = read_swiftly(talk_of(SPOKEN.chunks), SPOKEN.secrets, detail)
+    got = Swift(SPOKEN.secrets, detail).read(talk_of(SPOKEN.chunks))
 
     assert got == layers.finish(client_closed=True, server_closed=True)
     assert got is not None
@@ -65,18 +65,75 @@ def test_it_goes_through_tunnels(depth: int, inside: Spoken) -> None:
     for side, run in talk_of(chunks).build_runs():
         layers.feed_run(side, run)
 
-    got = read_swiftly(talk_of(chunks), secrets, EVERYTHING)
+    got = Swift(secrets, EVERYTHING).read(talk_of(chunks))
 
     assert got == layers.finish(client_closed=True, server_closed=True)
     assert got is not None
     assert got["tunnel"] is not None
 
 
+def shift(talk: Talk, by: int) -> Talk:
+    """The same bytes in later packets, cut elsewhere."""
+    return Talk(*(_shift(run, by) for run in (talk.client, talk.server)))
+
+
+def _shift(run: Run, by: int) -> Run:
+    ends = sorted({*run.ends, *range(700, len(run.data), 700)})
+    numbers = [
+        PacketNumber(run.numbers[run.find_packet(end)] * 1000 + by + n)
+        for n, end in enumerate(ends)
+    ]
+    return Run(run.data, ends, numbers, [*map(int, numbers)])
+
+
+def test_the_same_bytes_again_are_in_their_own_packets() -> None:
+    """Behind a balancer that passes them on, and without the tunnel that they went through before."""
+    outer = converse(Peers(), [("client", CONNECT), ("server", OPENED), *SPOKEN.chunks])
+    secrets = parse_keylog(SPOKEN.keylog + outer.keylog)
+    swift = Swift(secrets, EVERYTHING)
+    talks = [
+        talk_of(outer.chunks),
+        shift(talk_of(outer.chunks), 1),
+        talk_of(SPOKEN.chunks),
+        shift(talk_of(SPOKEN.chunks), 2),
+    ]
+
+    got = [swift.read(talk) for talk in talks]
+
+    assert got == [Swift(secrets, EVERYTHING).read(talk) for talk in talks]
+    assert None not in got
+    assert len({str(one) for one in got}) == 4
+
+
+def test_secrets_that_come_later_count() -> None:
+    """What could not be opened before is read again."""
+    secrets = Secrets()
+    swift = Swift(secrets, EVERYTHING)
+    closed = swift.read(talk_of(SPOKEN.chunks))
+    secrets.add(SPOKEN.keylog)
+
+    opened = swift.read(talk_of(SPOKEN.chunks))
+
+    assert closed is not None
+    assert opened is not None
+    assert (closed["tls"].decrypted, opened["tls"].decrypted) == ("no", "yes")  # type: ignore[union-attr]
+
+
+def test_not_all_is_remembered() -> None:
+    """However much comes; the oldest goes first."""
+    swift = Swift(Secrets(), EVERYTHING)
+    for _ in range(60):
+        spoken = converse(Peers(), [("client", GET), ("server", OK), ("server", bytes(100_000))])
+        swift.read(talk_of(spoken.chunks))
+
+    assert swift.remembered_size <= MAX_REMEMBERED
+
+
 def test_an_empty_tunnel() -> None:
     """Nothing went through it."""
     spoken = converse(Peers(), [("client", CONNECT), ("server", OPENED)])
 
-    got = read_swiftly(talk_of(spoken.chunks), spoken.secrets, EVERYTHING)
+    got = Swift(spoken.secrets, EVERYTHING).read(talk_of(spoken.chunks))
 
     assert got is not None
     assert got["tunnel"] is not None
@@ -89,7 +146,7 @@ def test_a_tunnel_with_something_else_is_left(said: bytes) -> None:
     """Only TLS is ordinary there."""
     spoken = converse(Peers(), [("client", CONNECT), ("server", OPENED), ("client", said)])
 
-    assert read_swiftly(talk_of(spoken.chunks), spoken.secrets, EVERYTHING) is None
+    assert Swift(spoken.secrets, EVERYTHING).read(talk_of(spoken.chunks)) is None
 
 
 @pytest.mark.parametrize(
@@ -105,7 +162,7 @@ def test_a_tunnel_with_something_else_is_left(said: bytes) -> None:
 )
 def test_the_rest_is_left(chunks: tuple[tuple[Side, bytes], ...]) -> None:
     """None says so."""
-    assert read_swiftly(talk_of(chunks), SPOKEN.secrets, EVERYTHING) is None
+    assert Swift(SPOKEN.secrets, EVERYTHING).read(talk_of(chunks)) is None
 
 
 def test_keys_that_must_be_derived_are_left() -> None:
@@ -113,4 +170,4 @@ def test_keys_that_must_be_derived_are_left() -> None:
     secrets = Secrets()
     secrets.use_private_keys(lambda encrypted, certificate: None)
 
-    assert read_swiftly(talk_of(SPOKEN.chunks), secrets, EVERYTHING) is None
+    assert Swift(secrets, EVERYTHING).read(talk_of(SPOKEN.chunks)) is None
