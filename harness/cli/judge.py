@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from harness.cli.complaint import Complaint, read_file, unreadable
 from harness.cli.decode import process_count
@@ -275,7 +275,7 @@ class _Teller:
 
 
 def _replay(file: Path, site: Site | None, key_log: bytes) -> Verdict:
-    from harness.cli.progress import Watched
+    from harness.cli.progress import watch
     from harness.decode.decode import LARGE
     from harness.replay import replay
 
@@ -283,9 +283,7 @@ def _replay(file: Path, site: Site | None, key_log: bytes) -> Verdict:
     gc.set_threshold(50_000, 20, 100)
     try:
         with file.open("rb") as stream:
-            size = file.stat().st_size
-            watched = stream if size < LARGE else Watched(stream, str(file), size=size)
-            return replay(cast(BinaryIO, watched), site=site, key_log=key_log)
+            return replay(watch(stream, file, from_size=LARGE), site=site, key_log=key_log)
     except OSError as error:
         raise unreadable(file, error) from error
 

@@ -6,10 +6,17 @@ import sys
 import time
 from collections.abc import Callable
 from io import RawIOBase
-from typing import BinaryIO, Final, TextIO
+from pathlib import Path
+from typing import BinaryIO, Final, TextIO, cast
 
 PAUSE_NS: Final = 10_000_000_000
 """Between two lines, and before the first."""
+
+
+def watch(stream: BinaryIO, file: Path, *, from_size: int) -> BinaryIO:
+    """An open file, watched where it has at least so many bytes."""
+    size = file.stat().st_size
+    return stream if size < from_size else cast(BinaryIO, Watched(stream, str(file), size=size))
 
 
 class Watched(RawIOBase):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import io
+import gc
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.cli.complaint import Complaint, read_file
+from harness.cli.complaint import Complaint, read_file, unreadable
 from harness.cli.exit_code import ExitCode
+
+if TYPE_CHECKING:
+    from harness.trace.trace import Trace
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -27,14 +31,38 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def propose_site(options: argparse.Namespace) -> ExitCode:
     """Print the proposal."""
-    from harness.decode.decode import decode
     from harness.report.site_proposal import propose
     from harness.report.site_yaml import build_site_yaml
 
     key_log = read_file(Path(options.keylog)) if options.keylog else b""
-    trace = decode(io.BytesIO(read_file(Path(options.capture))), key_log=key_log)
+    trace = read_connections(Path(options.capture), key_log)
     if not trace.packets:
         problems = "; ".join(damage.message for damage in trace.damage) or "it is empty"
         raise Complaint(f"{options.capture}: no packet could be read: {problems}")
     print(build_site_yaml(propose(trace), name=Path(options.capture).name), end="")
     return ExitCode.AS_EXPECTED
+
+
+def read_connections(capture: Path, key_log: bytes) -> Trace:
+    """All connections of a capture; of a large one neither all packets nor bodies other than certificates.
+
+    Raises:
+        Complaint: it cannot be read.
+    """
+    from harness.cli.progress import watch
+    from harness.decode.decode import LARGE, Chosen, decode
+    from harness.decode.packet.only import ALL
+    from harness.report.call_back_shape import may_hold_certificate
+
+    # Observations have no cycles: looking for some all the time would cost a tenth.
+    gc.set_threshold(50_000, 20, 100)
+    try:
+        with capture.open("rb") as stream:
+            return decode(
+                watch(stream, capture, from_size=LARGE),
+                key_log=key_log,
+                choose=lambda texts: None if texts else Chosen(ALL, may_hold_certificate),
+                stream_hashes=False,
+            )
+    except OSError as error:
+        raise unreadable(capture, error) from error

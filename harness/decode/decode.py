@@ -28,6 +28,7 @@ from harness.decode.tcp.reassembly import MAX_PRESENT, Reassembler
 from harness.decode.tls.rsa import RsaKeys
 from harness.trace.connection import Connection, Layers
 from harness.trace.http import Exchange
+from harness.trace.packet import PacketNumber
 from harness.trace.packet_list import NONE, PacketList
 from harness.trace.trace import Trace
 
@@ -145,20 +146,20 @@ class _File:
         if log.has_sentinel:
             return None
         closing = _find_closing(log.packets)
-        found = [
-            _shorten(replace(c, **_strip(c, chosen.wants_body)), closing)
-            for c in self._follow(only)
-        ]
-        total = 0
-        for connection in self._follow(level="connections"):
+        found = [_reduce(c, chosen.wants_body, closing) for c in self._follow(only)]
+        total = len(found) if only == ALL else 0
+        for connection in self._follow(level="connections") if only != ALL else ():
             total += 1
             is_whole = connection.from_start and not (
                 connection.client_stream.gaps or connection.server_stream.gaps
             )
             if not is_whole and not only.accepts_ends(connection.client, connection.server):
-                found.append(_shorten(connection, closing))
+                found.append(replace(connection, packets=_shorten(connection.packets, closing)))
         found.sort(key=lambda connection: connection.packets[0])
-        numbered = tuple(replace(c, number=number) for number, c in enumerate(found, 1))
+        numbered = tuple(
+            c if c.number == number else replace(c, number=number)
+            for number, c in enumerate(found, 1)
+        )
         return log.finish(numbered, left_out=total - len(numbered))
 
     def _log(self, only: Only | None) -> PacketLog:
@@ -212,20 +213,39 @@ def _find_closing(packets: PacketList) -> bytearray:
     return closing
 
 
-def _shorten(connection: Connection, closing: bytearray) -> Connection:
-    """Keep the numbers of the packets that a check can name: the first, those that closed it, and the last."""
-    first, *between, last = (*connection.packets[:1], *connection.packets)
-    numbers = (first, *(n for n in between if closing[n] and n != first), last)
-    return replace(connection, packets=tuple(dict.fromkeys(numbers)))
+def _reduce(
+    connection: Connection, wants_body: Callable[[Exchange], bool], closing: bytearray
+) -> Connection:
+    """Without the bodies that nobody wants, and with the packets that a check can name."""
+    return replace(
+        connection,
+        packets=_shorten(connection.packets, closing),
+        **_strip(connection, wants_body),
+    )
+
+
+def _shorten(packets: tuple[PacketNumber, ...], closing: bytearray) -> tuple[PacketNumber, ...]:
+    """The first, those that close the connection, and the last."""
+    first, last = packets[0], packets[-1]
+    numbers = (first, *(n for n in packets[1:] if closing[n]), last)
+    return tuple(dict.fromkeys(numbers))
 
 
 def _strip(layers: Layers, wants_body: Callable[[Exchange], bool]) -> dict[str, Any]:
     """The fields that change where bodies are dropped."""
-    exchanges = tuple(e if wants_body(e) else _drop_bodies(e) for e in layers.exchanges)
-    tunnel = layers.tunnel
-    if tunnel is not None:
-        tunnel = replace(tunnel, **_strip(tunnel, wants_body))
-    return {"exchanges": exchanges, "tunnel": tunnel}
+    changed: dict[str, Any] = {}
+    if layers.exchanges:
+        changed["exchanges"] = tuple(
+            e if not _has_body(e) or wants_body(e) else _drop_bodies(e) for e in layers.exchanges
+        )
+    if layers.tunnel is not None:
+        changed["tunnel"] = replace(layers.tunnel, **_strip(layers.tunnel, wants_body))
+    return changed
+
+
+def _has_body(exchange: Exchange) -> bool:
+    request, response = exchange.request, exchange.response
+    return bool((request is not None and request.body) or (response is not None and response.body))
 
 
 def _drop_bodies(exchange: Exchange) -> Exchange:

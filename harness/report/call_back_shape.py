@@ -13,6 +13,16 @@ _MEMBERS = 20
 """Members of an answer that are looked at."""
 
 
+_CERTIFICATE = re.compile(rb"-----BEGIN|MII|\A\x30[\x81\x82]")
+"""How PEM, base64 of DER, and DER begin (X.690 section 8.1.3.5: a length of two bytes or more)."""
+
+
+def may_hold_certificate(exchange: Exchange) -> bool:
+    """Whether a certificate can be in the body of an answer."""
+    response = exchange.response
+    return response is not None and _CERTIFICATE.search(response.body) is not None
+
+
 def find_shape(exchange: Exchange, ports: set[int]) -> CallBackForm | None:
     """The form of a request that asks for one of these ports, and of its answer; None: it asks for none."""
     request = exchange.request

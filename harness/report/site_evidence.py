@@ -6,10 +6,12 @@ comes out on another TLS, and tunnelled where the random inside a CONNECT comes 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from heapq import heappop, heappush
+from itertools import accumulate, pairwise
 from typing import Literal
 
 from harness.net.address import Address, Endpoint
@@ -150,22 +152,42 @@ def _ended(connections: Sequence[Connection]) -> Iterator[Hop]:
             if exchange.request is not None and exchange.response is not None:
                 waiting[_key(exchange.request)].append((connection, exchange))
     for listed in waiting.values():
+        outers = _Outers(listed)
         for after, inner in listed:
-            found = [
-                (before, outer)
-                for before, outer in listed
-                if before is not after
-                and before.server != after.server
-                and (_random(before) is None or _random(before) != _random(after))
-                and _contains(outer, inner)
-            ]
-            # Behind several balancers all of them contain it: the nearest is the one that started last.
-            nearest = sorted(found, key=lambda entry: _first(entry[1]), reverse=True)[:1]
-            for before, outer in nearest:
+            for before, outer in outers.find_nearest(after, inner):
                 packets = (*outer.packets[:1], *inner.packets[:1])
                 yield Hop(
                     way="ended", before=before, after=after, packets=packets, request=inner.request
                 )
+
+
+class _Outers:
+    """The same request with its answer, wherever it was seen: which of them another may be the inside of."""
+
+    def __init__(self, listed: Sequence[tuple[Connection, Exchange]]) -> None:
+        # Backwards, of those that started at the same time the one listed first comes first.
+        order = sorted(range(len(listed)), key=lambda at: (_first(listed[at][1]), -at))
+        self._listed = [listed[at] for at in order]
+        self._starts = [_first(exchange) for _, exchange in self._listed]
+        self._latest_ends = list(accumulate((_last(e) for _, e in self._listed), max))
+
+    def find_nearest(
+        self, after: Connection, inner: Exchange
+    ) -> Iterator[tuple[Connection, Exchange]]:
+        """Behind several balancers all of them contain it: the nearest is the one that started last."""
+        end = _last(inner)
+        for at in range(bisect_left(self._starts, _first(inner)) - 1, -1, -1):
+            if self._latest_ends[at] < end:
+                return
+            before, outer = self._listed[at]
+            if (
+                before is not after
+                and before.server != after.server
+                and (_random(before) is None or _random(before) != _random(after))
+                and _contains(outer, inner)
+            ):
+                yield before, outer
+                return
 
 
 def _key(request: Request) -> tuple[bytes, bytes, str]:
@@ -175,6 +197,11 @@ def _key(request: Request) -> tuple[bytes, bytes, str]:
 def _first(exchange: Exchange) -> int:
     assert exchange.request is not None
     return exchange.request.first_ns
+
+
+def _last(exchange: Exchange) -> int:
+    assert exchange.response is not None
+    return exchange.response.last_ns
 
 
 def _contains(outer: Exchange, inner: Exchange) -> bool:
@@ -194,20 +221,50 @@ def _perhaps_ended(connections: Sequence[Connection], hops: Sequence[Hop]) -> It
     """Unreadable TLS: a machine that was being asked connected elsewhere meanwhile, by a hello of its own."""
     known = {hop.after.number for hop in hops}
     before_known = {(hop.before.number) for hop in hops}
-    for after in connections:
+    asked: dict[Address, list[tuple[int, int]]] = defaultdict(list)
+    for index, c in enumerate(connections):
+        if c.tls is not None and c.number not in before_known:
+            asked[c.server.address].append((c.opened_ns, index))
+    being_asked = {address: _Open(connections, sorted(listed)) for address, listed in asked.items()}
+    found: dict[int, Hop] = {}
+    for index in sorted(range(len(connections)), key=lambda at: connections[at].opened_ns):
+        after = connections[index]
         if after.number in known or after.tls is None or after.tls.client_hello is None:
             continue
         if after.client.address.is_loopback or after.server.port in NOT_SERVICE_PORTS:
             continue
-        open_then = [
-            c
-            for c in connections
-            if c.server.address == after.client.address
-            and c.tls is not None
-            and c.number not in before_known
-            and "yes" not in (c.tls.decrypted, after.tls.decrypted)
-            and c.opened_ns <= after.opened_ns <= c.closed_ns
-        ]
-        for before in open_then[:1]:
+        machine = being_asked.get(after.client.address)
+        if machine is None or after.tls.decrypted == "yes":
+            continue
+        before = machine.find_first(after.opened_ns)
+        if before is not None:
             packets = (*_hello(before), *_hello(after))
-            yield Hop(way="perhaps ended", before=before, after=after, packets=packets)
+            found[index] = Hop(way="perhaps ended", before=before, after=after, packets=packets)
+    for _, hop in sorted(found.items()):
+        yield hop
+
+
+class _Open:
+    """Which unreadable connections to a machine are open, as time goes by."""
+
+    def __init__(self, connections: Sequence[Connection], opened: list[tuple[int, int]]) -> None:
+        self._connections = connections
+        self._opened = opened
+        """Time and index, in order of time."""
+        self._next = 0
+        self._heap: list[int] = []
+
+    def find_first(self, now_ns: int) -> Connection | None:
+        """The first in the capture that is open then; times are asked for in order."""
+        while self._next < len(self._opened) and self._opened[self._next][0] <= now_ns:
+            index = self._opened[self._next][1]
+            tls = self._connections[index].tls
+            if tls is not None and tls.decrypted != "yes":
+                heappush(self._heap, index)
+            self._next += 1
+        while self._heap:
+            connection = self._connections[self._heap[0]]
+            if connection.closed_ns >= now_ns:
+                return connection
+            heappop(self._heap)
+        return None

@@ -89,6 +89,7 @@ class _Proposer:
         )
         self._by_key: dict[object, Machine] = {}
         self._out = Proposal()
+        self._is_named = False
 
     def propose(self) -> Proposal:
         onward = [hop for hop in self._evidence.hops if hop.way != "tunnelled"]
@@ -314,7 +315,8 @@ class _Proposer:
         inner = (c.tunnel.tls.sni for c in connections if c.tunnel and c.tunnel.tls)
         outer = (c.tls.sni for c in connections if c.tls)
         names = [name.lower() for name in (*inner, *outer) if name]
-        self._out.fqdn = next((n for n in names if _HOST.fullmatch(n)), FQDN)
+        named = next((n for n in names if _HOST.fullmatch(n)), None)
+        self._out.fqdn, self._is_named = named or FQDN, named is not None
 
     def _complete(self) -> None:
         """What must be in a site and was not seen."""
@@ -330,7 +332,7 @@ class _Proposer:
         if not out.admin_ports:
             out.unseen.append(f"no call-back between nodes: {ADMIN_PORT} is the vendor's")
             out.admin_ports[ADMIN_PORT] = Why(text="not seen; the vendor's default")
-        if out.fqdn == FQDN:
+        if not self._is_named:
             out.unseen.append("no host name in any ClientHello: fqdn is invented")
         closed = [c for c in self._evidence.unread if c.tls is not None and c.tls.decrypted == "no"]
         if closed:

@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
+import random
+import sys
+from dataclasses import replace
+from ipaddress import ip_address
+from types import FrameType
+
+import pytest
+
 from harness.net.address import Endpoint
-from harness.report.site_evidence import find_evidence
+from harness.report.site_evidence import _contains, find_evidence
+from harness.trace.connection import Connection
+from harness.trace.http import Exchange
+from harness.trace.trace import Trace
 from tests.canary_trace import commit_canary
 from tests.lost_evidence import without_keys
 from tests.trace_builder import CLUSTER, N1, N2, PASSTHROUGH, VIP, TraceBuilder
+
+
+def _count_lines(trace: Trace) -> int:
+    """Lines and calls of Python that looking takes: what a busy machine does not change."""
+    count = 0
+
+    def trace_line(frame: FrameType, event: str, argument: object) -> object:
+        nonlocal count
+        count += 1
+        return trace_line
+
+    before = sys.gettrace()
+    sys.settrace(trace_line)  # type: ignore[arg-type]
+    try:
+        find_evidence(trace)
+    finally:
+        sys.settrace(before)
+    return count
 
 
 def _ways(builder: TraceBuilder) -> list[tuple[str, str, str]]:
@@ -63,3 +92,114 @@ def test_closed_tls_is_guessed_by_time() -> None:
         (h.way, str(h.before.server), str(h.after.server)) for h in evidence.hops
     ]
     assert len(evidence.unread) == 5
+
+
+def _many(chance: random.Random, count: int) -> list[Connection]:
+    """Connections with the same request, at times and between machines drawn by chance."""
+    builder = TraceBuilder(CLUSTER)
+    builder.sign_in()
+    model = next(c for c in builder.build().connections if c.server == Endpoint(N1, 443))
+    tls, exchange = model.tls, model.exchanges[0]
+    assert tls is not None
+    assert exchange.request is not None
+    assert exchange.response is not None
+    machines = [Endpoint(ip_address(f"10.0.0.{n}"), 443) for n in range(1, 5)]
+    found = []
+    for number in range(1, count + 1):
+        begin = chance.randrange(count)
+        end = begin + chance.randrange(6)
+        request = replace(exchange.request, first_ns=begin)
+        response = replace(exchange.response, last_ns=end, status=chance.choice((200, 404)))
+        found.append(
+            replace(
+                model,
+                number=number,
+                client=replace(chance.choice(machines), port=number),
+                server=chance.choice(machines),
+                opened_ns=begin,
+                closed_ns=end,
+                tls=replace(
+                    tls,
+                    client_random=chance.randrange(4 * count).to_bytes(2, "big"),
+                    decrypted=chance.choice(("yes", "no")),
+                ),
+                exchanges=(Exchange(request=request, response=response),),
+            )
+        )
+    return found
+
+
+def _nearest_outer(after: Connection, others: list[Connection]) -> Connection | None:
+    """By trying all."""
+    inner = after.exchanges[0]
+    assert after.tls is not None
+    found = [
+        c
+        for c in others
+        if c is not after
+        and c.server != after.server
+        and c.tls is not None
+        and after.tls is not None
+        and c.tls.client_random != after.tls.client_random
+        and _contains(c.exchanges[0], inner)
+    ]
+    return max(found, key=lambda c: c.opened_ns, default=None)
+
+
+def _first_open(
+    after: Connection, others: list[Connection], befores: set[int]
+) -> Connection | None:
+    """By trying all."""
+    states = {c.number: c.tls.decrypted for c in (*others, after) if c.tls is not None}
+    return next(
+        (
+            c
+            for c in others
+            if c.server.address == after.client.address
+            and c.number not in befores
+            and "yes" not in (states[c.number], states[after.number])
+            and c.opened_ns <= after.opened_ns <= c.closed_ns
+        ),
+        None,
+    )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_of_many_connections_the_right_ones_are_found(seed: int) -> None:
+    """The nearest one around a request, and the first one that was open: as if all were tried."""
+    connections = _many(random.Random(seed), 150)
+    hops = find_evidence(Trace(connections=tuple(connections))).hops
+    ended = {h.after.number: h.before.number for h in hops if h.way == "ended"}
+    perhaps = {h.after.number: h.before.number for h in hops if h.way == "perhaps ended"}
+    known = {h.after.number for h in hops if h.way != "perhaps ended"}
+    befores = {h.before.number for h in hops if h.way != "perhaps ended"}
+
+    nearest = {c.number: _nearest_outer(c, connections) for c in connections}
+    first = {c.number: _first_open(c, connections, befores) for c in connections}
+
+    assert ended == {n: c.number for n, c in nearest.items() if c is not None}
+    assert perhaps == {n: c.number for n, c in first.items() if c is not None and n not in known}
+    assert len(ended) > 5
+    assert perhaps
+
+
+def test_looking_at_many_connections_is_linear() -> None:
+    """The same request again and again, one after another: four times as many take about four times as long."""
+    lines = []
+    for count in (200, 800):
+        connections = [
+            replace(c, opened_ns=c.number * 100, closed_ns=c.number * 100 + 50)
+            for c in _many(random.Random(1), count)
+        ]
+        for index, c in enumerate(connections):
+            request, response = c.exchanges[0].request, c.exchanges[0].response
+            assert request is not None
+            assert response is not None
+            request = replace(request, first_ns=c.opened_ns)
+            response = replace(response, last_ns=c.closed_ns)
+            exchange = Exchange(request=request, response=response)
+            connections[index] = replace(c, exchanges=(exchange,))
+        trace = Trace(connections=tuple(connections))
+        lines.append(_count_lines(trace))
+
+    assert lines[1] < 5 * lines[0]
