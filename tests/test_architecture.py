@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -117,9 +118,15 @@ def part(path: Path) -> str:
     return first.removesuffix(".py") if first != "__init__.py" else ""
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    """The syntax of a module, parsed once for all rules."""
+    return ast.parse(path.read_text())
+
+
 def imports(path: Path) -> Iterator[tuple[int, str]]:
     """Line and full name of everything a module imports, inside functions too."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         match node:
             case ast.Import(names=aliases):
                 yield from ((node.lineno, alias.name) for alias in aliases)
@@ -172,7 +179,7 @@ def wrong_libraries(path: Path) -> list[str]:
 
 def functions(path: Path) -> Iterator[tuple[str, int]]:
     """Name and number of lines of every function."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno is not None
             yield f"{names(path)}:{node.lineno} {node.name}", node.end_lineno - node.lineno + 1
@@ -185,7 +192,7 @@ def opened_files(path: Path) -> list[str]:
     ]
     found += [
         f"{names(path)}:{node.lineno}: open()"
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open"
     ]
     return found
@@ -344,7 +351,7 @@ def test_packages_say_what_they_are() -> None:
         for path in MODULES
         if path.name == "__init__.py"
         and path != PACKAGE / "__init__.py"
-        and "Must not" not in (ast.get_docstring(ast.parse(path.read_text())) or "")
+        and "Must not" not in (ast.get_docstring(tree(path)) or "")
     ]
 
     assert bare == []
@@ -412,7 +419,7 @@ def linux_only(path: Path) -> list[str]:
     ]
     return found + [
         f"{names(path)}:{node.lineno}: {node.attr}"
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.Attribute) and node.attr in LINUX_NAMES
     ]
 

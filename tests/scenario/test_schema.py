@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,14 @@ FILES = sorted(FOLDER.rglob("*.yaml"))
 SITE = {"fqdn": "access.example.com", "nodes": {"node1": "10.20.1.1"}}
 
 
+@cache
+def _validator() -> Any:
+    """Built once: nothing changes it."""
+    return jsonschema.Draft202012Validator(build_schema())
+
+
 def _errors(data: object) -> list[str]:
-    validator = jsonschema.Draft202012Validator(build_schema())
-    return [error.json_path for error in validator.iter_errors(data)]
+    return [error.json_path for error in _validator().iter_errors(data)]
 
 
 @pytest.mark.parametrize("build", [build_schema, build_site_schema])
