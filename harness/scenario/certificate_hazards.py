@@ -39,8 +39,8 @@ def _find(site: Site, imported: CertificateImport, path: Path) -> Iterator[Hazar
             kind=HazardKind.SIGNER_UNKNOWN,
             path=(*path, "signed_by"),
             found=show(imported.signed_by),
-            effect="nobody knows who signed it: whoever connects ends the TLS (alert unknown_ca or "
-            f"certificate_unknown), and {NOBODY_SIGNS_IN} (V26)",
+            effect="nobody knows who signed it: whoever connects ends the TLS (alert unknown_ca), and "
+            f"{NOBODY_SIGNS_IN} (V26)",
             remedy="have it signed by an authority that devices know",
         )
     if not imported.names:

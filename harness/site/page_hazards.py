@@ -171,7 +171,7 @@ def _forced(site: Site, page: CertProxy, path: Path) -> Iterator[Hazard]:
             path=path,
             found=show(page.destination),
             effect="a balancer has the public certificate, and the node shows its own: devices end the TLS in the "
-            f"tunnel (alert certificate_unknown), and {NOBODY_SIGNS_IN} (V26)",
+            f"tunnel (alert unknown_ca), and {NOBODY_SIGNS_IN} (V26)",
             remedy=f"force {site.fqdn}",
         )
     if where & passing:

@@ -64,7 +64,7 @@ def test_check_of_a_site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert main(["check", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert 'site.yaml: warning: $.cert_proxy.destination: got "localhost": a balancer has' in out
-    assert "alert certificate_unknown" in out
+    assert "alert unknown_ca" in out
     assert "To mend it, force access.example.com [destination-self-signed]" in out
     assert out.splitlines()[-1] == "1 scenario and 1 site, no problem, 1 warning"
 

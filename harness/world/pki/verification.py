@@ -39,13 +39,13 @@ def server_verifier(
     verifier = _policies(roots, at, ExtendedKeyUsageOID.SERVER_AUTH).build_server_verifier(
         _subject(server_name)
     )
-    return _make(verifier, at, f"a server named {server_name}")
+    return _make(verifier, roots, at, f"a server named {server_name}")
 
 
 def client_verifier(roots: tuple[x509.Certificate, ...], *, at: datetime) -> Verify:
     """Judge chains of a client, at this instant."""
     verifier = _policies(roots, at, ExtendedKeyUsageOID.CLIENT_AUTH).build_client_verifier()
-    return _make(verifier, at, "a client")
+    return _make(verifier, roots, at, "a client")
 
 
 def _subject(server_name: str | Address) -> x509.DNSName | x509.IPAddress:
@@ -105,7 +105,10 @@ def _not_valid(subject: str, since: datetime, until: datetime, now: datetime) ->
 
 
 def _make(
-    verifier: verification.ServerVerifier | verification.ClientVerifier, at: datetime, role: str
+    verifier: verification.ServerVerifier | verification.ClientVerifier,
+    roots: tuple[x509.Certificate, ...],
+    at: datetime,
+    role: str,
 ) -> Verify:
     # At one instant, with the same roots, a chain holds or it does not: no connection changes that. Refusals raise,
     # and are not kept.
@@ -123,10 +126,28 @@ def _make(
         try:
             verifier.verify(leaf, others)
         except verification.VerificationError as error:
-            text = str(error)
-            alert = _UNKNOWN_CA if "candidates exhausted" in text else _CERTIFICATE_UNKNOWN
+            # Whose the certificate is comes before what is in it: of a stranger's, no name matters.
+            is_known = _ends_at(roots, at, leaf, others)
             raise VerificationError(
-                f"{subject} does not hold for {role}: {text}", alert=alert
+                f"{subject} does not hold for {role}: {error}",
+                alert=_CERTIFICATE_UNKNOWN if is_known else _UNKNOWN_CA,
             ) from error
 
     return verify
+
+
+def _ends_at(
+    roots: tuple[x509.Certificate, ...],
+    at: datetime,
+    leaf: x509.Certificate,
+    others: list[x509.Certificate],
+) -> bool:
+    """Whether a path leads from a leaf to one of the roots, whatever the leaf is for and whoever it names."""
+    policies = ExtensionPolicy.webpki_defaults_ca(), ExtensionPolicy.permit_all()
+    builder = PolicyBuilder().store(Store(list(roots))).time(at)
+    verifier = builder.extension_policies(ca_policy=policies[0], ee_policy=policies[1])
+    try:
+        verifier.build_client_verifier().verify(leaf, others)
+    except verification.VerificationError:
+        return False
+    return True

@@ -46,7 +46,7 @@ def test_roots_are_apart() -> None:
     _refused(pki.server_verifier("node1", roots="public"), pki.appliance_identity("node1"), 48)
     _refused(pki.server_verifier(FQDN, roots="appliance"), node(), 48)
     _refused(pki.user_verifier(), node(), 48)
-    _refused(pki.server_verifier(FQDN, roots="both"), device(), 46)
+    _refused(pki.server_verifier(FQDN, roots="both"), device(), 48)
 
 
 def test_public_identity() -> None:

@@ -83,6 +83,26 @@ def test_name_is_exact() -> None:
         verify((_leaf(SERVER, "a.a.example.com"),))
 
 
+@pytest.mark.parametrize(
+    ("leaf", "roots", "alert"),
+    [
+        pytest.param(_leaf(SERVER), "stranger", 48, id="of a stranger"),
+        pytest.param(_leaf(SERVER, "b.example.com"), "stranger", 48, id="and for another name"),
+        pytest.param(_leaf(CLIENT), "stranger", 48, id="and for another purpose"),
+        pytest.param(_leaf(SERVER, "b.example.com"), "own", 46, id="for another name"),
+        pytest.param(_leaf(CLIENT), "own", 46, id="for another purpose"),
+    ],
+)
+def test_alert(leaf: bytes, roots: str, alert: int) -> None:
+    """Where no root is found the alert is unknown_ca, whatever else is wrong (RFC 8446 section 6.2)."""
+    stranger = x509.load_pem_x509_certificate(trustme.CA().cert_pem.bytes())
+    root = ROOT if roots == "own" else stranger
+    with pytest.raises(VerificationError) as refused:
+        server_verifier((root,), server_name="a.example.com", at=NOW)((leaf,))
+
+    assert refused.value.alert == alert
+
+
 @pytest.mark.parametrize("der", [b"", b"\x30\x03abc", bytes(50)], ids=["empty", "short", "zeros"])
 def test_hostile_bytes(der: bytes) -> None:
     """What is no certificate is a bad certificate, wherever it stands in the chain."""
