@@ -23,18 +23,34 @@ async def relay(one: Stream, other: Stream, *, idle_ns: int) -> None:
     """
     loop = asyncio.get_running_loop()
     idle_s = idle_ns / 1e9
+    heard_s = loop.time()
 
     async def copy(source: Stream, sink: Stream) -> None:
+        nonlocal heard_s
         while data := await source.read():
             await sink.write(data)
-            limit.reschedule(loop.time() + idle_s)
+            heard_s = loop.time()
         await sink.write_eof()
 
-    async with asyncio.timeout(idle_s) as limit:
+    watch: asyncio.TimerHandle | None = None
+
+    def look() -> None:
+        # One timer that looks back, and not another one for each piece.
+        nonlocal watch
+        end_s = heard_s + idle_s
+        if loop.time() < end_s:
+            watch = loop.call_at(end_s, look)
+        else:
+            limit.reschedule(loop.time())
+
+    async with asyncio.timeout(None) as limit:
+        look()
         copies = [asyncio.ensure_future(copy(one, other)), asyncio.ensure_future(copy(other, one))]
         try:
             await asyncio.gather(*copies)
         finally:
+            if watch is not None:
+                watch.cancel()
             for task in copies:
                 task.cancel()
             await asyncio.gather(*copies, return_exceptions=True)

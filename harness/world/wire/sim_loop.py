@@ -85,8 +85,10 @@ class Agenda:
 class _Selector:
     """What asyncio waits on when no task is ready: here that is when time passes."""
 
-    def __init__(self, agenda: Agenda) -> None:
+    def __init__(self, agenda: Agenda, count_work: Callable[[], int]) -> None:
+        """Args: `count_work` counts what the loop has to do, now or later; only more than before is news to it."""
         self._agenda = agenda
+        self._count_work = count_work
         self._rounds = 0
 
     def select(self, timeout: float | None) -> tuple[()]:
@@ -96,11 +98,18 @@ class _Selector:
         elif self._rounds > _PATIENCE:
             raise StandstillError(f"no time has passed in {_PATIENCE} rounds of the loop")
         if timeout is None:
-            self._agenda.advance(None)
+            self._advance(None)
         elif timeout > 0:
             # At least a nanosecond, or a timer that lies nearer than a float can tell would never come.
-            self._agenda.advance(self._agenda.now_ns + max(1, round(timeout * 1e9)))
+            self._advance(self._agenda.now_ns + max(1, round(timeout * 1e9)))
         return ()
+
+    def _advance(self, limit_ns: int | None) -> None:
+        """Go on until somebody has something to do: most packets on their way concern the wire alone."""
+        agenda, before = self._agenda, self._count_work()
+        agenda.advance(limit_ns)
+        while self._count_work() == before and (limit_ns is None or agenda.now_ns < limit_ns):
+            agenda.advance(limit_ns)
 
 
 class SimLoop(asyncio.BaseEventLoop):
@@ -110,7 +119,7 @@ class SimLoop(asyncio.BaseEventLoop):
         """Run on the clock of `agenda`."""
         super().__init__()
         self._agenda = agenda
-        self._selector = _Selector(agenda)
+        self._selector = _Selector(agenda, self._count_work)
         self._clock_resolution = _RESOLUTION_SECONDS
 
     def time(self) -> float:
@@ -120,6 +129,10 @@ class SimLoop(asyncio.BaseEventLoop):
             # A float is coarser here; without this a timer that is due would never count as such.
             self._clock_resolution = 2 * math.ulp(now_s)
         return now_s
+
+    def _count_work(self) -> int:
+        # Of asyncio's base class: callbacks that can run, and timers (those called off among them).
+        return len(self._ready) + len(self._scheduled)  # type: ignore[attr-defined]
 
     def _process_events(self, _: object) -> None:
         """asyncio: what the selector found; it finds nothing."""

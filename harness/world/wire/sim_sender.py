@@ -70,6 +70,12 @@ class Sender:
         return len(self._buffer)
 
     @property
+    def has_sent_all(self) -> bool:
+        """Everything queued so far has left at least once since the last time-out, FIN included."""
+        end = self._base + len(self._buffer)
+        return self.nxt > end or (self.nxt == end and not self.is_ended)
+
+    @property
     def is_under_way(self) -> bool:
         """Something sent is not acknowledged yet."""
         return self.una < self.nxt

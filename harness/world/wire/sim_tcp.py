@@ -268,6 +268,9 @@ class TcpEnd:
         """Send what may leave."""
         if self.state not in _SENDING:
             return
+        if self.sender.has_sent_all:
+            self._probe.stop()
+            return
         sent = False
         while (piece := self.sender.take(self._agenda.now_ns)) is not None:
             self._emit_piece(piece)

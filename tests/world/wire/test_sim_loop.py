@@ -95,3 +95,34 @@ def test_a_standstill_is_an_error() -> None:
         with pytest.raises(asyncio.CancelledError):
             loop.run_until_complete(task)
     loop.close()
+
+
+class CountingLoop(SimLoop):
+    """A loop that counts its rounds."""
+
+    rounds = 0
+
+    def _process_events(self, found: object) -> None:
+        self.rounds += 1
+
+
+def test_what_concerns_the_wire_alone_takes_no_rounds() -> None:
+    """The loop goes round when a task was woken or a timer was set, and for nothing else."""
+    agenda = Agenda()
+    loop = CountingLoop(agenda)
+    told: list[str] = []
+
+    async def play() -> None:
+        woken = loop.create_future()
+        for number in range(1000):
+            agenda.put(number + 1, told.append, "packet")
+        agenda.put(500, loop.call_later, 100e-9, told.append, "timer")
+        agenda.put(2000, woken.set_result, None)
+        await woken
+        told.append(f"woken at {agenda.now_ns}")
+
+    loop.run_until_complete(play())
+    loop.close()
+
+    assert told == ["packet"] * 600 + ["timer"] + ["packet"] * 400 + ["woken at 2000"]
+    assert loop.rounds < 12

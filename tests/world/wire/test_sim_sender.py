@@ -131,3 +131,18 @@ def test_the_end_travels_with_the_last_data_or_alone() -> None:
     assert sender.repeat_oldest() == piece
     alone.time_out()
     assert _drain(alone) == [single]
+
+
+def test_what_was_sent_is_known() -> None:
+    """Everything has left, until more is written, the end is queued, or a time-out takes it back."""
+    sender = _sender()
+    told = [sender.has_sent_all]
+    for change in (lambda: sender.write(bytes(150)), lambda: setattr(sender, "is_ended", True)):
+        change()
+        told.append(sender.has_sent_all)
+        _drain(sender)
+        told.append(sender.has_sent_all)
+    sender.time_out()
+
+    assert told == [True, False, True, False, True]
+    assert not sender.has_sent_all
