@@ -33,7 +33,9 @@ class KeyLog:
         self, *, local: Endpoint, peer: Endpoint, client_random: bytes, label: str, secret: bytes
     ) -> None:
         """Keep one secret."""
-        session = self._sessions.setdefault(client_random, SessionSecrets(client_random))
+        session = self._sessions.get(client_random)
+        if session is None:
+            session = self._sessions[client_random] = SessionSecrets(client_random)
         known = session.secrets.setdefault(label, secret)
         if known != secret and (label, secret) not in session.further:
             session.further.append((label, secret))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One captured frame."""
+class Frame(NamedTuple):
+    """One captured frame; a large run has hundreds of thousands."""
 
     tap: int
     """0-based index into the recording's taps."""

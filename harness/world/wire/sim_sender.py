@@ -7,7 +7,7 @@ retransmission as in RFC 5681 and 6582, time-outs as in RFC 6298 with Linux' lim
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
 INITIAL_WINDOW_SEGMENTS = 10
 """RFC 6928."""
@@ -18,8 +18,7 @@ _RTO_MIN_NS = 200 * _MILLISECOND
 _RTO_MAX_NS = 120_000 * _MILLISECOND
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """One segment's share of the stream."""
 
     position: int

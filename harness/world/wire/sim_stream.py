@@ -34,7 +34,8 @@ class SimStream:
         self._lost = lost
         self._is_released = False
         self._is_write_ended = False
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiters: list[tuple[asyncio.Future[None], Callable[[], bool]]] = []
+        """Each with what it waits for."""
         end.changed = self._wake
 
     @property
@@ -48,16 +49,35 @@ class SimStream:
         return self._peer
 
     def _wake(self) -> None:
+        # Most news is an acknowledgement, for which nobody waits.
         if self._waiters:
             waiters, self._waiters = self._waiters, []
-            for waiter in waiters:
-                if not waiter.done():
+            for waiter, is_due in waiters:
+                if waiter.done():
+                    continue
+                if is_due():
                     waiter.set_result(None)
+                else:
+                    self._waiters.append((waiter, is_due))
 
-    async def _change(self) -> None:
+    async def _wait(self, is_due: Callable[[], bool]) -> None:
+        """Wait for news after which this holds."""
         waiter = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
+        self._waiters.append((waiter, is_due))
         await waiter
+
+    def _has_failed(self) -> bool:
+        return self._is_released or self._end.error is not None
+
+    def _can_read(self) -> bool:
+        receiver = self._end.receiver
+        return bool(receiver.unread) or receiver.is_ended or self._has_failed()
+
+    def _can_write(self) -> bool:
+        return self._end.sender.pending <= _SEND_BUFFER_BYTES or self._has_failed()
+
+    def _can_discard(self) -> bool:
+        return self._can_read() or self._end.state is State.CLOSED
 
     @property
     def _failure(self) -> ConnectionError | None:
@@ -80,7 +100,7 @@ class SimStream:
                 return b""
             if (failure := self._failure) is not None:
                 raise failure
-            await self._change()
+            await self._wait(self._can_read)
         return self._end.read(limit)
 
     async def write(self, data: bytes) -> None:
@@ -96,7 +116,7 @@ class SimStream:
         while self._end.sender.pending > _SEND_BUFFER_BYTES:
             if (failure := self._failure) is not None:
                 raise failure
-            await self._change()
+            await self._wait(self._can_write)
 
     async def write_eof(self) -> None:
         """See Stream.write_eof."""
@@ -123,7 +143,7 @@ class SimStream:
         while not end.receiver.is_ended and end.error is None and end.state is not State.CLOSED:
             if end.receiver.unread:
                 end.read(len(end.receiver.unread))
-            await self._change()
+            await self._wait(self._can_discard)
 
     def abort(self) -> None:
         """See Stream.abort."""
