@@ -26,9 +26,11 @@ from tlslite.messages import (
     NewSessionTicket,
 )
 from tlslite.utils.codec import Parser
+from tlslite.utils.cryptomath import getRandomBytes
 
 from harness.world.tls import key_tap
 from harness.world.tls.alert import AlertDescription
+from harness.world.tls.hello_form import RANDOM_BYTES, HelloForm, keep_form
 from harness.world.tls.identity import VerificationError, Verify
 from harness.world.tls.resumption import SavedSession, SessionStore, read_chain, save_session
 from harness.world.tls.short_way import ShortWay
@@ -90,6 +92,8 @@ class Connection(ShortWay):
 
     _LATER: tuple[int, ...] = (HandshakeType.new_session_ticket, HandshakeType.key_update)
     """Handshake messages that TLS 1.3 allows after the handshake."""
+    _HAS_FORM = True
+    """Whether its hellos are alike; a class that adds to them says no."""
 
     def __init__(
         self,
@@ -256,23 +260,50 @@ class Connection(ShortWay):
             msg = self._make_empty(msg)
         if not isinstance(msg, ClientHello) or self.client_random:
             return super()._sendMsg(msg, *details, **named)
-        return self._send_first_hello(msg, *details, **named)
+        return self._send_first_hello(msg)
 
-    def _send_first_hello(self, msg: Any, *details: Any, **named: Any) -> Iterator[int]:
+    def _send_first_hello(self, msg: Any) -> Iterator[int]:
         self.client_random = bytes(msg.random)
         self._prepare(msg)
         self._bind(msg)
+        yield from self._send_shaped(msg)
+
+    def _send_shaped(self, msg: Any) -> Iterator[int]:
         if self._shape_hello is None:
-            yield from super()._sendMsg(msg, *details, **named)
+            yield from super()._sendMsg(msg)
             return
         # RFC 8446 section 5.1, and what BoringSSL does for 1.2 too: the first record names TLS 1.0.
         self.version, newest = TLS10, self.version
-        yield from super()._sendMsg(msg, *details, **named)
+        yield from super()._sendMsg(msg)
         self.version = newest
 
     def _make_empty(self, certificate: Any) -> Any:
         """The Certificate message of a client that has none of those asked for."""
         return Certificate(certificate.certificateType, self.version).create(None, bytearray())
+
+    def _clientSendClientHello(self, settings: Any, session: Any, *details: Any) -> Iterator[Any]:
+        _, _, pair, _, name, _, _, protocols = details
+        key = name, tuple(map(bytes, protocols)), pair[1] is not None, self._shape_hello
+        forms = getattr(settings, "forms", None) if self._HAS_FORM and session is None else None
+        form = None if forms is None else forms.get(key)
+        if form is not None:
+            yield from self._send_like(form)
+            return
+        for result in super()._clientSendClientHello(settings, session, *details):
+            if forms is not None and isinstance(result, ClientHello):
+                keep_form(forms, key, result)
+            yield result
+
+    def _send_like(self, form: HelloForm) -> Iterator[Any]:
+        """Send a hello of a form; its random parts are made in tlslite-ng's order."""
+        session_id = getRandomBytes(RANDOM_BYTES)
+        entry = self._genKeyShareEntry(form.group, TLS13)
+        hello = form.fill(random=getRandomBytes(RANDOM_BYTES), session_id=session_id, entry=entry)
+        self.client_random = bytes(hello.random)
+        yield from self._send_shaped(hello)
+        # From here on it may change: a server can ask for another one (RFC 8446 section 4.1.4).
+        del hello.write
+        yield hello
 
     def _prepare(self, hello: Any) -> None:
         """Rewrite the ClientHello before it is sent."""

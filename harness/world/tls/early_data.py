@@ -41,6 +41,8 @@ _HASH_BYTES = {"sha256": 32, "sha384": 48}
 class EarlyDataConnection(Connection):
     """A client that sends early data, or a server that acts on it."""
 
+    _HAS_FORM = False
+
     def __init__(self, *, early: bytes = b"", **given: Any) -> None:
         """Set up one end.
 

@@ -26,8 +26,8 @@ from harness.net.address import Endpoint
 from harness.world.host import Stream
 from harness.world.tls import acceleration
 from harness.world.tls.alert import TlsError, name_alert
-from harness.world.tls.android import profile_of, shape
-from harness.world.tls.connection import TLS12, Connection
+from harness.world.tls.android import HelloProfile, profile_of, shape
+from harness.world.tls.connection import TLS12, Connection, ShapeHello
 from harness.world.tls.early_data import EarlyDataConnection
 from harness.world.tls.end_settings import ClientSettings, ServerSettings
 from harness.world.tls.identity import Identity, KeyTap
@@ -248,6 +248,12 @@ class TlsStream:
 
 
 @cache
+def _shaper(profile: HelloProfile) -> ShapeHello:
+    """The same one each time, by which connections know that their hellos are alike."""
+    return partial(shape, profile=profile)
+
+
+@cache
 def _accelerate() -> None:
     acceleration.install()
 
@@ -275,7 +281,7 @@ async def open_client(
     connection = kind(
         verify=settings.verify,
         is_certificate_required=False,
-        shape_hello=None if profile is None else partial(shape, profile=profile),
+        shape_hello=None if profile is None else _shaper(profile),
         sink=_sink(stream, keys),
         saved=settings.session,
         issuers=_find_issuers(settings.identity) if settings.identity else (),

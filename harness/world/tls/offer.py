@@ -9,6 +9,7 @@ from tlslite.constants import ECPointFormat
 from tlslite.handshakesettings import HandshakeSettings
 
 from harness.world.tls.connection import TLS11, TLS12, TLS13
+from harness.world.tls.hello_form import HelloForm
 from harness.world.tls.resumption import LIFETIME_S
 
 Version = Literal["1.1", "1.2", "1.3"]
@@ -21,6 +22,9 @@ _CODES = {"1.1": TLS11, "1.2": TLS12, "1.3": TLS13}
 
 class _Settings(HandshakeSettings):  # type: ignore[misc] # tlslite-ng is not typed
     """Settings that were found valid once: each handshake takes a copy, and does not look at them again."""
+
+    forms: dict[tuple[Any, ...], HelloForm]
+    """Of the hellos sent with these settings, for all copies together, by what else they depend on."""
 
     def validate(self) -> Any:
         copy = object.__new__(type(self))
@@ -67,7 +71,7 @@ def make_settings(
     settings.ticketKeys, settings.ticket_count = [], 0
     settings.ticketLifetime = LIFETIME_S
     valid = _Settings()
-    valid.__dict__.update(settings.validate().__dict__)
+    valid.__dict__.update(settings.validate().__dict__, forms={})
     return valid
 
 

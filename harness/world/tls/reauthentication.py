@@ -41,6 +41,7 @@ class ReauthenticatingConnection(Connection):
 
     _LATER = (*Connection._LATER, HandshakeType.certificate_request)
     _TAKES_RECORDS = False
+    _HAS_FORM = False
 
     def __init__(self, **given: Any) -> None:
         """Set up one end, as `Connection`."""
