@@ -18,9 +18,9 @@ from harness.site.site import BalancerMode
 COMMITTED: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "haproxy": frozenset(
-            {"A06", "A07", "F15", "F19", "F23", "F31", "F36", "F38", "F40", "F42"}
+            {"A06", "A07", "F15", "F19", "F23", "F31", "F36", "F38", "F40", "F41", "F42", "F80"}
         ),
-        "nginx": frozenset({"A06", "A07", "F15", "F20", "F23", "F36", "F38", "F40", "F42"}),
+        "nginx": frozenset({"A06", "A07", "F15", "F20", "F23", "F36", "F38", "F40", "F42", "F80"}),
     }
 )
 """Engine to the defects that are mistakes in its configuration."""

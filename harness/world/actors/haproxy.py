@@ -17,6 +17,9 @@ CONFIGURATION = "haproxy.cfg"
 _STICKY = "NODE"
 """Name of the cookie by which a client stays with its node."""
 
+_IMPATIENCE = 4
+"""Part of the time for an answer after which F41 asks another node."""
+
 
 def build_command(path: str) -> tuple[str, ...]:
     """How it is started: in the foreground, as one process."""
@@ -80,13 +83,17 @@ def _end_proxy_port(duty: Duty, port: int) -> Iterator[str]:
 
 def _end_service(duty: Duty) -> Iterator[str]:
     """TLS ends here; the headers are set in each request, and a node is asked over TLS again."""
-    tls = f" ssl crt {IDENTITY} alpn http/1.1 {_versions(duty)}"
+    tls = f" ssl crt {IDENTITY} alpn http/1.1 {_taken(duty)}"
     yield from ("", "frontend service", "    mode http", *_binds(duty, SERVICE_PORT, tls))
     yield from _headers(duty)
     yield "    default_backend nodes"
     yield from ("", "backend nodes", "    mode http", "    balance roundrobin")
     yield "    http-reuse always"
-    yield f"    timeout server {duty.answer_ms}ms"
+    if "F41" in duty.defects:
+        yield from ("    retry-on response-timeout", "    retries 1", "    option redispatch 1")
+        yield f"    timeout server {duty.answer_ms // _IMPATIENCE}ms"
+    else:
+        yield f"    timeout server {duty.answer_ms}ms"
     is_sticky = "F40" not in duty.defects
     if is_sticky:
         yield f"    cookie {_STICKY} insert indirect nocache httponly secure"
@@ -152,6 +159,13 @@ def _looks(duty: Duty) -> str:
 def _verified(duty: Duty, host_name: str) -> str:
     """TLS to a server whose certificate must hold and name this host."""
     return f" ssl verify required ca-file {ROOTS} verifyhost {host_name} sni str({host_name}) {_versions(duty)}"
+
+
+def _taken(duty: Duty) -> str:
+    """What clients may come with; F80 is what is found on the web where old devices cannot connect."""
+    if "F80" in duty.defects:
+        return f"ssl-min-ver TLSv1.0 ssl-max-ver TLSv{duty.newest_tls} ciphers DEFAULT:@SECLEVEL=0"
+    return _versions(duty)
 
 
 def _versions(duty: Duty) -> str:

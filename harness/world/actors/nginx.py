@@ -164,7 +164,12 @@ def _headers(duty: Duty) -> Iterator[str]:
 def _identity(duty: Duty) -> Iterator[str]:
     yield f"ssl_certificate {IDENTITY};"
     yield f"ssl_certificate_key {IDENTITY};"
-    yield f"ssl_protocols {_versions(duty)};"
+    if "F80" in duty.defects:
+        # What is found on the web where old devices cannot connect.
+        yield f"ssl_protocols TLSv1 TLSv1.1 {_versions(duty)};"
+        yield "ssl_ciphers DEFAULT:@SECLEVEL=0;"
+    else:
+        yield f"ssl_protocols {_versions(duty)};"
 
 
 def _verified(duty: Duty, host_name: str) -> Iterator[str]:

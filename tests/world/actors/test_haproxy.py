@@ -138,7 +138,14 @@ def test_what_the_balancer_before_it_said_stays() -> None:
         ("F19", "http-request add-header RemotePort %[src_port]"),
         ("F36", "bind 10.20.0.10:5262 ssl crt balancer.pem"),
         ("F38", "bind 10.20.0.10:5263"),
+        ("F41", "retry-on response-timeout"),
+        ("F41", "timeout server 937ms"),
         ("F42", "server node1 10.20.1.1:5262 send-proxy"),
+        (
+            "F80",
+            "bind 10.20.0.10:443 ssl crt balancer.pem alpn http/1.1 ssl-min-ver TLSv1.0 ssl-max-ver TLSv1.3 "
+            "ciphers DEFAULT:@SECLEVEL=0",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(defect: str, line: str) -> None:

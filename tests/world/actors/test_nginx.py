@@ -166,6 +166,7 @@ def test_what_the_balancer_before_it_said_stays(header: str, line: str) -> None:
         ("F38", "listen 10.20.0.10:5263;"),
         ("F40", 'split_clients "$request_id" $node {'),
         ("F42", "proxy_protocol on;"),
+        ("F80", "ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3;"),
     ],
 )
 def test_a_mistake_is_one_line(defect: str, line: str) -> None:
