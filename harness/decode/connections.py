@@ -36,8 +36,6 @@ from harness.decode.tcp.flow_key import LINGER_NS
 from harness.decode.tcp.form import Form
 from harness.decode.tcp.reassembly import MAX_PRESENT, Reassembler
 from harness.decode.unread import Unread
-from harness.trace.connection import Connection
-from harness.trace.trace import Damage
 
 if TYPE_CHECKING:
     from harness.decode.swift.swift import Swift
@@ -45,6 +43,8 @@ if TYPE_CHECKING:
     from harness.decode.tcp.talk_table import TalkTable
     from harness.decode.tcp.whole import WholeTable
     from harness.decode.tls.rsa import RsaKeys
+    from harness.trace.connection import Connection
+    from harness.trace.trace import Damage
 
 T = TypeVar("T")
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from harness.trace.connection import Preamble, Tunnel
-from harness.trace.http import Exchange, Malformed
-from harness.trace.tls import TlsSession
+if TYPE_CHECKING:
+    # Not below, here and in other files: where nothing is told in full, loading its words takes longer than the rest.
+    from harness.trace.connection import Preamble, Tunnel
+    from harness.trace.http import Exchange, Malformed
+    from harness.trace.tls import TlsSession
 
 
 class LayerFields(TypedDict):

@@ -14,12 +14,12 @@ from harness.decode.tcp.connection import TcpConnection
 from harness.decode.tcp.group import COUNT, SIZE
 from harness.decode.tcp.receiver import Receiver
 from harness.decode.tcp.run import Run
-from harness.trace.connection import ByteStream, Connection
 from harness.trace.packet import Packet
-from harness.trace.trace import Damage
 
 if TYPE_CHECKING:
     from harness.decode.tcp.whole import WholeTable
+    from harness.trace.connection import ByteStream, Connection
+    from harness.trace.trace import Damage
 
 
 class Finisher(Receiver, Protocol):
@@ -34,6 +34,9 @@ F = TypeVar("F", bound=Finisher)
 
 def describe_damage(block: blocks.Damage) -> Damage:
     """The same for the trace, in words."""
+    # Not above, here and below: what is told briefly needs none of it, and takes no longer than loading it.
+    from harness.trace.trace import Damage
+
     then = "nothing after it was read"
     if block.resumed is not None:
         then = f"reading went on at {block.resumed}"
@@ -53,6 +56,8 @@ def reason_not_followed(packet: Packet) -> str:
 
 def build_connection(tcp: TcpConnection[F]) -> Connection:
     """The observation of a connection that has ended."""
+    from harness.trace.connection import Connection
+
     client, server = tcp.direction("client"), tcp.direction("server")
     layers = tcp.receiver.finish(
         client_closed=client.fin is not None, server_closed=server.fin is not None
@@ -80,6 +85,8 @@ def build_connection(tcp: TcpConnection[F]) -> Connection:
 
 def build_connections(table: WholeTable[LayerFields], *, is_hashed: bool) -> Iterator[Connection]:
     """The observations of whole connections."""
+    from harness.trace.connection import Connection
+
     columns = zip(
         table.tap,
         table.number.tolist(),
@@ -120,5 +127,7 @@ def build_connections(table: WholeTable[LayerFields], *, is_hashed: bool) -> Ite
 
 def _build_stream(sums: list[int], run: Run | None) -> ByteStream:
     """One direction; with the hash of the run, if any."""
+    from harness.trace.connection import ByteStream
+
     sha256 = hashlib.sha256(run.data).hexdigest() if run is not None else None
     return ByteStream(size=sums[SIZE], sha256=sha256, packet_count=sums[COUNT])

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
-from harness.report.packet_lines import name_version
 from harness.trace.brief import Brief
 
 _COLUMNS = "%d\t%s\t%s\t%s\t%d\t%d\t%s\t%d\t%d\t%d\t%d"
@@ -27,11 +26,20 @@ def tell_handshake(brief: Brief) -> str:
     tls = brief.tls
     if tls is None:
         return f"{_COLUMNS % brief[:11]}\t-\t-\t-\n"
-    version = name_version(tls.version) if tls.version is not None else "-"
+    version = _tell_version(tls.version) if tls.version is not None else "-"
     suite = f"0x{tls.cipher_suite:04x}" if tls.cipher_suite is not None else "-"
-    shown = (tls.sni or "-", *tls.subjects)
-    texts = "\t".join(text if text.isprintable() else _escape(text) for text in shown)
+    texts = "\t".join(
+        [text if text.isprintable() else _escape(text) for text in (tls.sni or "-", *tls.subjects)]
+    )
     return f"{_COLUMNS % brief[:11]}\t{version}\t{suite}\t{texts}\n"
+
+
+@lru_cache(maxsize=64)  # there are a few
+def _tell_version(version: int) -> str:
+    # Not above: loading it takes longer than telling many connections.
+    from harness.report.packet_lines import name_version
+
+    return name_version(version)
 
 
 def tell_exchanges(brief: Brief) -> str:

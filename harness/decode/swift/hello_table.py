@@ -76,12 +76,12 @@ def read_hellos(talks: TalkTable, records: RecordTable) -> HelloTable:
     named, after = chosen.find(_SUPPORTED_VERSIONS)
     version = read_number(data, np.where(after, named, answer + 9), 2)
     good &= (after == 0) | (after - named == 2)
-    suites = {code: found for code in np.unique(suite).tolist() if (found := find_suite(code))}
-    new = np.isin(suite, [code for code, found in suites.items() if found.is_tls13])
-    old = np.isin(suite, [code for code, found in suites.items() if not found.is_tls13])
-    good &= (new & (version == TLS_1_3)) | (old & (version == TLS_1_2))
+    suites = {code: found for code in set(suite.tolist()) if (found := find_suite(code))}
+    fits[:] = False
+    for code, found in suites.items():
+        fits |= (suite == code) & (version == (TLS_1_3 if found.is_tls13 else TLS_1_2))
     return HelloTable(
-        is_ordinary=good,
+        is_ordinary=good & fits,
         begin=begin,
         answer=answer,
         version=version,

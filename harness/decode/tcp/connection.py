@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from bisect import insort
 from dataclasses import dataclass
-from typing import Generic, Literal
+from typing import TYPE_CHECKING, Generic, Literal
 
 from harness.decode.packet.frame import ACK, FIN, RST, SYN, Segment
 from harness.decode.tcp.direction import MAX_AHEAD, Direction, Piece
 from harness.decode.tcp.group import Group
 from harness.decode.tcp.receiver import R
 from harness.net.address import Endpoint
-from harness.trace.http import Malformed
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Side
+
+if TYPE_CHECKING:
+    from harness.trace.http import Malformed
 
 _PATIENCE = 256
 """Packets of one connection."""
@@ -279,9 +281,7 @@ class TcpConnection(Generic[R]):
         if mine.isn is not None and mine.isn != segment.seq:
             if mine.next or mine.pieces or self._acknowledged:
                 message = f"another initial sequence number: {segment.seq} after {mine.isn}; the first is kept"
-                mine.malformed.append(
-                    Malformed(sender=side, layer="tcp", message=message, packets=(segment.number,))
-                )
+                mine.complain(message, (segment.number,))
                 return False
             mine.base = None
         mine.isn = segment.seq
@@ -326,9 +326,7 @@ class TcpConnection(Generic[R]):
         mine.add(Piece(place, len(segment.data), segment.data, 0, segment.number, segment.time_ns))
         size = len(segment.data)
         message = f"{size} bytes in a RST: one reader takes them for data, another drops them; they are kept"
-        mine.malformed.append(
-            Malformed(sender=side, layer="tcp", message=message, packets=(segment.number,))
-        )
+        mine.complain(message, (segment.number,))
         self._deliver()
 
     def _deliver(self) -> None:

@@ -10,12 +10,15 @@ import hashlib
 from bisect import bisect_right, insort
 from collections import deque
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from harness.decode.tcp.run import Run
-from harness.trace.connection import ByteStream, Gap
-from harness.trace.http import Malformed
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Side
+
+if TYPE_CHECKING:
+    from harness.trace.connection import ByteStream, Gap
+    from harness.trace.http import Malformed
 
 MAX_AHEAD = 1 << 30
 """Bytes a segment may be ahead of the stream: the largest TCP window (RFC 7323 section 2.3)."""
@@ -260,6 +263,9 @@ class Direction:
         if self._gaps and self._gaps[-1].offset + self._gaps[-1].size == offset:
             offset, size = self._gaps[-1].offset, self._gaps[-1].size + size
             self._gaps.pop()
+        # Not above, here and below: see layer_fields.py.
+        from harness.trace.connection import Gap
+
         self._gaps.append(Gap(offset=offset, size=size))
 
     def _compare_old(self, piece: Piece) -> None:
@@ -290,17 +296,20 @@ class Direction:
     def _report(self, message: str, packets: tuple[PacketNumber, ...]) -> None:
         self._conflicts += 1
         if self._conflicts <= _MAX_CONFLICTS:
-            self.malformed.append(
-                Malformed(
-                    sender=self.side,
-                    layer="tcp",
-                    message=message,
-                    packets=tuple(sorted(set(packets))),
-                )
-            )
+            self.complain(message, tuple(sorted(set(packets))))
+
+    def complain(self, message: str, packets: tuple[PacketNumber, ...]) -> None:
+        """Note what is malformed in these packets."""
+        from harness.trace.http import Malformed
+
+        self.malformed.append(
+            Malformed(sender=self.side, layer="tcp", message=message, packets=packets)
+        )
 
     def build_stream(self) -> ByteStream:
         """What is known at the end."""
+        from harness.trace.connection import ByteStream
+
         return ByteStream(
             size=self.next,
             from_start=self.from_start,
