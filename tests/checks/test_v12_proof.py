@@ -97,6 +97,30 @@ def test_a_ticket_within_its_lifetime_passes(lifetime_s: int, wait_s: int, versi
     assert result_of(V12, builder).outcome is Outcome.PASS
 
 
+def _resumed_by_id(*, at: Any = N2, version: int = 0x0303, first: bytes = b"one") -> TraceBuilder:
+    """A tunnel at N2 on the session of that id, of a proof at `at`."""
+    builder = TraceBuilder()
+    builder.open("dmz", VIP, at, 5262).handshake(
+        make_random("first"), certificate=LONG, asks=True, issued_session_id=first, version=version
+    )
+    _, l2, _ = builder.tunnel(certificate=ALICE)
+    l2.handshake(make_random("second"), resumed=True, session_id=b"one", version=version)
+    return builder
+
+
+def test_a_session_may_go_on_by_its_id() -> None:
+    """RFC 5246 section 7.3: no ticket, and the same listener knows it."""
+    assert result_of(V12, _resumed_by_id()).outcome is Outcome.PASS
+    assert result_of(V12, _resumed_by_id(first=b"two")).outcome is Outcome.UNKNOWN
+
+
+def test_a_session_of_another_node_fails_by_its_id() -> None:
+    """As with a ticket: the proof was given elsewhere."""
+    (finding,) = result_of(V12, _resumed_by_id(at=N3)).findings
+
+    assert "on a session that began at node3" in finding.message
+
+
 def test_early_data_fails() -> None:
     """F71: a CONNECT that anybody can send again."""
     builder = TraceBuilder()

@@ -6,9 +6,11 @@ import json
 import subprocess
 import sys
 
+from harness.world.wire.doctor import probe
+
 
 def test_doctor_says_the_same_to_people_and_programs() -> None:
-    """Which mode works, and without any, that scenarios are simulated; in both forms."""
+    """Which mode works, as its proof says, and without any, that scenarios are simulated; in both forms."""
     command = [sys.executable, "-m", "harness.cli", "doctor"]
     told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     data = subprocess.run(
@@ -16,7 +18,9 @@ def test_doctor_says_the_same_to_people_and_programs() -> None:
     )
     facts = json.loads(data.stdout)
     mode = facts["mode"]
+    proved = probe().mode
 
+    assert mode == (str(proved) if proved else None)
     # 4: this machine cannot do it live (README, exit codes).
     assert told.returncode == data.returncode == (0 if mode else 4)
     assert f"mode: {mode or 'none'}" in told.stdout

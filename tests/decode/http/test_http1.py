@@ -405,6 +405,22 @@ def test_after_a_gap_a_message_is_believed_only_at_the_begin_of_a_piece(size: in
     ]
 
 
+def test_after_a_gap_a_first_line_may_come_in_pieces() -> None:
+    """Of either side: what has begun like one is kept until it is known."""
+    decoder, _ = play(
+        [
+            *[("client", None), ("client", GET[:2]), ("client", GET[2:])],
+            *[("server", None), ("server", OK[:10]), ("server", OK[10:])],
+        ]
+    )
+    (exchange,) = decoder.exchanges()
+
+    assert exchange.request is not None
+    assert exchange.response is not None
+    assert (exchange.request.method, exchange.request.target) == (b"GET", b"/a")
+    assert (exchange.response.status, exchange.response.complete) == (200, True)
+
+
 def test_an_answer_after_lost_answers_belongs_to_the_last_request() -> None:
     """Without pipelining only that one can still be open."""
     decoder, _ = play(

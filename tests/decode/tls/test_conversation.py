@@ -52,6 +52,20 @@ def test_reports_are_limited() -> None:
     assert len(state.malformed) == MALFORMED_LIMIT
 
 
+def test_what_is_lost_leaves_its_place() -> None:
+    """Between what came before and after, so that nobody takes them for neighbours."""
+    state = Conversation(secrets())
+    state.emit(state.server, b"before", SEEN)
+    state.lose(state.server, "hole of 1 bytes", SEEN)
+    state.emit(state.server, b"after", SEEN)
+
+    assert [(p.data, p.follows_gap) for p in state.take_plaintexts()] == [
+        (b"before", False),
+        (b"", True),
+        (b"after", False),
+    ]
+
+
 def test_plaintexts_are_given_once() -> None:
     """What was taken is gone."""
     state = Conversation(secrets())
