@@ -7,7 +7,7 @@ nothing missing, are PASS. A judge that crashes is UNKNOWN with its traceback.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from harness.checks.case import Case
@@ -38,6 +38,12 @@ class Absent:
 
 
 Judgement = Finding | Absent | Unjudged
+
+
+def as_absent(judgements: Iterable[Judgement]) -> Iterator[Judgement]:
+    """The same, where something that is not in the file would make each finding a wrong one."""
+    for judgement in judgements:
+        yield Absent(finding=judgement) if isinstance(judgement, Finding) else judgement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

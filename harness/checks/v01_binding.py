@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from harness.checks.alternatives import settle
 from harness.checks.call_back_form import find_fingerprint
 from harness.checks.case import Case
-from harness.checks.check import Absent, Check, Judgement, Unjudged
+from harness.checks.check import Absent, Check, Judgement, Unjudged, as_absent
 from harness.checks.evidence import answering, asking, count, gather, opening, seen
 from harness.checks.joining import outer_random
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, PROXY_CONTENT, SERVICE_CONTENT
@@ -69,10 +69,12 @@ def _judge(case: Case) -> Iterator[Judgement]:
             continue
         told = f"{case.machines.tell_server(request.connection)} signed in {user}"
         success = _Success(request=request, user=user, told=told)
-        handed = tuple(c.call_back for c in request.call_backs if c.call_back.status == OK)
+        handed = tuple(c for c in request.call_backs if c.call_back.status == OK)
         if handed:
-            for call_back in handed:
-                yield from _judge_binding(case, success, call_back, strangers)
+            for caused in handed:
+                found = _judge_binding(case, success, caused.call_back, strangers)
+                # Where only the times name the cause, the real call-back may not be in the file.
+                yield from found if caused.matches else as_absent(found)
         else:
             yield from _judge_session(case, success, sessions, strangers)
         sessions |= dict.fromkeys(_cookies_set(request.exchange), user)

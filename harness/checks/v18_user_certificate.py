@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from harness.checks.call_back_form import find_fingerprint
 from harness.checks.case import Case
-from harness.checks.check import Absent, Check, Judgement, Unjudged
+from harness.checks.check import Absent, Check, Judgement, Unjudged, as_absent
 from harness.checks.evidence import answering, gather, opening, seen
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, PROXY_CONTENT, SERVICE_CONTENT
 from harness.checks.status import Statuses
@@ -30,11 +30,15 @@ def _judge(case: Case) -> Iterator[Judgement]:
         user = find_user(response.status, response.body) if response is not None else None
         if user is None or response is None:
             continue
-        handed = [c.call_back for c in request.call_backs if c.call_back.status == OK]
-        handed += [c for c in request.perhaps if c.status == OK]
-        for call_back in handed:
-            yield from _judge_handed(case, request, call_back, response, user, proofs)
-            yield from _judge_status(case, request, call_back, user, proofs, statuses)
+        handed = [(c.call_back, c.matches) for c in request.call_backs if c.call_back.status == OK]
+        handed += [(c, False) for c in request.perhaps if c.status == OK]
+        for call_back, is_sure in handed:
+            found = (
+                *_judge_handed(case, request, call_back, response, user, proofs),
+                *_judge_status(case, request, call_back, user, proofs, statuses),
+            )
+            # Where only the times name the cause, the real call-back may not be in the file.
+            yield from found if is_sure else as_absent(found)
 
 
 def _judge_handed(

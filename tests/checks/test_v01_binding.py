@@ -6,7 +6,7 @@ from harness.checks.v01_binding import V01, find_identity
 from harness.site.sign_in import build_apps_target
 from harness.verdict.outcome import Outcome
 from tests.checks.examining import result_of
-from tests.lost_evidence import without_keys
+from tests.lost_evidence import without_keys, without_packet
 from tests.trace_builder import (
     CLUSTER,
     N1,
@@ -196,3 +196,14 @@ def test_a_user_is_named_by_upn_first() -> None:
     by_upn, by_email = make_certificate(ALICE), make_certificate(BOB, upn=False)
 
     assert [find_identity(c) for c in (by_upn, by_email)] == [ALICE, BOB]
+
+
+def test_a_call_back_that_nothing_but_its_time_joins_proves_nothing_in_a_lossy_capture() -> None:
+    """The request's own may be among what is missing; where nothing is, it is this one."""
+    builder = TraceBuilder()
+    legs = builder.sign_in(key=50000, asked=N3, handed=make_certificate(BOB))
+    whole = builder.build()
+    lossy = without_packet(whole, legs.l1.packets[-1])
+
+    assert result_of(V01, whole, CLUSTER).outcome is Outcome.FAIL
+    assert result_of(V01, lossy, CLUSTER).outcome is Outcome.UNKNOWN

@@ -10,8 +10,8 @@ import pytest
 from harness.checks.v18_user_certificate import V18
 from harness.verdict.outcome import Outcome
 from tests.checks.examining import result_of
-from tests.lost_evidence import without_keys
-from tests.trace_builder import CLUSTER, DAY_NS, START_NS, TraceBuilder, make_certificate
+from tests.lost_evidence import without_keys, without_packet
+from tests.trace_builder import CLUSTER, DAY_NS, N3, START_NS, TraceBuilder, make_certificate
 
 ALICE = "alice@example.com"
 GOOD = make_certificate(ALICE)
@@ -78,3 +78,15 @@ def test_handshakes_that_cannot_be_read_are_unknown() -> None:
     trace = without_keys(_signed_in(is_authority=True).build(), connection=2)
 
     assert result_of(V18, trace, CLUSTER).outcome is Outcome.UNKNOWN
+
+
+def test_a_call_back_that_only_its_time_joins_is_unknown_in_a_lossy_capture() -> None:
+    """The request's own may be among what is missing, with a good certificate in it."""
+    builder = TraceBuilder()
+    expired = replace(GOOD, not_after_ns=START_NS)
+    legs = builder.sign_in(user=ALICE, certificate=expired, key=50000, asked=N3)
+    whole = builder.build()
+    lossy = without_packet(whole, legs.l1.packets[-1])
+
+    assert result_of(V18, whole, CLUSTER).outcome is Outcome.FAIL
+    assert result_of(V18, lossy, CLUSTER).outcome is Outcome.UNKNOWN

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 Drawn = dict[str, Any]
 Wire = Literal["kernel", "sim"]
-VIP, EDGE, OTHER = "10.20.0.10", "10.20.0.9", "10.20.0.20"
+VIP, EDGE = "10.20.0.10", "10.20.0.9"
 
 
 def enrich(random: Random, scenario: Drawn, *, wire: Wire) -> None:
@@ -69,14 +69,12 @@ def _newer_page(random: Random, scenario: Drawn) -> None:
 def _second_balancer(random: Random, scenario: Drawn) -> None:
     """One more in front of the first."""
     site = scenario["site"]
-    if not _is_terminating(site) or site["cert_proxy"].get("generation") == "B":
+    del random
+    page = site["cert_proxy"]
+    is_plain = page.get("destination_forced", True) and page.get("generation") != "B"
+    if not is_plain or not _is_terminating(site) or {"further_addresses", "translated"} & {*site}:
         return
-    if not site["cert_proxy"].get("destination_forced", True):
-        return
-    mode = random.choice(("terminate", "passthrough"))
-    if mode == "passthrough":
-        return
-    edge = {"address": EDGE, "443": mode, "to": ["vip"]}
+    edge = {"address": EDGE, "443": "terminate", "to": ["vip"]}
     site["balancers"] = {"edge": edge, **site["balancers"]}
     site["cert_proxy"] |= {"number_of_load_balancers": 2}
 
@@ -86,7 +84,10 @@ def _both_families(random: Random, scenario: Drawn) -> None:
     site = scenario["site"]
     if not _is_terminating(site) or site["cert_proxy"].get("generation") == "B":
         return
-    if not site["cert_proxy"].get("destination_forced", True) or "edge" in site["balancers"]:
+    if not site["cert_proxy"].get("destination_forced", True) or {"edge", "translated"} & {
+        *site,
+        *site["balancers"],
+    }:
         return
     number = random.randrange(1, 9)
     further = {n: [f"2001:db8:20:{number}::{i}"] for i, n in enumerate(site["nodes"], 1)}

@@ -50,3 +50,11 @@ def build_alert(sender: Side, level: int, description: int, seen: Seen) -> Alert
     """One alert with the name that the registry gives it; `alert 213` for an unknown one."""
     name = NAMES.get(description, f"alert {description}")
     return Alert(sender=sender, level=level, description=description, name=name, seen=seen)
+
+
+def is_alert(content: bytes) -> bool:
+    """Whether these bytes can be alerts: one, or (before TLS 1.3) several, each a warning or fatal."""
+    if len(content) == 2:
+        return True
+    # RFC 8446 section 6: a protected one looks like many of other levels.
+    return bool(content) and len(content) % 2 == 0 and set(content[::2]) <= {1, 2}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.decode.tls.alert import is_alert
 from harness.decode.tls.bytes import join_seen
 from harness.decode.tls.conversation import Conversation
 from harness.decode.tls.flow import Flow
@@ -122,7 +123,7 @@ class Dialogue:
 
     def handle_alert(self, flow: Flow, content: bytes, seen: Seen) -> None:
         """RFC 8446 section 6; before TLS 1.3 several may share a record."""
-        if not content or len(content) % 2:
+        if not is_alert(content):
             self._state.report(flow.side, f"alert of {len(content)} bytes", seen)
             return
         for offset in range(0, len(content), 2):

@@ -12,6 +12,7 @@ from __future__ import annotations
 from harness.capture.keylog import Secrets
 from harness.decode.detail import EVERYTHING, Detail
 from harness.decode.tcp.run import Run
+from harness.decode.tls.alert import is_alert
 from harness.decode.tls.cipher import BadRecordError
 from harness.decode.tls.conversation import Conversation
 from harness.decode.tls.dialogue import Dialogue
@@ -223,7 +224,8 @@ class TlsDecoder:
 
     def _handle_clear(self, flow: Flow, record: Record) -> None:
         kind, hellos = record.content_type, self._state.hellos
-        if kind == HANDSHAKE and not flow.messages.accepts(record.fragment):
+        is_odd_alert = kind == ALERT and not is_alert(record.fragment)
+        if is_odd_alert or (kind == HANDSHAKE and not flow.messages.accepts(record.fragment)):
             if hellos.server_hellos and not hellos.is_tls13:
                 # Not in the clear: ChangeCipherSpec fell into the hole.
                 self._state.enter_unseen(flow, record.seen)
@@ -231,6 +233,8 @@ class TlsDecoder:
             elif flow.changed:
                 self._state.seal(flow, "no ClientHello was seen")
                 self._handle_record(flow, record)
+            elif is_odd_alert:
+                self._dialogue.handle_alert(flow, record.fragment, record.seen)
         elif kind == HANDSHAKE:
             self._dialogue.handle_fragment(flow, record.fragment, record.body_spans)
         elif kind == ALERT:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.decode.tls.alert import build_alert
+from harness.decode.tls.alert import build_alert, is_alert
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Seen
 
@@ -23,3 +23,21 @@ def test_alert_has_its_registry_name(description: int, name: str) -> None:
         2,
         "server",
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"\2\x30", True),
+        (b"\7\x30", True),
+        (b"\1\0\2\x30", True),
+        (b"", False),
+        (b"\2", False),
+        (b"\2\x30\1", False),
+        (b"\1\0\0\x2b" + bytes(22), False),
+    ],
+    ids=["one", "of an odd level", "two", "nothing", "half", "one and a half", "protected"],
+)
+def test_what_can_be_alerts(content: bytes, *, expected: bool) -> None:
+    """A protected alert in which nobody can look is not taken for many in the clear."""
+    assert is_alert(content) is expected
