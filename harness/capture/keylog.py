@@ -61,6 +61,7 @@ class Secrets:
         "_by_random",
         "_computed",
         "_derived",
+        "_later",
         "_limit",
         "_masters",
         "_others",
@@ -89,6 +90,7 @@ class Secrets:
         """A master secret may have to be derived from what the handshake shows."""
         self.open_pre_master: Callable[[bytes, bytes | None], bytes | None] | None = None
         """Decrypts a pre-master secret with the private key of a certificate (DER; None: it was not seen)."""
+        self._later: Callable[[], None] | None = None
 
     def __len__(self) -> int:
         """How many client randoms have at least one secret."""
@@ -188,6 +190,20 @@ class Secrets:
         if name:
             _put(self._derived, name, master)
 
+    def limit(self, count: int) -> None:
+        """Keep those of so many client randoms from now on."""
+        self._limit = count
+
+    def use_later(self, read: Callable[[], None]) -> None:
+        """There may be more: `read` adds all of them, and is called when one is missing."""
+        self._later = read
+
+    def complete(self) -> None:
+        """Take in what there may be."""
+        read, self._later = self._later, None
+        if read is not None:
+            read()
+
     def find_others(self, client_random: bytes) -> Mapping[str, tuple[bytes, ...]]:
         """Further secrets of one client random by label; empty when there are none."""
         if not self._others:
@@ -196,6 +212,8 @@ class Secrets:
 
     def find(self, client_random: bytes) -> Mapping[str, bytes]:
         """The secrets of one connection by label; empty when none is known."""
+        if client_random not in self._by_random and self._later is not None:
+            self.complete()
         labels = self._by_random.get(client_random, _NOTHING)
         computed = self._computed.get(client_random)
         if computed is None or MASTER in labels:

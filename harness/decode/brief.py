@@ -58,6 +58,7 @@ def decode_briefly(
         window=window,
         linger_ns=LINGER_NS,
         max_present=MAX_PRESENT,
+        asks_late=True,
     )
 
 

@@ -2,8 +2,7 @@
 
 A connection has ended when it was closed and nothing more came for LINGER_NS of packet time; when too many are open,
 the one that was silent for longest is given as it is. A packet that comes after the end of its connection is skipped
-and counted. Secrets are read first, wherever they
-stand in the file, unless they are very many.
+and counted. Secrets are found wherever they stand in the file, unless they are very many (SecretSource).
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeVar
 
 from harness.capture import block as blocks
 from harness.capture.keylog import Secrets
-from harness.capture.pcapng import read_blocks, read_keys
+from harness.capture.pcapng import read_blocks
 from harness.decode.detail import EVERYTHING, Detail, Level
 from harness.decode.layer_fields import LayerFields, build_nothing
 from harness.decode.observation import (
@@ -31,6 +30,7 @@ from harness.decode.observation import (
 from harness.decode.packet.frame import FrameDecoder
 from harness.decode.packet.only import ALL, Only
 from harness.decode.packet.tap_names import TapNames
+from harness.decode.secret_source import SecretSource
 from harness.decode.tcp.connection import TcpConnection
 from harness.decode.tcp.flow_key import LINGER_NS
 from harness.decode.tcp.form import Form
@@ -48,10 +48,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SECRETS_LIMIT = 64 << 20
-"""Bytes of key log in the file that are read ahead; if there are more, each must stand before its packets."""
-_MAX_SECRETS = 1 << 15
-"""Client randoms of which the secrets are kept then."""
 _SWEEP = 16384
 """Packets between two looks for connections that have ended."""
 
@@ -151,6 +147,7 @@ def build_finisher(secrets: Secrets, detail: Detail) -> Finisher:
     # Not above: where no bytes are read, loading what reads them takes longer than the rest.
     from harness.decode.layers import LayerStack
 
+    secrets.complete()
     return LayerStack(secrets, detail=detail)
 
 
@@ -170,8 +167,9 @@ class ConnectionReader(Iterator[T], Generic[T]):
         linger_ns: int,
         max_present: int,
         horizon: Horizon | None = None,
+        asks_late: bool = False,
     ) -> None:
-        """See decode_connections."""
+        """See decode_connections; `asks_late`: a large file is searched for secrets only when some are missing."""
         self.packet_count = 0
         """Packets of the file so far, as Wireshark counts."""
         self.skipped: Counter[str] = Counter()
@@ -184,11 +182,8 @@ class ConnectionReader(Iterator[T], Generic[T]):
         self._linger_ns = linger_ns
         self._max_present = max_present
         self._horizon = horizon
-        self._key_log = key_log
-        self._rsa_keys = rsa_keys
-        self._secrets = Secrets()
-        self._takes_keys = False
-        """Secrets are taken where they stand; they were not read ahead."""
+        self._asks_late = asks_late
+        self._source = SecretSource(key_log=key_log, rsa_keys=rsa_keys)
         self._tap_names = TapNames()
         self._taps: dict[int, tuple[str, int]] = {}
         """Name and link type of each interface."""
@@ -207,8 +202,12 @@ class ConnectionReader(Iterator[T], Generic[T]):
     def _read(self, stream: BinaryIO) -> Iterator[Iterable[T]]:
         if self._window is None:
             self._window = WINDOW if _is_large(stream) else 0
-        stream = self._read_ahead(stream)
-        form = self._build_form(self._secrets)
+        if self._level != "connections":
+            if not stream.seekable():
+                stream = BytesIO(stream.read())
+            is_late = self._asks_late and self._window > 0
+            self._source.search(stream, self._window, is_late=is_late)
+        form = self._build_form(self._source.secrets)
         yield from (
             self._read_tables(stream, form, self._window)
             if self._window
@@ -278,7 +277,7 @@ class ConnectionReader(Iterator[T], Generic[T]):
             taps=self._taps,
             skipped=self.skipped,
         )
-        for item in read_tables(stream, window=window, keys=self._takes_keys):
+        for item in read_tables(stream, window=window, keys=self._source.takes_keys):
             if isinstance(item, PacketTable):
                 self.packet_count += len(item)
                 intake.feed(item)
@@ -292,39 +291,6 @@ class ConnectionReader(Iterator[T], Generic[T]):
         yield from _tell(reassembler.finish(), form)
         self._finish(reassembler)
 
-    def _read_ahead(self, stream: BinaryIO) -> BinaryIO:
-        """Take the secrets, wherever they stand; gives the stream at its start again."""
-        if self._level == "connections":
-            return stream
-        if not stream.seekable():
-            stream = BytesIO(stream.read())
-        start, size = stream.tell(), 0
-        if self._rsa_keys is not None:
-            self._secrets.use_private_keys(self._rsa_keys.open)
-        for keys in self._find_keys(stream):
-            if keys.kind == blocks.TLS_KEY_LOG:
-                size += len(keys.data)
-                if size > SECRETS_LIMIT:
-                    self._secrets, self._takes_keys = Secrets(limit=_MAX_SECRETS), True
-                    if self._rsa_keys is not None:
-                        self._secrets.use_private_keys(self._rsa_keys.open)
-                    break
-                self._secrets.add(keys.data)
-        # Where both say something, the file is right.
-        self._secrets.add(self._key_log)
-        stream.seek(start)
-        return stream
-
-    def _find_keys(self, stream: BinaryIO) -> Iterator[blocks.Keys]:
-        if not self._window:
-            yield from read_keys(stream)
-            return
-        from harness.decode.packet.table import read_tables
-
-        for item in read_tables(stream, window=self._window, builds=False):
-            if isinstance(item, blocks.Keys):
-                yield item
-
     def _note(self, block: blocks.Block) -> None:
         """A block without a frame."""
         match block:
@@ -333,8 +299,8 @@ class ConnectionReader(Iterator[T], Generic[T]):
                 self.skipped[f"block type {block.kind} without a frame"] += 1
             case blocks.Interface():
                 self._taps[block.index] = (self._tap_names.find(block), block.link_type)
-            case blocks.Keys(kind=blocks.TLS_KEY_LOG) if self._takes_keys:
-                self._secrets.add(block.data)
+            case blocks.Keys(kind=blocks.TLS_KEY_LOG) if self._source.takes_keys:
+                self._source.take(block.data)
             case blocks.Damage():
                 self.damage.append(describe_damage(block))
             case _:

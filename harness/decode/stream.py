@@ -119,9 +119,9 @@ class BriefStream:
         """Read on where both sides send application data; False: one of them does not yet. Raises OddError."""
         secrets, hellos = self._secrets, parse_hellos(whole)
         client_random = hellos.client.random
+        known = secrets.find(client_random)
         if secrets.needs_key_exchange or secrets.find_others(client_random):
             raise OddError
-        known = secrets.find(client_random)
         if not known:
             self._is_sealed = True
             return True
@@ -161,6 +161,7 @@ class BriefStream:
     def _find_care(self) -> LayerStack:
         """The careful decoder, which has taken over."""
         if self._careful is None:
+            self._secrets.complete()
             self._careful = LayerStack(self._secrets, detail=self._detail)
             if self._channels is not None:
                 self._resume(self._careful, *self._channels)

@@ -79,7 +79,8 @@ class _Reader:
         client_random = data[at : at + 32]
         known = self._secrets.find(client_random)
         if not known:
-            return (), ()
+            # There may be more secrets now than when reading began.
+            return None if self._secrets.needs_key_exchange else ((), ())
         if self._secrets.find_others(client_random) or not self._fits[row]:
             return None
         suite, client, server = self._suites[code_point], 2 * row, 2 * row + 1
