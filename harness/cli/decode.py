@@ -157,6 +157,7 @@ def _print_briefly(
     from harness.decode.brief import decode_briefly
     from harness.decode.packet.only import Only
     from harness.report.brief_lines import TELLERS
+    from harness.report.connection_json import summary_json
 
     reader = decode_briefly(
         stream,
@@ -166,10 +167,20 @@ def _print_briefly(
         only=Only(ports=_ports(options)),
     )
     tell, write = TELLERS[options.brief], sys.stdout.write
+    count = 0
     for chunk in reader.chunks:
-        write("".join(map(tell, chunk)))
+        lines = [*map(tell, chunk)]
+        count += len(lines)
+        write("".join(lines))
     if not reader.packet_count and reader.damage:
         raise Complaint(f"{options.capture}: {reader.damage[0].message}")
+    summary = summary_json(
+        packet_count=reader.packet_count,
+        connection_count=count,
+        skipped=+reader.skipped,
+        damage=tuple(reader.damage),
+    )
+    write(f"{summary}\n")
     return ExitCode.AS_EXPECTED
 
 

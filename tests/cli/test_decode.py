@@ -158,11 +158,31 @@ def test_rsa_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_briefly(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A line of columns for each connection, and no summary."""
+    """A line of columns for each connection, and the summary of --json."""
     code = main(["decode", str(dump), "--brief", "connections"])
+    *lines, summary = capsys.readouterr().out.splitlines()
+    main(["decode", str(dump), "--json"])
 
     assert code == 0
-    assert capsys.readouterr().out.split("\t")[:3] == ["1", "interface 0", "203.0.113.10:40001"]
+    assert [line.split("\t")[:3] for line in lines] == [["1", "interface 0", "203.0.113.10:40001"]]
+    assert summary == capsys.readouterr().out.splitlines()[-1]
+
+
+@pytest.mark.parametrize("level", ["connections", "handshakes", "exchanges"])
+def test_damage_is_told_briefly(
+    dump: Path, tmp_path: Path, level: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that was cut: how much was read, and where it ends."""
+    cut = tmp_path / "cut.pcap"
+    cut.write_bytes(dump.read_bytes()[:-7])
+
+    code = main(["decode", str(cut), "--brief", level])
+    summary = json.loads(capsys.readouterr().out.splitlines()[-1])["summary"]
+
+    assert code == 0
+    assert summary["damaged"] == 1
+    assert summary["damage"][0]["message"]
+    assert (summary["connections"], summary["packets"] > 0) == (1, True)
 
 
 def test_only_a_port(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
