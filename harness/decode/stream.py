@@ -7,19 +7,22 @@ here, and after it from the present record on, so that it gives what it would ha
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from harness.capture.keylog import Secrets
 from harness.decode.detail import Detail
-from harness.decode.layers import LayerStack, Part
 from harness.decode.swift.channel import Channel, build_channel, parse_hellos
 from harness.decode.swift.odd import OddError
 from harness.decode.swift.turns import Message, Turns, shorten_exchanges
 from harness.decode.tcp.run import NOTHING, Run
 from harness.decode.tcp.talk import Talk, join_talks
 from harness.decode.tls.record import HANDSHAKE, HEADER_SIZE
-from harness.decode.tls.session import TlsDecoder
 from harness.trace.brief import BriefExchange
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Seen, Side
+
+if TYPE_CHECKING:
+    from harness.decode.layers import LayerStack, Part
 
 _MAX_HELD = 64 << 10
 """Bytes of a connection that are held until both sides send application data: more than any usual handshake."""
@@ -161,6 +164,9 @@ class BriefStream:
     def _find_care(self) -> LayerStack:
         """The careful decoder, which has taken over."""
         if self._careful is None:
+            # Not above: many captures need no care, and loading it takes as long as reading a hundred megabytes.
+            from harness.decode.layers import LayerStack
+
             self._secrets.complete()
             self._careful = LayerStack(self._secrets, detail=self._detail)
             if self._channels is not None:
@@ -172,6 +178,8 @@ class BriefStream:
 
     def _resume(self, careful: LayerStack, client: Channel, server: Channel) -> None:
         """Put the careful decoder where this one is."""
+        from harness.decode.tls.session import TlsDecoder
+
         tls = TlsDecoder(self._secrets, self._detail)
         tls.resume(self._hellos, (client.epoch, server.epoch))
         turns = self._turns
@@ -191,6 +199,8 @@ class BriefStream:
 
 def _cut_message(side: Side, message: Message) -> list[Part]:
     """What the first record brought, what came between, and the last record: nobody asks what was in a body."""
+    from harness.decode.layers import Part
+
     (number, time_ns), (last_number, last_ns) = message.first_end, message.end
     parts = [Part(side, message.first, Seen(time_ns=time_ns, packets=(number,)))]
     more = message.size - len(message.first)
