@@ -104,7 +104,7 @@ def build_connections(table: WholeTable[LayerFields], *, is_hashed: bool) -> Ite
         columns
     ):
         client, server = table.build_ends(row)
-        talk = table.talks.build(row) if is_hashed and table.talks is not None else None
+        talk = table.build_talk(row) if is_hashed else None
         packets = tuple(table.numbers[table.start[row] : table.start[row + 1]].tolist())
         yield Connection(
             number=number,

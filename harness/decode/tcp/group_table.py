@@ -115,9 +115,14 @@ class GroupTable:
         )
 
     def build_whole(
-        self, rows: list[int], sums: GroupSums, facts: list[F], talks: TalkTable | None
+        self,
+        rows: list[int],
+        sums: GroupSums,
+        facts: list[F],
+        talks: TalkTable | None,
+        talk_row: list[int],
     ) -> WholeTable[F]:
-        """These groups, each of them a whole connection."""
+        """These groups, each of them a whole connection; for the last two see WholeTable."""
         segments, index = self._segments, np.array(rows)
         start = segments.start[index]
         is_low = self.is_low_client[index]
@@ -146,5 +151,6 @@ class GroupTable:
             start=np.concatenate([[0], np.cumsum(count)]),
             facts=facts,
             talks=talks,
+            talk_row=np.array(talk_row, np.int64),
             number=np.zeros(len(rows), np.int64),
         )

@@ -143,17 +143,15 @@ class Intake(Generic[R]):
         form = self._form
         rows: list[int] = np.flatnonzero(whole).tolist()
         facts: list[Any] = [None] * len(rows)
-        talks = None
+        talks, read = None, [*range(len(rows))]
         if form.wants and rows:
             talks = groups.build_talks(rows, form.first_packets)
             facts = form.read(talks)
             read = [place for place, fact in enumerate(facts) if fact is not None]
-            if len(read) < len(rows):
-                talks = talks.select(np.array(read, np.int64))
-                rows = [rows[place] for place in read]
-                facts = [facts[place] for place in read]
+            rows = [rows[place] for place in read]
+            facts = [facts[place] for place in read]
         if rows:
-            self._lingering.add(groups.build_whole(rows, sums, facts, talks))
+            self._lingering.add(groups.build_whole(rows, sums, facts, talks, read))
         return rows
 
     def _feed_group(

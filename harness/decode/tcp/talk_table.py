@@ -7,7 +7,7 @@ are the client and the server of connection n.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -64,24 +64,6 @@ class TalkTable:
             self.times[chosen].tolist(),
         )
 
-    def select(self, rows: Ints) -> TalkTable:
-        """Some connections."""
-        begin, end = self.start[2 * rows].tolist(), self.start[2 * rows + 2].tolist()
-        sides = np.stack([2 * rows, 2 * rows + 1], axis=1).ravel()
-        size, count = np.diff(self.start)[sides], np.diff(self.first)[sides]
-        start, first = _add_up(size), _add_up(count)
-        packets = np.repeat(self.first[sides] - first[:-1], count) + np.arange(first[-1])
-        return replace(
-            self,
-            data=b"".join(map(self.data.__getitem__, map(slice, begin, end))),
-            start=start,
-            first=first,
-            ends=self.ends[packets] + np.repeat(start[:-1] - self.start[sides], count),
-            numbers=self.numbers[packets],
-            times=self.times[packets],
-            is_cut=self.is_cut[rows],
-        )
-
 
 def join_talks(
     table: PacketTable,
@@ -127,8 +109,3 @@ def join_talks(
         times=segments.time_ns[filled],
         is_cut=is_cut,
     )
-
-
-def _add_up(counts: Ints) -> Ints:
-    """Where each begins, and where the last one ends."""
-    return np.concatenate([[0], np.cumsum(counts)])

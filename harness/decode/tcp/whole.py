@@ -19,6 +19,7 @@ from harness.decode.tcp.flow_key import Key
 from harness.decode.tcp.group import ACKED, COUNT, FIN_SENT, RST_SENT, SIZE, Group, build_share
 from harness.decode.tcp.regular import GroupSums
 from harness.decode.tcp.segment_table import Bools
+from harness.decode.tcp.talk import Talk
 from harness.decode.tcp.talk_table import TalkTable
 from harness.net.address import Endpoint
 from harness.trace.packet import PacketNumber
@@ -53,7 +54,9 @@ class WholeTable(Generic[F]):
     facts: list[F]
     """What the bytes hold, as the Form reads it."""
     talks: TalkTable | None
-    """The bytes, where somebody may still ask for them."""
+    """The bytes, where somebody may still ask for them; those of other connections too."""
+    talk_row: Ints
+    """Of each connection its row among the talks."""
     number: Ints
     """In order of first packet, from 1; 0 until the Reassembler gives it."""
 
@@ -101,13 +104,17 @@ class WholeTable(Generic[F]):
             numbers=self.numbers[places],
             start=start,
             facts=[self.facts[row] for row in chosen],
-            talks=self.talks.select(rows) if self.talks is not None else None,
+            talk_row=self.talk_row[rows],
             number=self.number[rows],
         )
 
     def build_ends(self, row: int) -> tuple[Endpoint, Endpoint]:
         """Client and server."""
         return build_endpoint(int(self.client[row])), build_endpoint(int(self.server[row]))
+
+    def build_talk(self, row: int) -> Talk | None:
+        """The bytes of one connection; None: nobody may ask for them."""
+        return None if self.talks is None else self.talks.build(int(self.talk_row[row]))
 
     def build_group(self, row: int) -> Group:
         """The packets of one connection."""
@@ -120,7 +127,7 @@ class WholeTable(Generic[F]):
             client_isn=int(self.client_isn[row]),
             server_isn=int(self.server_isn[row]),
             answer=PacketNumber(int(self.answer[row])) if self.answer[row] else None,
-            talks=[self.talks.build(row)] if self.talks is not None else [],
+            talks=[talk] if (talk := self.build_talk(row)) is not None else [],
         )
 
 

@@ -104,19 +104,6 @@ def test_only_the_first_packets() -> None:
     assert sorted(said) == [(b"", b"", False), (b"0 as", b"", True), (b"1 as", b"", True)]
 
 
-def test_chosen_rows_are_whole() -> None:
-    """As if only they had been brought together."""
-    table, segments = read()
-    talks = join_talks(table, segments, np.arange(3), segments.from_low[segments.start])
-
-    chosen = talks.select(np.array([2, 0]))
-
-    assert [tell(chosen.build(row)) for row in range(2)] == [
-        tell(talks.build(row)) for row in (2, 0)
-    ]
-    assert len(chosen.data) == chosen.start[-1]
-
-
 def test_a_packet_is_found_by_the_byte_before_an_offset() -> None:
     """Also at its last byte."""
     talk = Talk(Run(b"abcde", [2, 5], [1, 3], [10, 30]), Run(b"xyz", [3], [2], [20]))  # type: ignore[list-item]

@@ -57,7 +57,8 @@ def build_table() -> tuple[GroupTable, GroupSums, WholeTable[object]]:
     """All that have ended."""
     groups, sums, _ = read([*ENDED.values()][:5])
     rows = list(range(len(groups)))
-    table = groups.build_whole(rows, sums, [build_nothing()] * len(rows), groups.build_talks(rows))
+    talks, facts = groups.build_talks(rows), [build_nothing()] * len(rows)
+    table: WholeTable[object] = groups.build_whole(rows, sums, [*facts], talks, rows)
     table.number[:] = table.first.argsort().argsort() + 1
     return groups, sums, table
 
