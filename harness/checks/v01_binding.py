@@ -92,9 +92,8 @@ def _judge_session(
         reason = f"{success.told}, and it cannot be told which certificate it was given"
         packets = gather(*(asking(c.exchange) for c in request.perhaps))
         handed = tuple(c for c in request.perhaps if c.status == OK)
-        stories = [
-            tuple(_judge_binding(case, success, call_back, strangers)) for call_back in handed
-        ]
+        # As above: only the times make them candidates.
+        stories = [tuple(as_absent(_judge_binding(case, success, c, strangers))) for c in handed]
         # A call-back that handed out nothing leaves the question where the user comes from.
         doubt = Unjudged(reason=reason, packets=packets)
         yield from settle(stories, doubt) if len(handed) == len(request.perhaps) else (doubt,)

@@ -6,7 +6,7 @@ from harness.checks.v03_freshness import V03
 from harness.verdict.outcome import Outcome
 from tests.checks.examining import result_of
 from tests.defect_traces import ALICE
-from tests.lost_evidence import without_keys
+from tests.lost_evidence import without_keys, without_packet
 from tests.trace_builder import (
     CLUSTER,
     GALAXY,
@@ -44,6 +44,15 @@ def test_a_read_after_the_end_fails() -> None:
     (finding,) = result_of(V03, builder).findings
     assert "after the tunnel of that port had ended" in finding.message
     assert set(builder.wires[-1].packets[-2:]) <= set(finding.packets)
+
+
+def test_a_read_after_the_end_in_a_lossy_capture_is_unknown() -> None:
+    """Another tunnel may have got the port meanwhile, and not be in the file."""
+    builder = _read_late()
+    unrelated = builder.open("outside", N1, N2, 9).packets[0]
+    trace = without_packet(builder.build(), unrelated)
+
+    assert result_of(V03, trace, CLUSTER).outcome is Outcome.UNKNOWN
 
 
 def test_the_certificate_of_an_earlier_tunnel_fails() -> None:
