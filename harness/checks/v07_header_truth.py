@@ -19,6 +19,9 @@ from harness.trace.http import Request
 from harness.trace.journey import Ambiguous, CallBack, Front, ServiceRequest
 from harness.verdict.finding import Finding
 
+_Unread = list[tuple[Connection, str]]
+"""Connections of which not everything is known, and why."""
+
 
 def is_from_terminating(case: Case, request: ServiceRequest) -> bool:
     """Whether a balancer that ends TLS sent the request, so that it answers for the headers."""
@@ -32,6 +35,7 @@ def find_balanced(case: Case) -> Iterator[ServiceRequest]:
 
 
 def _judge(case: Case) -> Iterator[Judgement]:
+    hidden = [(c, reason) for c in case.legs.fronts if (reason := case.unreadable.get(c.number))]
     for request in case.journeys.requests:
         message = request.exchange.request
         if message is None or not is_from_terminating(case, request):
@@ -39,7 +43,7 @@ def _judge(case: Case) -> Iterator[Judgement]:
         port = find_remote_port(message, case.site)
         if port is None:
             continue  # Number and form of the lines: V08.
-        yield from _judge_truth(case, request, message, port)
+        yield from _judge_truth(case, request, message, port, hidden)
         for caused in request.call_backs:
             yield from _judge_used(case, request, caused.call_back)
     for unclear in case.journeys.unclear:
@@ -54,7 +58,7 @@ def _judge(case: Case) -> Iterator[Judgement]:
 
 
 def _judge_truth(
-    case: Case, request: ServiceRequest, message: Request, port: int
+    case: Case, request: ServiceRequest, message: Request, port: int, unread: _Unread
 ) -> Iterator[Judgement]:
     front = request.front
     sender = case.machines.tell_client(request.connection)
@@ -77,7 +81,7 @@ def _judge_truth(
     if pick is not None and pick != true.address:
         text = f"{told} names {pick} in {case.site.header_names.forwarded_for}, but it came from {opener}"
         found.append(_finding(text, request, front))
-    hidden = _find_hidden(case, front.connection) if found else None
+    hidden = _find_hidden(case, front.connection, unread) if found else None
     for finding in found:
         if hidden is None:
             yield finding
@@ -86,12 +90,11 @@ def _judge_truth(
             yield Unjudged(reason=reason, packets=finding.packets)
 
 
-def _find_hidden(case: Case, front: Connection) -> str | None:
+def _find_hidden(case: Case, front: Connection, unread: _Unread) -> str | None:
     """Why the same request could have come another way: content joins it, and not all content was read."""
-    for other in case.legs.fronts:
+    for other, reason in unread:
         if (
-            (reason := case.unreadable.get(other.number)) is not None
-            and case.machines.server(other) == case.machines.server(front)
+            case.machines.server(other) == case.machines.server(front)
             and other.opened_ns <= front.closed_ns
             and front.opened_ns <= other.closed_ns
         ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -21,6 +22,8 @@ def _judge(case: Case) -> Iterator[Judgement]:
     onward: dict[tuple[Address, bytes], list[Connection]] = defaultdict(list)
     onwards: dict[Address, list[Connection]] = defaultdict(list)
     passed: dict[Address, set[bytes]] = defaultdict(set)
+    ordered: dict[Address, list[Connection]] = {}
+    """The same in order of time."""
     blind: set[Address] = set()
     told: set[int] = set()
     for connection in (*case.legs.relayed, *case.legs.upstream, *case.legs.between):
@@ -46,7 +49,10 @@ def _judge(case: Case) -> Iterator[Judgement]:
         if same:
             yield from _judge_certificates(case, connection, same)
         else:
-            instead = _find_instead(connection, onwards[case.machines.server(connection)])
+            server = case.machines.server(connection)
+            if server not in ordered:
+                ordered[server] = sorted(onwards[server], key=_opened)
+            instead = _find_instead(connection, ordered[server])
             told |= {instead.number} if instead is not None else set()
             yield Absent(finding=_not_passed(case, connection, instead))
     for connection in (*case.legs.relayed, *case.legs.upstream, *case.legs.between):
@@ -100,9 +106,14 @@ def _is_passed_on(case: Case, connection: Connection) -> bool:
 
 
 def _find_instead(connection: Connection, others: list[Connection]) -> Connection | None:
-    """The balancer's own TLS to a node at that time, where there is exactly one."""
-    during = [c for c in others if connection.opened_ns <= c.opened_ns <= connection.closed_ns]
-    return during[0] if len(during) == 1 else None
+    """The balancer's own TLS to a node at that time, where there is exactly one; others are in order of time."""
+    first = bisect_left(others, connection.opened_ns, key=_opened)
+    after = bisect_right(others, connection.closed_ns, key=_opened)
+    return others[first] if after - first == 1 else None
+
+
+def _opened(connection: Connection) -> int:
+    return connection.opened_ns
 
 
 def _not_passed(case: Case, connection: Connection, instead: Connection | None) -> Finding:
