@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from harness.decode.decode import Chosen, decode
+from harness.decode.packet.only import ALL
 from harness.net.address import Address
+from harness.report.call_back_shape import may_hold_certificate
 from harness.report.site_proposal import propose
+from harness.report.site_yaml import build_site_yaml
 from harness.site.callback import build_target
 from harness.site.site import Site
 from harness.trace.trace import Trace
+from tests.split_capture import read_key_log, split
 from tests.trace_builder import (
     CLUSTER,
     N1,
@@ -16,6 +26,8 @@ from tests.trace_builder import (
     VIP,
     TraceBuilder,
 )
+
+RUNS = Path(__file__).parents[2] / "captures"
 
 
 def _signed_in(site: Site = CLUSTER, *, node: Address = N2) -> TraceBuilder:
@@ -76,3 +88,32 @@ def test_nothing_seen_is_said() -> None:
     assert [node.name for node in proposal.nodes] == ["node1"]
     assert any("node1 is invented" in text for text in proposal.unseen)
     assert any("5262 is the vendor's" in text for text in proposal.unseen)
+
+
+@pytest.mark.parametrize(
+    ("name", "tap"),
+    [
+        ("terminating-cluster", "outside"),
+        ("terminating-cluster", "dmz"),
+        ("terminating-cluster", "inside"),
+        ("other-port-F59", "inside"),
+        ("passthrough-cluster", "dmz"),
+    ],
+)
+def test_a_large_capture_needs_no_more_than_its_part(name: str, tap: str) -> None:
+    """Without most packets, and without bodies that hold no certificate, the proposal is the same."""
+    run = RUNS / f"{name}.pcapng"
+    data, keys = split(run)[tap].getvalue(), read_key_log(run)
+    part = decode(
+        BytesIO(data),
+        key_log=keys,
+        choose=lambda texts: Chosen(ALL, may_hold_certificate),
+        small=0,
+        large=0,
+    )
+    whole = decode(BytesIO(data), key_log=keys)
+
+    got, expected = (build_site_yaml(propose(t), name="x") for t in (part, whole))
+
+    assert got == expected
+    assert len(part.packets) < len(whole.packets)
