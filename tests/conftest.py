@@ -1,4 +1,4 @@
-"""For all tests: the corpus beside the checkout, and no skip where nothing may be left out."""
+"""For all tests: the corpus beside the checkout, a live world, and no skip where nothing may be left out."""
 
 from __future__ import annotations
 
@@ -60,3 +60,14 @@ def shared() -> Path:
             f"no reference captures: {folder} does not exist; CERTPROXY_SHARED names another place"
         )
     return folder
+
+
+@pytest.fixture(scope="session")
+def live() -> str:
+    """The mode in which worlds are built here; without one the live tests are left out, and the doctor says why."""
+    from harness.world.wire.doctor import probe
+
+    diagnosis = probe()
+    if diagnosis.mode is None:
+        pytest.skip("no live world on this machine: " + "; ".join(diagnosis.lines))
+    return str(diagnosis.mode)

@@ -65,6 +65,7 @@ def _is_recorded() -> bool:
     return any(handles(process, signal.SIGTERM) for process in below(os.getpid()))
 
 
+@pytest.mark.usefixtures("live")
 def test_an_interrupt_keeps_what_was_recorded(tmp_path: Path) -> None:
     """A device that nobody answers holds the run; SIGINT ends it, and its file is marked as incomplete."""
     text = TEXT.replace(

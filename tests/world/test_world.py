@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from harness.capture.annotation import parse_annotations
 from harness.capture.block import Capture, Names, Section
 from harness.capture.ledger import parse_sentinel
@@ -13,6 +15,8 @@ from harness.scenario.yaml import load_scenario
 from harness.world.job import Job
 from harness.world.wire.process import run_private
 from harness.world.world import record
+
+pytestmark = pytest.mark.usefixtures("live")
 
 TEXT = """
 scenario: one device signs in at a single node
