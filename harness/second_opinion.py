@@ -36,7 +36,7 @@ INNOCENT: Mapping[str, str] = {
     "sizes of streams with gaps": "the end of what was lost is a guess of either reader",
     "sizes of streams without SYN": "relative numbers begin wherever the capture does",
     "content of streams with gaps or odd bytes": "we stop or resynchronise where tshark guesses, and say so ourselves",
-    "frames after damage": "tshark stops where a file is damaged, we read on behind it; the damage is told anyway",
+    "frames after damage": "the readers need not find the same place damaged first; the damage is told anyway",
     "closed TLS": "what neither reader can open is no difference",
     "more requests than tshark in tunnels": "tshark does not dissect TLS inside CONNECT behind every proxy port",
 }

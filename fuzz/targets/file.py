@@ -131,13 +131,20 @@ def _grow_pcap(choices: Choices) -> bytes:
 
 def check_file(data: bytes) -> None:
     """Every way to read a file gives the same blocks, numbers go up, damage lies in the file and in order."""
-    blocks = list(read_blocks(BytesIO(data)))
+    blocks = list(read_blocks(BytesIO(data), past_damage=True))
     _check_order(blocks)
+    before = list(read_blocks(BytesIO(data)))
+    places = [index for index, block in enumerate(blocks) if isinstance(block, Damage)]
+    whole = blocks[: places[0] if places else None]
+    assert before[: len(whole)] == whole, "what precedes the damage depends on what follows it"
+    # Of what is no capture it is also said how its compression ends.
+    if whole:
+        assert len(before) == len(whole) + bool(places), "something follows the damage"
     keys = list(read_keys(BytesIO(data)))
     if data[:4] == b"\x0a\x0d\x0d\x0a":
         assert keys == [block for block in blocks if type(block).__name__ == "Keys"]
     if len(data) <= 2000:
-        piped = list(read_blocks(cast(BinaryIO, _Dribble(data, 7))))
+        piped = list(read_blocks(cast(BinaryIO, _Dribble(data, 7)), past_damage=True))
         # Of what is no capture only the beginning is read, so a pipe may not show how it ends.
         same = blocks[:1] if type(blocks[0]).__name__ == "Damage" else blocks
         assert piped[: len(same)] == same, "read from a pipe, the same file has other blocks"

@@ -31,9 +31,10 @@ def is_pcap(start: bytes) -> bool:
 class RecordReader:
     """Reads one pcap file: a section, an interface, and every packet; nothing raises."""
 
-    def __init__(self, source: Source) -> None:
-        """Take the file header."""
+    def __init__(self, source: Source, *, past_damage: bool) -> None:
+        """Take the file header; `past_damage`: go on behind it."""
         self.source = source
+        self._past_damage = past_damage
         self.packet_count = 0
         """Packets so far: the number of the last one."""
         self._begun: list[Block] = []
@@ -108,12 +109,11 @@ class RecordReader:
         self._last_s = seconds
 
     def _resume(self, message: str) -> Damage:
-        """Take bytes up to a chain of records of about the same day, or all of them."""
+        """Take bytes up to a chain of records of about the same day if what is past damage is wanted, or else all."""
         source = self.source
         offset = source.offset
-        if self._last_s is None:
-            while source.take(_WINDOW):
-                pass
+        if self._last_s is None or not self._past_damage:
+            source.end()
             return Damage(offset=offset, message=message)
         high = self._last_s >> 16
         words = [struct.pack(self.order + "H", half & 0xFFFF) for half in (high, high + 1)]

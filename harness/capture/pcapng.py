@@ -1,7 +1,8 @@
 """Reader of capture files: blocks out of a pcapng stream, or of a pcap one, gzip or not.
 
-Nothing raises on bad bytes. A block that cannot be read becomes Damage, and reading goes on where blocks follow
-one another again: a single look-alike inside a payload is not believed.
+Nothing raises on bad bytes. A block that cannot be read becomes Damage, and reading ends there: what follows cannot
+be told from bytes of somebody's payload. Whoever asks for what is past it gets reading on where blocks follow one
+another again: a single look-alike inside a payload is not believed.
 Layouts: draft-ietf-opsawg-pcapng section 4.
 """
 
@@ -62,10 +63,13 @@ class _Bad(Exception):
     """The body of a block is not what its type says."""
 
 
-def read_blocks(stream: BinaryIO) -> Iterator[Block]:
-    """All blocks of a capture file from the stream's present position on, in file order."""
+def read_blocks(stream: BinaryIO, *, past_damage: bool = False) -> Iterator[Block]:
+    """The blocks of a capture file from the stream's present position on, in file order.
+
+    Damage is the last of them, unless what is past it is asked for.
+    """
     source = Source(stream)
-    reader = open_reader(source)
+    reader = open_reader(source, past_damage=past_damage)
     if isinstance(reader, Damage):
         yield reader
     else:
@@ -77,22 +81,22 @@ def read_blocks(stream: BinaryIO) -> Iterator[Block]:
         yield Damage(offset=source.offset, message=source.problem)
 
 
-def open_reader(source: Source) -> BlockReader | RecordReader | Damage:
+def open_reader(source: Source, *, past_damage: bool) -> BlockReader | RecordReader | Damage:
     """The reader for what the file is; it reads one block after the other while the source has bytes."""
     start = source.look(12)
     if is_pcap(start):
-        return RecordReader(source)
+        return RecordReader(source, past_damage=past_damage)
     if start.startswith(_SECTION_TYPE):
-        return BlockReader(source)
+        return BlockReader(source, past_damage=past_damage)
     what = f" found {start[:8].hex(' ')}" if start else " the file is empty"
     return Damage(offset=0, message=f"not a capture: expected pcapng, pcap or gzip of them;{what}")
 
 
 def read_keys(stream: BinaryIO) -> Iterator[Keys]:
-    """Only the secrets of a capture file, wherever they stand in it; faster than read_blocks."""
+    """Only the secrets of a capture file, wherever they stand in it, past damage too; faster than read_blocks."""
     source = Source(stream)
     if source.look(4) == _SECTION_TYPE:
-        reader = BlockReader(source)
+        reader = BlockReader(source, past_damage=True)
         while source.has(1):
             block = reader.read_one(only=KEYS)
             if isinstance(block, Keys):
@@ -102,9 +106,10 @@ def read_keys(stream: BinaryIO) -> Iterator[Keys]:
 class BlockReader:
     """Reads one pcapng stream; all state of the present section is here."""
 
-    def __init__(self, source: Source) -> None:
-        """Begin at the source's place."""
+    def __init__(self, source: Source, *, past_damage: bool) -> None:
+        """Begin at the source's place; `past_damage`: go on behind it."""
         self.source = source
+        self._past_damage = past_damage
         self.order: ByteOrder = "<"
         self.interfaces: list[Interface] = []
         """Those of this section; a damaged one has the link type -1."""
@@ -129,9 +134,11 @@ class BlockReader:
         try:
             return self._decode(kind, raw[8:-4])
         except (_Bad, struct.error) as problem:
-            return Damage(
-                offset=offset, message=f"block type {kind}: {problem}", resumed=source.offset
-            )
+            message = f"block type {kind}: {problem}"
+            if not self._past_damage:
+                source.end()
+                return Damage(offset=offset, message=message)
+            return Damage(offset=offset, message=message, resumed=source.offset)
 
     def find_block(self, raw: bytes) -> Block | None:
         """What a whole block of this section holds; None where that cannot be read, or is nothing."""
@@ -176,9 +183,12 @@ class BlockReader:
         return size
 
     def _resume(self, message: str) -> Damage:
-        """Take bytes up to the next chain of blocks, or all of them."""
+        """Take bytes up to the next chain of blocks if what is past damage is wanted, or else all of them."""
         source = self.source
         offset = source.offset
+        if not self._past_damage:
+            source.end()
+            return Damage(offset=offset, message=message)
         kinds = (INTERFACE, OLD_PACKET, SIMPLE_PACKET, NAMES, STATISTICS, PACKET, KEYS)
         known = b"|".join(re.escape(struct.pack(self.order + "I", kind)) for kind in kinds)
         # The look-ahead keeps a match from hiding one that begins inside it.
@@ -281,9 +291,10 @@ class BlockReader:
 
     def _time(self, interface: Interface, high: int, low: int) -> int:
         ticks = (high << 32) | low
-        return (
-            ticks * 1_000_000_000 // interface.ticks_per_second + interface.offset_s * 1_000_000_000
-        )
+        time_ns = ticks * 1_000_000_000 // interface.ticks_per_second
+        time_ns += interface.offset_s * 1_000_000_000
+        # What no clock shows is cut to what the columns of a trace hold: 64 bits, signed.
+        return min(max(time_ns, -1 << 63), (1 << 63) - 1)
 
     def _decode_packet(self, kind: int, body: bytes) -> Capture:
         layout = "IIIII" if kind == PACKET else "HxxIIII"

@@ -86,13 +86,11 @@ class Source:
             self._unzip = zlib.decompressobj(_GZIP)
         before = self._unzip.copy()
         room = min(_CHUNK, len(self._buffer) - self._end)
-        before = self._unzip.copy()
         try:
             # The limit keeps a small file from becoming a large buffer.
             self._append(self._unzip.decompress(data, room))
         except zlib.error as error:
             self._append(_unpack_until_damage(before, data)[:room])
-            self._append(_salvage(before, data))
             self.problem = f"the gzip data is damaged: {error}"
             self._ended = True
             return
@@ -130,6 +128,12 @@ class Source:
         self.skip(len(data))
         return data
 
+    def end(self) -> None:
+        """Give nothing more, and do not say what would come."""
+        self._position = self._end
+        self._ended = True
+        self.problem = None
+
 
 def _read_into(stream: BinaryIO, room: memoryview) -> int:
     """How many bytes were read; 0 at the end."""
@@ -139,17 +143,6 @@ def _read_into(stream: BinaryIO, room: memoryview) -> int:
     data = stream.read(len(room)) or b""
     room[: len(data)] = data
     return len(data)
-
-
-def _salvage(unzip: zlib._Decompress, data: bytes) -> bytes:
-    """What comes out before the damage: byte by byte, since a failing call gives nothing."""
-    out = bytearray()
-    try:
-        for index in range(len(data)):
-            out += unzip.decompress(data[index : index + 1])
-    except zlib.error:
-        pass
-    return bytes(out)
 
 
 def _unpack_until_damage(unzip: zlib._Decompress, data: bytes) -> bytes:

@@ -7,7 +7,7 @@ import gc
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from harness.cli.turn import Turn
     from harness.decode.tls.rsa import RsaKeys
     from harness.trace.connection import Connection
+    from harness.trace.trace import Damage
 
 STDIN: Final = "-"
 
@@ -58,6 +59,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="append",
         default=[],
         help="only connections with this port at either end; may be repeated",
+    )
+    decode.add_argument(
+        "--past-damage",
+        action="store_true",
+        help="go on behind a damaged place of the file, where packets follow one another again",
     )
     decode.add_argument(
         "--jobs",
@@ -120,7 +126,12 @@ def _print(
 
     def read(stream: BinaryIO, only: Only) -> ConnectionReader[Connection]:
         return decode_connections(
-            stream, key_log=key_log, rsa_keys=rsa_keys, body_limit=0, only=only
+            stream,
+            key_log=key_log,
+            rsa_keys=rsa_keys,
+            body_limit=0,
+            only=only,
+            past_damage=options.past_damage,
         )
 
     summary = Summary()
@@ -134,21 +145,38 @@ def _print(
         reader = read(stream, Only(ports=_ports(options)))
         for connection in reader:
             summary.connection_count += 1
-            for text in turn.put(connection.number, tell(connection)):
+            for text in turn.put(connection.number, tell(connection, reader.damage)):
                 print(text)
         summary.packet_count, summary.damage = reader.packet_count, tuple(reader.damage)
         summary.skipped = reader.skipped
-    if not summary.packet_count and summary.damage:
-        raise Complaint(f"{options.capture}: {summary.damage[0].message}")
-    print(
-        told(
-            packet_count=summary.packet_count,
-            connection_count=summary.connection_count,
-            skipped=+summary.skipped,
-            damage=summary.damage,
+    if summary.packet_count or options.json:
+        print(
+            told(
+                packet_count=summary.packet_count,
+                connection_count=summary.connection_count,
+                skipped=+summary.skipped,
+                damage=summary.damage,
+            )
         )
-    )
+    _tell_damage(options, summary.packet_count, summary.damage)
     return ExitCode.AS_EXPECTED
+
+
+def _tell_damage(options: argparse.Namespace, packet_count: int, damage: Sequence[Damage]) -> None:
+    """Say on stderr that the file is damaged: whoever looks at the connections alone would not know."""
+    if not damage:
+        return
+    first = damage[0]
+    text = (
+        first.message if first.offset == 0 else f"damaged at byte {first.offset}: {first.message}"
+    )
+    if len(damage) > 1:
+        text += f"; and {len(damage) - 1} more places"
+    if first.offset and not options.past_damage:
+        text += "; --past-damage looks for packets behind it"
+    if not packet_count:
+        raise Complaint(f"{options.capture}: {text}")
+    print(f"harness: {options.capture}: {text}", file=sys.stderr)
 
 
 def _print_briefly(
@@ -165,6 +193,7 @@ def _print_briefly(
         key_log=key_log,
         rsa_keys=rsa_keys,
         only=Only(ports=_ports(options)),
+        past_damage=options.past_damage,
     )
     tell, write = TELLERS[options.brief], sys.stdout.write
     count = 0
@@ -172,8 +201,6 @@ def _print_briefly(
         lines = [*map(tell, chunk)]
         count += len(lines)
         write("".join(lines))
-    if not reader.packet_count and reader.damage:
-        raise Complaint(f"{options.capture}: {reader.damage[0].message}")
     summary = summary_json(
         packet_count=reader.packet_count,
         connection_count=count,
@@ -181,6 +208,7 @@ def _print_briefly(
         damage=tuple(reader.damage),
     )
     write(f"{summary}\n")
+    _tell_damage(options, reader.packet_count, reader.damage)
     return ExitCode.AS_EXPECTED
 
 

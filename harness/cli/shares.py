@@ -12,7 +12,7 @@ import os
 import signal
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection as Pipe
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from harness.trace.trace import Damage
 
 Read = Callable[[BinaryIO, "Only"], "ConnectionReader[Connection]"]
-Tell = Callable[["Connection"], str]
+Tell = Callable[["Connection", "Sequence[Damage]"], str]
 
 _BATCH: Final = 256
 """Lines sent together."""
@@ -124,7 +124,7 @@ def _work(pipe: Pipe, path: Path, read: Read, tell: Tell, only: Only) -> None:
         turn = Turn(spool)
         lines: list[_Line] = []
         for connection in reader:
-            text = f"{connection.packets[0]} {connection.number} {tell(connection)}"
+            text = f"{connection.packets[0]} {connection.number} {tell(connection, reader.damage)}"
             for ready in turn.put(connection.number, text):
                 first, number, rest = ready.split(" ", 2)
                 lines.append(_Line(int(first), int(number), rest))

@@ -21,7 +21,6 @@ from harness.decode.layer_fields import LayerFields
 from harness.decode.observation import Finisher
 from harness.decode.packet.only import ALL, Only
 from harness.decode.tcp.connection import TcpConnection
-from harness.decode.tcp.flow_key import LINGER_NS
 from harness.decode.tcp.group import COUNT, SIZE
 from harness.decode.tcp.reassembly import MAX_PRESENT
 from harness.trace.brief import Brief, BriefExchange, BriefTls
@@ -46,6 +45,7 @@ def decode_briefly(
     rsa_keys: RsaKeys | None = None,
     only: Only = ALL,
     window: int | None = None,
+    past_damage: bool = False,
 ) -> ConnectionReader[Brief]:
     """Give a few facts of each connection as it ends; see decode_connections."""
     return ConnectionReader(
@@ -56,9 +56,10 @@ def decode_briefly(
         level=level,
         only=only,
         window=window,
-        linger_ns=LINGER_NS,
+        linger_ns=None,
         max_present=MAX_PRESENT,
         asks_late=True,
+        past_damage=past_damage,
     )
 
 

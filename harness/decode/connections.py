@@ -1,8 +1,9 @@
 """Connections: the connections of a capture one by one, each as soon as it has ended, in bounded memory.
 
-A connection has ended when it was closed and nothing more came for LINGER_NS of packet time; when too many are open,
-the one that was silent for longest is given as it is. A packet that comes after the end of its connection is skipped
-and counted. Secrets are found wherever they stand in the file, unless they are very many (SecretSource).
+A connection has ended when it was closed and nothing more came for LINGER_NS of packet time (in a small file: when the
+file ends); when too many are open, the one that was silent for longest is given as it is. A packet that comes after the
+end of its connection is skipped and counted. Secrets are found wherever they stand in the file, unless they are very
+many (SecretSource).
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+FOR_EVER_NS = 1 << 62
+"""Longer than any capture."""
 _SWEEP = 16384
 """Packets between two looks for connections that have ended."""
 
@@ -69,9 +72,10 @@ def decode_connections(
     body_limit: int = EVERYTHING.body_limit,
     only: Only = ALL,
     window: int | None = None,
-    linger_ns: int = LINGER_NS,
+    linger_ns: int | None = None,
     max_present: int = MAX_PRESENT,
     horizon: Horizon | None = None,
+    past_damage: bool = False,
 ) -> ConnectionReader[Connection]:
     """Give the connections of a pcapng or pcap file as they end; `number` is their order of first packet.
 
@@ -86,9 +90,10 @@ def decode_connections(
         only: Follow no others; `number` counts the wanted ones.
         window: Bytes looked at together, which changes the speed and nothing else; 0: each packet by itself;
             None: what suits the file.
-        linger_ns: Packet time for which a connection that was closed still gets packets.
+        linger_ns: Packet time for which a connection that was closed still gets packets; None: what suits the file.
         max_present: Connections followed at once; of more the silent ones are given as they are.
         horizon: What is behind it has ended, besides what was closed for `linger_ns` (not with `window` 0).
+        past_damage: Go on behind a damaged place of the file; else it is the end.
 
     Bad bytes do not raise; the reader's `damage` and `skipped` are whole when it is exhausted.
     """
@@ -104,6 +109,7 @@ def decode_connections(
         linger_ns=linger_ns,
         max_present=max_present,
         horizon=horizon,
+        past_damage=past_damage,
     )
 
 
@@ -164,10 +170,11 @@ class ConnectionReader(Iterator[T], Generic[T]):
         level: Level,
         only: Only,
         window: int | None,
-        linger_ns: int,
+        linger_ns: int | None,
         max_present: int,
         horizon: Horizon | None = None,
         asks_late: bool = False,
+        past_damage: bool,
     ) -> None:
         """See decode_connections; `asks_late`: a large file is searched for secrets only when some are missing."""
         self.packet_count = 0
@@ -184,6 +191,7 @@ class ConnectionReader(Iterator[T], Generic[T]):
         self._horizon = horizon
         self._asks_late = asks_late
         self._source = SecretSource(key_log=key_log, rsa_keys=rsa_keys)
+        self._past_damage = past_damage
         self._tap_names = TapNames()
         self._taps: dict[int, tuple[str, int]] = {}
         """Name and link type of each interface."""
@@ -200,8 +208,11 @@ class ConnectionReader(Iterator[T], Generic[T]):
         return next(self._found)
 
     def _read(self, stream: BinaryIO) -> Iterator[Iterable[T]]:
+        is_large = _is_large(stream)
         if self._window is None:
-            self._window = WINDOW if _is_large(stream) else 0
+            self._window = WINDOW if is_large else 0
+        if self._linger_ns is None:
+            self._linger_ns = LINGER_NS if is_large else FOR_EVER_NS
         if self._level != "connections":
             if not stream.seekable():
                 stream = BytesIO(stream.read())
@@ -226,7 +237,7 @@ class ConnectionReader(Iterator[T], Generic[T]):
             max_present=self._max_present,
         )
         frames = FrameDecoder()
-        for block in read_blocks(stream):
+        for block in read_blocks(stream, past_damage=self._past_damage):
             if not isinstance(block, blocks.Capture):
                 self._note(block)
                 continue
@@ -277,7 +288,12 @@ class ConnectionReader(Iterator[T], Generic[T]):
             taps=self._taps,
             skipped=self.skipped,
         )
-        for item in read_tables(stream, window=window, keys=self._source.takes_keys):
+        for item in read_tables(
+            stream,
+            window=window,
+            keys=self._source.takes_keys,
+            past_damage=self._past_damage,
+        ):
             if isinstance(item, PacketTable):
                 self.packet_count += len(item)
                 intake.feed(item)
@@ -302,7 +318,7 @@ class ConnectionReader(Iterator[T], Generic[T]):
             case blocks.Keys(kind=blocks.TLS_KEY_LOG) if self._source.takes_keys:
                 self._source.take(block.data)
             case blocks.Damage():
-                self.damage.append(describe_damage(block))
+                self.damage.append(describe_damage(block, packets_before=self.packet_count))
             case _:
                 pass
 

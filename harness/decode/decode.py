@@ -15,7 +15,7 @@ from harness.capture import block as blocks
 from harness.capture.annotation import decode_annotations
 from harness.capture.keylog import Secrets
 from harness.capture.pcapng import read_blocks, read_keys
-from harness.decode.connections import SMALL, decode_connections
+from harness.decode.connections import FOR_EVER_NS, SMALL, decode_connections
 from harness.decode.detail import Detail, Level
 from harness.decode.layers import LayerStack
 from harness.decode.observation import build_connection
@@ -36,7 +36,6 @@ LARGE = 64 << 20
 """Bytes of a file from which on only what concerns the site is kept."""
 WINDOW = 8 << 20
 """Bytes looked at together: whoever judges keeps what was found, so what finding it takes has to be little."""
-_FOR_EVER = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,7 @@ class _File:
         """By tables, and all of it."""
         log = self._log(None)
         found = self._follow(
-            linger_ns=_FOR_EVER, max_present=_FOR_EVER, horizon=Horizon(log.packets)
+            linger_ns=FOR_EVER_NS, max_present=FOR_EVER_NS, horizon=Horizon(log.packets)
         )
         return log.finish(tuple(sorted(found, key=lambda connection: connection.number)))
 

@@ -13,7 +13,13 @@ from harness.decode.detail import EVERYTHING, Detail
 from harness.decode.http.http1 import HttpDecoder, TunnelBytes
 from harness.decode.layer_fields import LayerFields
 from harness.decode.proxy_header import decode_proxy_header, find_proxy_header
-from harness.decode.sniff import Protocol, begins_with_client_hello, sniff_client, sniff_server
+from harness.decode.sniff import (
+    Protocol,
+    begins_with_client_hello,
+    begins_with_request,
+    sniff_client,
+    sniff_server,
+)
 from harness.decode.tcp.run import Run
 from harness.decode.tcp.talk import Talk
 from harness.decode.tls.plaintext import Plaintext
@@ -141,7 +147,7 @@ class LayerStack:
         self._depth = depth
         self._undecided: _Undecided | None = _Undecided(may_be_tls=True)
         self._is_other = False
-        """Neither TLS nor HTTP so far; TLS may follow (STARTTLS of RFC 3207 and others, SOCKS of RFC 1928)."""
+        """Neither TLS nor HTTP so far; one may follow (STARTTLS of RFC 3207 and others, SOCKS of RFC 1928)."""
         self._inside: _Undecided | None = _Undecided(may_be_tls=False)
         """The same for what TLS carries."""
         self._preamble: Preamble | None = None
@@ -231,6 +237,9 @@ class LayerStack:
             # It stands at the start of a segment: the client waited for the answer to its request for TLS.
             self._is_other = False
             self._tls = TlsDecoder(self._secrets, self._detail)
+        elif self._may_turn_to_http(item):
+            self._is_other = False
+            self._http = HttpDecoder(self._detail)
         if self._tls is not None:
             if item.gap_size is None and item.side not in self._begun:
                 # The capture began later than the connection; the record header that was sniffed is a good beginning.
@@ -247,6 +256,11 @@ class LayerStack:
             self._take_alarm(item)
         elif self._http is not None:
             self._take_http(item)
+
+    def _may_turn_to_http(self, item: Part) -> bool:
+        """Whether HTTP begins behind another protocol: a request line at the start of a segment."""
+        is_other = self._is_other and self._http2 is None
+        return is_other and item.side == "client" and begins_with_request(item.data)
 
     def _is_alarm(self, item: Part) -> bool:
         """Whether this belongs to an answer in TLS: no answer of HTTP begins with the type of a TLS record."""

@@ -19,6 +19,7 @@ from harness.capture.pcapng import read_blocks
 from harness.capture.writer import PcapngWriter
 from harness.decode.clock import Offset, Sightings, find_key, place
 from harness.decode.decode import decode
+from harness.decode.observation import describe_damage
 from harness.decode.packet.frame import FrameDecoder, Segment
 from harness.trace.packet import PacketNumber
 from harness.trace.trace import Damage, Trace
@@ -105,7 +106,7 @@ class _Reading:
 
     def read(self, source: Source) -> None:
         """Take in one file."""
-        first, file = len(self.taps), len(self.names)
+        first, file, before = len(self.taps), len(self.names), len(self.frames)
         decoder, sightings = FrameDecoder(), Sightings()
         comments: list[str] = []
         self.names.append(source.name)
@@ -137,8 +138,8 @@ class _Reading:
                 case blocks.Keys() if block.kind == blocks.TLS_KEY_LOG:
                     self.keys.append(block.data)
                 case blocks.Damage():
-                    message = f"{source.name}: {block.message}"
-                    self.damage.append(Damage(offset=block.offset, message=message))
+                    told = describe_damage(block, packets_before=len(self.frames) - before)
+                    self.damage.append(replace(told, message=f"{source.name}: {told.message}"))
                 case _:
                     pass
         # What a run says about itself counts once: files cut from one run repeat it.

@@ -32,7 +32,7 @@ class Finisher(Receiver, Protocol):
 F = TypeVar("F", bound=Finisher)
 
 
-def describe_damage(block: blocks.Damage) -> Damage:
+def describe_damage(block: blocks.Damage, *, packets_before: int) -> Damage:
     """The same for the trace, in words."""
     # Not above, here and below: what is told briefly needs none of it, and takes no longer than loading it.
     from harness.trace.trace import Damage
@@ -40,7 +40,9 @@ def describe_damage(block: blocks.Damage) -> Damage:
     then = "nothing after it was read"
     if block.resumed is not None:
         then = f"reading went on at {block.resumed}"
-    return Damage(offset=block.offset, message=f"{block.message}; {then}")
+    return Damage(
+        offset=block.offset, message=f"{block.message}; {then}", packets_before=packets_before
+    )
 
 
 def reason_not_followed(packet: Packet) -> str:

@@ -92,7 +92,7 @@ class PacketLog:
             case blocks.Statistics():
                 self._taps[block.interface].statistics = block
             case blocks.Damage():
-                self._damage.append(describe_damage(block))
+                self._damage.append(describe_damage(block, packets_before=self.packet_count))
             case blocks.Keys():
                 pass
         return None

@@ -93,6 +93,6 @@ def _find_keys(stream: BinaryIO, window: int) -> Iterator[blocks.Keys]:
     # Not above: loading numpy takes longer than reading a small file.
     from harness.decode.packet.table import read_tables
 
-    for item in read_tables(stream, window=min(window, _WINDOW), builds=False):
+    for item in read_tables(stream, window=min(window, _WINDOW), builds=False, past_damage=True):
         if isinstance(item, blocks.Keys):
             yield item

@@ -88,6 +88,12 @@ def _sniff_tls(data: bytes) -> Protocol | None:
     return "tls" if len(data) > 2 else None
 
 
+def begins_with_request(data: bytes) -> bool:
+    """A whole request line of HTTP/1 with a method that is common: not what another protocol would say by chance."""
+    line, end, _ = data[:_MAX_LINE_SIZE].partition(b"\n")
+    return data.startswith(_METHODS) and _REQUEST.fullmatch(line + end) is not None
+
+
 def begins_with_client_hello(data: bytes) -> bool:
     """A record with a ClientHello of TLS (RFC 8446 sections 4 and 5.1): ten bytes of which few can be chance."""
     return _CLIENT_HELLO.match(data) is not None

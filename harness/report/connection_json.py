@@ -7,7 +7,7 @@ Keys keep the order of the documentation (docs/decode.md).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from harness.report.packet_lines import name_version
 from harness.trace.certificate import Certificate
@@ -17,8 +17,8 @@ from harness.trace.tls import TlsSession
 from harness.trace.trace import Damage
 
 
-def connection_json(connection: Connection) -> str:
-    """One line without its end."""
+def connection_json(connection: Connection, damage: Sequence[Damage] = ()) -> str:
+    """One line without its end; `damage` of the file that lies before the end of the connection."""
     client, server = connection.client_stream, connection.server_stream
     return _line(
         {
@@ -37,9 +37,16 @@ def connection_json(connection: Connection) -> str:
             "server_sha256": server.sha256,
             "gaps": [*_gaps("client", client), *_gaps("server", server)],
             "packets": len(connection.packets),
+            **_doubt(connection, damage),
             **_layers(connection),
         }
     )
+
+
+def _doubt(connection: Connection, damage: Sequence[Damage]) -> dict[str, int]:
+    """How many of its packets lie behind a damaged place, if any."""
+    past = damage[0].count_past(connection.packets) if damage else 0
+    return {"packets_past_damage": past} if past else {}
 
 
 def summary_json(
@@ -58,7 +65,10 @@ def summary_json(
                 "skipped": sum(skipped.values()),
                 "skipped_by_reason": dict(sorted(skipped.items())),
                 "damaged": len(damage),
-                "damage": [{"offset": d.offset, "message": d.message} for d in damage],
+                "damage": [
+                    {"offset": d.offset, "packets_before": d.packets_before, "message": d.message}
+                    for d in damage
+                ],
             }
         }
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from harness.report.packet_lines import name_version
 from harness.report.text import fold_numbers, printable, printable_bytes
@@ -12,8 +12,10 @@ from harness.trace.tls import TlsSession
 from harness.trace.trace import Damage
 
 
-def tell_connection(connection: Connection) -> str:
-    """Several lines, without a line end after the last."""
+def tell_connection(connection: Connection, damage: Sequence[Damage] = ()) -> str:
+    """Several lines, without a line end after the last; `damage` of the file that lies before its end."""
+    past = damage[0].count_past(connection.packets) if damage else 0
+    doubt = f", {past} of them past the damage" if past else ""
     ends = {"fin": "closed", "rst": "reset", "open": "open at the end"}
     beginning = "" if connection.from_start else ", begun before the capture"
     place = connection.tap + (f" in {connection.carried_in}" if connection.carried_in else "")
@@ -21,7 +23,7 @@ def tell_connection(connection: Connection) -> str:
         f"{connection.number}  {connection.client} > {connection.server}  on {place}"
         f"  {ends[connection.closed]}{beginning}",
         f"{_stream('client', connection.client_stream)}, {_stream('server', connection.server_stream)};"
-        f" packets {_packets(connection.packets)}",
+        f" packets {_packets(connection.packets)}{doubt}",
         *_layers(connection),
     ]
     return "\n".join((printable(lines[0]), *(f"   {printable(line)}" for line in lines[1:])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -37,6 +38,12 @@ class Damage:
     offset: int
     """Bytes from the start of the (uncompressed) file."""
     message: str
+    packets_before: int = 0
+    """How many packets of the file precede it: the number of the last of them."""
+
+    def count_past(self, packets: Sequence[PacketNumber]) -> int:
+        """How many of these packets, in order, lie behind it."""
+        return len(packets) - bisect_right(packets, self.packets_before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from io import BytesIO
 
 import pytest
@@ -27,14 +28,15 @@ def record(data: bytes, order: str = "<", *, fraction: int = 0, size: int | None
     return struct.pack(order + "IIII", SECONDS, fraction, len(data), size or len(data)) + data
 
 
-def read(data: bytes) -> list[Block]:
+def read(data: bytes, *, past_damage: bool = False) -> list[Block]:
     """All blocks."""
-    return list(read_blocks(BytesIO(data)))
+    return list(read_blocks(BytesIO(data), past_damage=past_damage))
 
 
-def packets(data: bytes) -> list[bytes]:
+def packets(data: bytes, *, past_damage: bool = False) -> list[bytes]:
     """The bytes of all packets."""
-    return [found.data for found in read(data) if isinstance(found, Capture)]
+    found = read(data, past_damage=past_damage)
+    return [block.data for block in found if isinstance(block, Capture)]
 
 
 @pytest.mark.parametrize("order", ["<", ">"], ids=["little", "big"])
@@ -68,16 +70,18 @@ def test_a_cut_file_gives_what_precedes_the_cut(gone: int) -> None:
     assert found[-1].offset == len(header() + record(b"a"))
 
 
-def test_reading_goes_on_after_damage() -> None:
-    """A length that cannot be is skipped up to a chain of records of the same day."""
+def test_damage_ends_the_file_unless_more_is_asked_for() -> None:
+    """Then a length that cannot be is skipped up to a chain of records of the same day."""
     bad = struct.pack("<IIII", SECONDS, 0, 0x7FFFFFFF, 4) + b"\xff" * 11
     after = b"".join(record(bytes([n]) * 20) for n in range(4))
     data = header() + record(b"a") + bad + after
 
-    damage = [b for b in read(data) if isinstance(b, Damage)]
+    damage = [b for b in read(data, past_damage=True) if isinstance(b, Damage)]
 
-    assert packets(data) == [b"a", *(bytes([n]) * 20 for n in range(4))]
+    assert packets(data) == [b"a"]
+    assert packets(data, past_damage=True) == [b"a", *(bytes([n]) * 20 for n in range(4))]
     assert [one.resumed for one in damage] == [len(data) - len(after)]
+    assert [replace(one, resumed=None) for one in damage] == read(data)[-1:]
 
 
 def test_a_cut_header_is_told() -> None:
@@ -90,6 +94,6 @@ def test_changed_bytes_never_raise(noise: bytes, at: int, gone: int) -> None:
     """Whatever is cut out and put in, the reader ends."""
     data = header() + b"".join(record(bytes([n]) * 20) for n in range(4))
 
-    found = read(data[:at] + noise + data[at + gone :])
+    found = read(data[:at] + noise + data[at + gone :], past_damage=True)
 
     assert found

@@ -44,19 +44,21 @@ def packet(data: bytes, order: str = "<", ticks: int = 0, index: int = 0) -> byt
     return block(6, head + data, order)
 
 
-def read(data: bytes) -> list[Block]:
+def read(data: bytes, *, past_damage: bool = False) -> list[Block]:
     """All blocks."""
-    return list(read_blocks(BytesIO(data)))
+    return list(read_blocks(BytesIO(data), past_damage=past_damage))
 
 
-def packets(data: bytes) -> list[bytes]:
+def packets(data: bytes, *, past_damage: bool = False) -> list[bytes]:
     """The bytes of all packets."""
-    return [found.data for found in read(data) if isinstance(found, Capture)]
+    found = read(data, past_damage=past_damage)
+    return [block.data for block in found if isinstance(block, Capture)]
 
 
-def damage(data: bytes) -> list[Damage]:
+def damage(data: bytes, *, past_damage: bool = False) -> list[Damage]:
     """All damage."""
-    return [found for found in read(data) if isinstance(found, Damage)]
+    found = read(data, past_damage=past_damage)
+    return [block for block in found if isinstance(block, Damage)]
 
 
 @pytest.mark.parametrize("order", ["<", ">"], ids=["little", "big"])
@@ -161,15 +163,39 @@ def test_keys_are_found_at_the_end() -> None:
         "short",
     ],
 )
-def test_damage_is_told_and_reading_goes_on(bad: bytes) -> None:
-    """One report with its place, and every packet before and after it."""
+def test_damage_is_told_and_ends_the_file(bad: bytes) -> None:
+    """One report with its place, every packet before it; those past it and where they begin only where asked for."""
     before = section() + interface() + packet(b"a")
     after = packet(b"b") + packet(b"c") + packet(b"d")
+    data = before + bad + after
 
-    found = damage(before + bad + after)
+    found, past = damage(data), damage(data, past_damage=True)
 
-    assert packets(before + bad + after) == [b"a", b"b", b"c", b"d"]
-    assert [(one.offset, one.resumed) for one in found] == [(len(before), len(before + bad))]
+    assert packets(data) == [b"a"]
+    assert packets(data, past_damage=True) == [b"a", b"b", b"c", b"d"]
+    assert [(one.offset, one.resumed) for one in found] == [(len(before), None)]
+    assert [(one.offset, one.resumed) for one in past] == [(len(before), len(before + bad))]
+    assert found[0].message == past[0].message
+
+
+@pytest.mark.parametrize(
+    ("resolution", "time_ns"), [(b"\0", (1 << 63) - 1), (b"\x06", 1_790_000_000_000_000_000)]
+)
+def test_a_time_that_no_clock_shows_is_cut(resolution: bytes, time_ns: int) -> None:
+    """Seconds in the place of microseconds: the time of such a packet still fits 64 bits."""
+    options = struct.pack("<HH", 9, 1) + resolution + bytes(3) + bytes(4)
+    described = block(1, struct.pack("<HHI", 1, 0, 0) + options)
+    data = section() + described + packet(b"a", ticks=1_790_000_000_000_000)
+
+    assert [b.time_ns for b in read(data) if isinstance(b, Capture)] == [time_ns]
+
+
+def test_secrets_past_damage_count() -> None:
+    """They add no packet: all that they do is open what was read."""
+    secrets = block(10, struct.pack("<II", 0x544C534B, 3) + b"abc\0")
+    data = section() + interface() + packet(b"a", index=7) + secrets
+
+    assert [keys.data for keys in read_keys(BytesIO(data))] == [b"abc"]
 
 
 def test_a_look_alike_in_a_payload_is_not_believed() -> None:
@@ -179,17 +205,17 @@ def test_a_look_alike_in_a_payload_is_not_believed() -> None:
     bad = packet(b"zz" + inside)[:-4] + b"\0\0\0\0"
     after = packet(b"b") + packet(b"c") + packet(b"d")
 
-    assert packets(before + bad + after) == [b"b", b"c", b"d"]
+    assert packets(before + bad + after, past_damage=True) == [b"b", b"c", b"d"]
 
 
 def test_a_damaged_interface_keeps_its_number() -> None:
     """Packets of the second interface must not become those of the first."""
     data = section() + block(1, b"") + interface() + packet(b"a", index=0) + packet(b"b", index=1)
 
-    found = [(b.interface, b.data) for b in read(data) if isinstance(b, Capture)]
+    blocks = read(data, past_damage=True)
 
-    assert found == [(1, b"b")]
-    assert len(damage(data)) == 2
+    assert [(b.interface, b.data) for b in blocks if isinstance(b, Capture)] == [(1, b"b")]
+    assert len(damage(data, past_damage=True)) == 2
 
 
 @pytest.mark.parametrize("size", range(1, len(FILE), 7))
@@ -213,8 +239,11 @@ def test_what_is_no_capture_is_told(data: bytes) -> None:
 @given(st.binary(max_size=8), st.integers(0, len(FILE) - 1), st.integers(0, 12))
 def test_changed_bytes_never_raise(noise: bytes, at: int, gone: int) -> None:
     """Whatever is cut out and put in, blocks come out, and interfaces of packets exist."""
-    found = read(FILE[:at] + noise + FILE[at + gone :])
+    data = FILE[:at] + noise + FILE[at + gone :]
 
+    found = read(data, past_damage=True)
+
+    assert read(data)[:-1] == found[: len(read(data)) - 1]
     known = {b.index for b in found if isinstance(b, Interface)}
     assert {b.interface for b in found if isinstance(b, Capture | Statistics)} <= known
 

@@ -105,11 +105,74 @@ def test_damage_is_no_failure(dump: Path, capsys: pytest.CaptureFixture[str]) ->
     dump.write_bytes(tiny_pcap()[:-5])
 
     code = main(["decode", str(dump), "--json"])
-    summary = json.loads(capsys.readouterr().out.splitlines()[-1])["summary"]
+    told = capsys.readouterr()
+    summary = json.loads(told.out.splitlines()[-1])["summary"]
 
     assert code == 0
     assert (summary["packets"], summary["damaged"]) == (2, 1)
     assert summary["damage"][0]["offset"] == 24 + 2 * (16 + 54)
+    assert summary["damage"][0]["packets_before"] == 2
+    assert f"{dump}: damaged at byte 164: the file ends inside a record of" in told.err
+
+
+def _talk_with_a_bad_block(place: int) -> bytes:
+    """A connection in pcapng; the block of its packet `place` (0-based) says an odd length at its end."""
+    talk = Talk().open().send("client", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    data = bytearray(build_capture(talk.send("server", b"x" * 9).close().frames).getvalue())
+    offset = 0
+    for _ in range(place + 2):  # Behind the section header and the interface.
+        offset += int.from_bytes(data[offset + 4 : offset + 8], "little")
+    offset += int.from_bytes(data[offset + 4 : offset + 8], "little")
+    data[offset - 4 : offset] = b"\1\0\0\0"
+    return bytes(data)
+
+
+@pytest.mark.parametrize("form", [["--json"], ["--json", "--jobs", "2"], []])
+def test_what_lies_past_damage_is_told_apart(
+    form: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing of it without being asked; then each connection says how many of its packets lie there."""
+    file = tmp_path / "a.pcapng"
+    file.write_bytes(_talk_with_a_bad_block(3))
+
+    assert main(["decode", str(file), *form]) == 0
+    before = capsys.readouterr()
+    assert main(["decode", str(file), *form, "--past-damage"]) == 0
+    past = capsys.readouterr()
+
+    words = '"packets_past_damage":' if form else "past the damage"
+    assert "--past-damage looks for packets behind it" in before.err
+    assert (words in before.out, words in past.out) == (False, True)
+    assert "--past-damage" not in past.err
+    assert "3 packets" in before.out or '"packets":3' in before.out
+    assert "reading went on at" in past.out
+
+
+def test_damage_is_told_beside_brief_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They have no summary, and a list that ends early looks like any other."""
+    file = tmp_path / "a.pcapng"
+    file.write_bytes(_talk_with_a_bad_block(3))
+
+    code = main(["decode", str(file), "--brief", "connections"])
+    told = capsys.readouterr()
+
+    assert (code, len(told.out.splitlines())) == (0, 2)
+    assert "damaged at byte" in told.err
+
+
+def test_json_has_a_summary_where_nothing_could_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever reads the lines sees the damage there as well; the exit code is that of bad input."""
+    file = tmp_path / "a.pcapng"
+    file.write_bytes(_talk_with_a_bad_block(0))
+
+    code = main(["decode", str(file), "--json"])
+    summary = json.loads(capsys.readouterr().out)["summary"]
+
+    assert (code, summary["packets"], summary["damaged"]) == (2, 0, 1)
 
 
 def test_a_missing_file_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from harness.decode.connections import decode_connections
 from harness.decode.decode import decode
 from harness.decode.packet.only import Only
 from harness.decode.tcp.flow_key import LINGER_NS
-from tests.packet_builder import START_NS, STEP_NS, Talk, build_capture
+from tests.packet_builder import ACK, RST, START_NS, STEP_NS, SYN, Talk, build_capture
 
 CAPTURES = sorted((Path(__file__).parents[2] / "captures").glob("*.pcapng"))
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -65,3 +65,22 @@ def test_what_comes_after_the_end_is_counted() -> None:
     assert found[0].closed == "fin"
     assert reader.skipped["TCP after the end of its connection"] == 1
     assert reader.packet_count == 40_009
+
+
+@pytest.mark.parametrize("window", [0, 1 << 20])
+def test_a_small_file_keeps_its_connections_to_the_end(window: int) -> None:
+    """What comes long after the end of a connection still belongs to it: a SYN that is refused again and again."""
+    talk = Talk()
+    for _ in range(3):
+        talk.packet("client", flags=SYN, ack=0).packet("server", flags=RST | ACK, seq=0, ack=1001)
+    stream, step_ns = BytesIO(), 10_000_000_000
+    writer = PcapngWriter(stream)
+    index = writer.write_interface("dmz", link_type=1)
+    for number, frame in enumerate(talk.frames):
+        writer.write_packet(index, START_NS + number * step_ns, frame)
+    stream.seek(0)
+
+    reader = decode_connections(stream, window=window)
+
+    assert [c.packets for c in reader] == [(1, 2, 3, 4, 5, 6)]
+    assert +reader.skipped == {}

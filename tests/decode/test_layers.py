@@ -209,6 +209,36 @@ def test_tls_after_another_protocol(before: list[Part]) -> None:
     assert fields["malformed"] == ()
 
 
+def test_http_after_another_protocol() -> None:
+    """Through a SOCKS proxy (RFC 1928): HTTP begins with a segment of the client."""
+    socks: list[Part] = [
+        ("client", b"\5\1\0"),
+        ("server", b"\5\0"),
+        ("client", b"\5\1\0\1" + bytes(6)),
+    ]
+
+    fields = play([*socks, ("server", b"\5\0\0\1" + bytes(6)), ("client", GET), ("server", OK)])
+
+    assert targets(fields) == [b"/a"]
+    assert [e.response is not None for e in fields["exchanges"]] == [True]
+    assert fields["malformed"] == ()
+
+
+def test_text_of_another_protocol_is_no_request() -> None:
+    """A request line stands at the start of a segment, and is whole."""
+    mail: list[Part] = [
+        ("server", b"220 mail\r\n"),
+        ("client", b"DATA\r\n"),
+        ("server", b"354 go\r\n"),
+    ]
+
+    fields = play(
+        [*mail, ("client", b"GET well soon\r\nseen in HTTP/1.1\r\n"), ("client", b"A " + GET)]
+    )
+
+    assert (fields["exchanges"], fields["malformed"]) == ((), ())
+
+
 def test_the_middle_of_a_connection_is_read_from_the_next_message() -> None:
     """The tail of an answer is passed over, the request after it is read."""
     parts: list[Part] = [

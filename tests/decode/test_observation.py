@@ -17,9 +17,10 @@ from harness.trace.packet import Flow, Packet, PacketNumber
 )
 def test_damage_says_where_reading_went_on(resumed: int | None, message: str) -> None:
     """Or that it did not."""
-    damage = describe_damage(block.Damage(offset=7, message="odd", resumed=resumed))
+    place = block.Damage(offset=7, message="odd", resumed=resumed)
+    damage = describe_damage(place, packets_before=3)
 
-    assert (damage.offset, damage.message) == (7, message)
+    assert (damage.offset, damage.message, damage.packets_before) == (7, message, 3)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 """What the reference captures show by `harness decode`, beside what independent tools saw in them (truth.json).
 
 python -m tests.end_to_end.reference FOLDER     the score of each folder, and every difference
+
+A folder without a truth.json gets one: tshark is asked what it sees in each capture (key log: FILE.keys beside it).
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -14,7 +17,9 @@ from typing import Any
 
 from harness.decode.connections import decode_connections
 from harness.report.connection_json import connection_json, summary_json
+from tests.end_to_end.tshark_truth import NoTruthError, make_truth
 
+CAPTURE = re.compile(r"\.(pcap|pcapng|cap)(\.gz)?$")
 Json = dict[str, Any]
 Facts = dict[str, tuple[object, object]]
 """What is compared, by name: theirs and ours."""
@@ -165,9 +170,26 @@ def differences(facts: Facts) -> list[str]:
     return [f"{what}: {a!r} there, {b!r} here" for what, (a, b) in facts.items() if a != b]
 
 
+def _load(folder: Path) -> Json:
+    """The reference of a folder; where there is none, what tshark sees becomes it."""
+    file = folder / "truth.json"
+    if file.exists():
+        loaded: Json = json.loads(file.read_text())
+        return loaded
+    truth: Json = {}
+    for path in sorted(path for path in folder.rglob("*") if CAPTURE.search(path.name)):
+        keys = path.with_name(f"{path.name}.keys")
+        try:
+            truth[str(path.relative_to(folder))] = make_truth(path, keys if keys.exists() else None)
+        except NoTruthError as error:
+            sys.stdout.write(f"left out: {error}\n")
+    file.write_text(json.dumps(truth))
+    return truth
+
+
 def main(folder: Path) -> None:
     """Print the score of each folder, and what differs."""
-    truth = json.loads((folder / "truth.json").read_text())
+    truth = _load(folder)
     score: dict[str, Counter[str]] = defaultdict(Counter)
     for name, row in truth.items():
         facts = compare(folder / name, row)

@@ -7,15 +7,10 @@ from pathlib import Path
 
 from tests.end_to_end.reference import compare, differences
 
-STOPS = "tshark stops at the damage; reading goes on behind it"
 OLD_HELLO = "a ClientHello in SSL 2.0 form: its challenge is the random (RFC 5246 appendix E.2); tshark names none"
 BEHIND = "bytes behind a hole that is never filled: counted here, left out there"
 AMBIGUOUS = "behind an ambiguous Content-Length (RFC 9112 section 6.3): reported, and not believed"
 DIFFERENCES: dict[str, tuple[int, str]] = {
-    "derived/dmg_block_len_huge.pcapng": (8, STOPS),
-    "derived/dmg_block_len_unaligned.pcapng": (8, STOPS),
-    "derived/dmg_dsb_length_beyond_block.pcapng": (2, STOPS),
-    "derived/dmg_epb_unknown_interface.pcapng": (8, STOPS),
     "derived/dsb_after_packets.pcapng": (6, "secrets are used wherever they stand in the file"),
     "file/ndpi__fuzz-2006-09-29-28586.pcap": (
         6,
@@ -53,7 +48,6 @@ DIFFERENCES: dict[str, tuple[int, str]] = {
         "a server name behind a length that is wrong: not believed",
     ),
     "tls-plain/suriverify__ssl-v2-s1.pcap": (1, OLD_HELLO),
-    "tls-plain/suriverify__tls_DER-incomplete-header.pcap": (4, STOPS),
 }
 """How many facts of a capture are not those of the reference, and why."""
 

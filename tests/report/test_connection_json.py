@@ -106,7 +106,7 @@ def test_the_summary() -> None:
         packet_count=5,
         connection_count=1,
         skipped={"fragment": 2, "IP protocol 1": 1},
-        damage=(Damage(offset=9, message="cut"),),
+        damage=(Damage(offset=9, message="cut", packets_before=5),),
     )
 
     assert json.loads(line) == {
@@ -116,6 +116,6 @@ def test_the_summary() -> None:
             "skipped": 3,
             "skipped_by_reason": {"IP protocol 1": 1, "fragment": 2},
             "damaged": 1,
-            "damage": [{"offset": 9, "message": "cut"}],
+            "damage": [{"offset": 9, "packets_before": 5, "message": "cut"}],
         }
     }

@@ -62,18 +62,23 @@ class PacketTable:
 
 
 def read_tables(
-    stream: BinaryIO, *, window: int, builds: bool = True, keys: bool = True
+    stream: BinaryIO,
+    *,
+    window: int,
+    builds: bool = True,
+    keys: bool = True,
+    past_damage: bool = False,
 ) -> Iterator[PacketTable | Block]:
     """The blocks of a capture file, with tables in the place of ordinary packets.
 
     Without `builds` only the other blocks, and a few packets; without `keys` only a few blocks with secrets. Those of
-    several blocks may come as one.
+    several blocks may come as one. Damage is the last block, unless what is past it is asked for.
 
     Blocks that do not change the meaning of packets (secrets, names, statistics) may come before packets that they
     follow in the file.
     """
     source = Source(stream)
-    reader = open_reader(source)
+    reader = open_reader(source, past_damage=past_damage)
     if isinstance(reader, blocks.Damage):
         yield reader
     else:

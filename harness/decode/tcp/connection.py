@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Generic, Literal
 from harness.decode.packet.frame import ACK, FIN, RST, SYN, Segment
 from harness.decode.tcp.direction import MAX_AHEAD, Direction, Piece
 from harness.decode.tcp.group import Group
+from harness.decode.tcp.half_open import HalfOpen
 from harness.decode.tcp.receiver import R
 from harness.net.address import Endpoint
 from harness.trace.packet import PacketNumber
@@ -70,13 +71,16 @@ class TcpConnection(Generic[R]):
         self._server = Direction("server", is_hashed=hashed, is_compared=compared)
         self._acknowledged = False
         self._reset = False
+        self._half_open = HalfOpen()
         self._waiting: dict[Side, _Waiting] = {}
 
     @classmethod
     def begin(cls, first: Segment, tap: str, receiver: R) -> TcpConnection[R]:
         """Begin before a packet that tells who is the client."""
         source, destination = first.flow.source, first.flow.destination
-        if _is_from_client(first):
+        # The client sends the SYN, or else has the higher port.
+        is_client = first.flow.src_port >= first.flow.dst_port
+        if not first.flags & ACK if first.flags & SYN else is_client:
             connection = cls(source, destination, first.source, tap, receiver)
         else:
             connection = cls(destination, source, first.destination, tap, receiver)
@@ -144,6 +148,8 @@ class TcpConnection(Generic[R]):
         self.closed_ns = max(self.closed_ns, segment.time_ns)
         mine.packet_count += 1
         flags = segment.flags
+        if self._half_open.accepts(segment, self._client, self._server, len(self.syn)):
+            return
         if flags & RST:
             self._handle_reset(segment, mine, other)
             self._handle_diagnostic(segment, side, mine)
@@ -389,10 +395,3 @@ class TcpConnection(Generic[R]):
         size = direction.skip(until)
         number = direction.pieces[0].number if direction.pieces else self.last_packet
         self.receiver.gap(direction.side, size, number, max(direction.time_ns, self.opened_ns))
-
-
-def _is_from_client(segment: Segment) -> bool:
-    """Who sent the first packet of a connection: the client sends the SYN, or else has the higher port."""
-    if segment.flags & SYN:
-        return not segment.flags & ACK
-    return segment.flow.src_port >= segment.flow.dst_port

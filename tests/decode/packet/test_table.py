@@ -17,12 +17,14 @@ from harness.decode.packet.table import PacketTable, read_tables
 Row = tuple[int, int, int, int, bytes]
 
 
-def rows(stream: BytesIO, *, window: int = 1 << 16) -> tuple[list[Row], list[Block], int]:
+def rows(
+    stream: BytesIO, *, window: int = 1 << 16, past_damage: bool = False
+) -> tuple[list[Row], list[Block], int]:
     """All packets, all other blocks, and how many packets were in tables."""
     packets: list[Row] = []
     rest: list[Block] = []
     count = 0
-    for item in read_tables(stream, window=window):
+    for item in read_tables(stream, window=window, past_damage=past_damage):
         if isinstance(item, PacketTable):
             count += len(item)
             columns = (item.interface, item.time_ns, item.size, item.offset, item.kept)
@@ -38,9 +40,9 @@ def rows(stream: BytesIO, *, window: int = 1 << 16) -> tuple[list[Row], list[Blo
     return packets, rest, count
 
 
-def careful_rows(stream: BytesIO) -> tuple[list[Row], list[Block]]:
+def careful_rows(stream: BytesIO, *, past_damage: bool = False) -> tuple[list[Row], list[Block]]:
     """The same of the careful reader."""
-    blocks = list(read_blocks(stream))
+    blocks = list(read_blocks(stream, past_damage=past_damage))
     packets = [
         (b.number, b.interface, b.time_ns, b.size, b.data) for b in blocks if isinstance(b, Capture)
     ]
@@ -97,20 +99,23 @@ def test_tables_hold_what_the_careful_reader_finds(window: int) -> None:
     assert count > 0
 
 
+@pytest.mark.parametrize("past_damage", [False, True])
 @settings(max_examples=60, deadline=None)
 @given(
     place=st.integers(0, 20_000),
     junk=st.binary(min_size=1, max_size=40),
     window=st.sampled_from([64, 4000, 1 << 20]),
 )
-def test_damage_is_left_to_the_careful_reader(place: int, junk: bytes, window: int) -> None:
+def test_damage_is_left_to_the_careful_reader(
+    place: int, junk: bytes, window: int, *, past_damage: bool
+) -> None:
     """Overwritten bytes give the same packets and the same damage; secrets may come a little earlier."""
     data = bytearray(build_file(300))
     place = min(place, len(data) - len(junk))
     data[place : place + len(junk)] = junk
 
-    packets, rest, _ = rows(BytesIO(bytes(data)), window=window)
-    careful, others = careful_rows(BytesIO(bytes(data)))
+    packets, rest, _ = rows(BytesIO(bytes(data)), window=window, past_damage=past_damage)
+    careful, others = careful_rows(BytesIO(bytes(data)), past_damage=past_damage)
 
     assert packets == careful
     assert [b for b in rest if isinstance(b, Damage)] == [

@@ -965,15 +965,11 @@ def test_direction_is_given_up_after_many_bad_records() -> None:
 TRUTH_FOLDERS = {"tls-keyed", "peer", "tls-plain", "chain", "derived"}
 # What differs from tshark's answer, and why.
 DIFFERENCES = {
-    "derived/dmg_block_len_huge.pcapng": "tshark stops at the damage",
-    "derived/dmg_block_len_unaligned.pcapng": "tshark stops at the damage",
-    "derived/dmg_epb_unknown_interface.pcapng": "tshark stops at the damage",
     "derived/dsb_after_packets.pcapng": "secrets are used wherever they stand",
     "tls-keyed/wireshark__rsasnakeoil2.pcap": "a ClientHello of SSL 2.0 form first, tshark names a later random",
     "tls-plain/arkime__https2-301-get.pcap": "tshark has no client random in a ClientHello of SSL 2.0 form",
     "tls-plain/suriverify__ssl-v2-s1.pcap": "tshark has no client random in a ClientHello of SSL 2.0 form",
     "tls-plain/ndpi__tls_invalid_reads.pcap": "a server name behind a length that is wrong",
-    "tls-plain/suriverify__tls_DER-incomplete-header.pcap": "tshark stops with an error",
 }
 
 
