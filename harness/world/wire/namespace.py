@@ -7,6 +7,7 @@ sockets of all hosts: it steps in, makes the socket, and steps back out. Nothing
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import struct
 from collections.abc import Iterator
@@ -53,7 +54,10 @@ class Mode(StrEnum):
 def _call(name: str, *arguments: int) -> None:
     if getattr(_libc, name)(*arguments) != 0:
         number = ctypes.get_errno()
-        raise OSError(number, f"{name}: {os.strerror(number)}")
+        # unshare(2): no disk is full, but the limit of user.max_user_namespaces is reached.
+        is_limit = name == "unshare" and number == errno.ENOSPC
+        told = "the limit of namespaces is reached" if is_limit else os.strerror(number)
+        raise OSError(number, f"{name}: {told}")
 
 
 def _require_single_thread() -> None:

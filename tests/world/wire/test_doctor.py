@@ -77,6 +77,7 @@ def test_a_real_limit_is_explained(diagnosis: Diagnosis) -> None:
     attempt = run_in_child(_attempt_at_the_limit, timeout_ns=10 * SECOND)
 
     assert (attempt.failed, attempt.number) == (Step.ENTER, errno.ENOSPC)
+    assert "the limit of namespaces is reached" in attempt.message
     assert "sysctl -w user.max_user_namespaces=" in explain(attempt, _facts(max_user_namespaces=0))
 
 
