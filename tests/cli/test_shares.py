@@ -69,7 +69,7 @@ def test_nobody_has_to_listen_to_the_end() -> None:
     with tempfile.TemporaryFile() as stream:
         stream.write(capture().getvalue())
         stream.flush()
-        lines = tell_shares(stream, read, lambda c: f"{c.number} x", count=2, summary=Summary())
+        lines = tell_shares(stream, read, lambda c, _: f"{c.number} x", count=2, summary=Summary())
 
         first = next(lines)
         lines.close()  # type: ignore[attr-defined]
