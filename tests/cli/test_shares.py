@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +15,7 @@ from harness.cli.shares import Summary, tell_shares
 from harness.decode.connections import ConnectionReader, decode_connections
 from harness.decode.packet.only import Only
 from harness.trace.connection import Connection
+from harness.trace.trace import Damage
 from tests.packet_builder import Talk, build_capture, build_ethernet
 
 
@@ -53,7 +55,7 @@ def read(stream: BinaryIO, only: Only) -> ConnectionReader:
 def test_a_process_that_fails_is_not_passed_over() -> None:
     """Its share would be missing."""
 
-    def tell(connection: Connection) -> str:
+    def tell(connection: Connection, damage: Sequence[Damage]) -> str:
         raise SystemExit(1)
 
     with tempfile.TemporaryFile() as stream:
