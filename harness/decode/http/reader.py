@@ -243,7 +243,7 @@ class Reader:
             self.lane.take(1)
             self._report("a chunk ends with a bare LF: one reader takes it, another refuses", begin)
         else:
-            self._break(f"after a chunk comes {mark!r}: it is longer than its size says", begin)
+            self._break(f"after a chunk comes {mark[:1]!r}: it is longer than its size says", begin)
             return True
         self.state = State.CHUNK_SIZE
         return True
