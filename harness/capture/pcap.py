@@ -73,11 +73,7 @@ class RecordReader:
             return self._begin()
         head = source.look(16)
         if len(head) < 16:
-            offset = source.offset
-            source.take(16)
-            return Damage(
-                offset=offset, message=f"the file ends {len(head)} bytes into a record header"
-            )
+            return self._resume(f"the file ends {len(head)} bytes into a record header")
         seconds, fraction, kept, size = self.head.unpack(head)
         if kept > self.limit:
             return self._resume(f"a record of {kept} bytes")

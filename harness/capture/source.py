@@ -99,8 +99,11 @@ class Source:
     def has(self, size: int) -> bool:
         """Whether at least `size` more bytes can be taken."""
         if self._end - self._position < size and not self._ended:
-            self._make_room(size)
+            self._make_room(min(size, len(self._buffer) - _CHUNK))
             while not self._ended and self._end < size:
+                # A damaged length may be any number: the buffer grows with the bytes that there are, not with it.
+                if self._end + _CHUNK > len(self._buffer):
+                    self._make_room(min(size, 2 * self._end))
                 self._read_more()
         return self._end - self._position >= size
 

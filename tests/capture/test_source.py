@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import gzip
 import random
+import tracemalloc
 import zlib
+from collections.abc import Callable
 from io import BytesIO
 
 import pytest
@@ -82,3 +84,29 @@ def test_all_before_the_damage_is_given() -> None:
     assert (source.problem or "").startswith("the gzip data is damaged")
     assert len(known) > 50_000
     assert data == known
+
+
+def test_room_is_made_for_bytes_that_come() -> None:
+    """A damaged length says 200 MB in a file of a few bytes: memory goes by the bytes."""
+    source = Source(BytesIO(b"few"))
+    tracemalloc.start()
+    try:
+        assert not source.has(200_000_000)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 8_000_000
+    assert source.take(10) == b"few"
+
+
+@pytest.mark.parametrize("stored", [lambda data: data, gzip.compress], ids=["plain", "gzip"])
+def test_a_long_look_ahead_grows_with_what_comes(stored: Callable[[bytes], bytes]) -> None:
+    """Beyond the first buffer, from any place, nothing is lost or doubled."""
+    data = random.Random(2).randbytes(9_000_000)
+    source = Source(BytesIO(stored(data)))
+
+    assert source.take(1_500_001) == data[:1_500_001]
+    assert source.look(100, skip=7_000_000) == data[8_500_001:8_500_101]
+    assert source.take(20_000_000) == data[1_500_001:]
+    assert not source.has(1)
