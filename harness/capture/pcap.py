@@ -1,4 +1,4 @@
-"""Reader of pcap files (draft-ietf-opsawg-pcap): micro- and nanoseconds, both byte orders, as blocks."""
+"""Reader of pcap files (draft-ietf-opsawg-pcap) in all their layouts, as blocks."""
 
 from __future__ import annotations
 
@@ -6,26 +6,13 @@ import re
 import struct
 
 from harness.capture.block import Block, Capture, Damage, Interface, Section
-from harness.capture.option import ByteOrder
+from harness.capture.pcap_form import MAX_PACKET_SIZE, read_form
 from harness.capture.source import Source
 
-_MAGIC: dict[bytes, tuple[ByteOrder, int]] = {
-    b"\xa1\xb2\xc3\xd4": (">", 1_000_000),
-    b"\xd4\xc3\xb2\xa1": ("<", 1_000_000),
-    b"\xa1\xb2\x3c\x4d": (">", 1_000_000_000),
-    b"\x4d\x3c\xb2\xa1": ("<", 1_000_000_000),
-}
-_MAX_PACKET_SIZE = 256 << 10
-"""libpcap's own limit for one packet."""
 _CHAIN = 4
 """Records in a row that make a place believable after damage."""
 _WINDOW = 1 << 20
 _DAY_S = 86_400
-
-
-def is_pcap(start: bytes) -> bool:
-    """Whether a file that begins so is a pcap file."""
-    return start[:4] in _MAGIC
 
 
 class RecordReader:
@@ -41,25 +28,23 @@ class RecordReader:
         """What the file header says, not given yet, last first."""
         self.interfaces: list[Interface] = []
         """The only one, once it was given."""
-        header = source.look(24)
-        self.order, self._ticks = _MAGIC[header[:4]]
-        self.head = struct.Struct(self.order + "IIII")
         self._last_s: int | None = None
-        self.limit = _MAX_PACKET_SIZE
-        """Captured bytes of a packet above which a record is not believed."""
-        if len(header) < 24:
-            self._damage = f"the file ends {len(header)} bytes into its header"
-            return
         self._damage = ""
-        snap_length, link_type = struct.unpack_from(self.order + "II", header, 16)
-        self.limit = max(snap_length if snap_length < 1 << 24 else 0, _MAX_PACKET_SIZE)
-        # The upper half of the word tells of the frame check sequence; the IP length makes it harmless.
+        header = source.look(24)
+        if len(header) < 24:
+            self._damage = source.tell_end(f"{len(header)} bytes into its header")
+            return
+        self.form, link_type = read_form(source)
+        self.head = self.form.build_head()
+        (snap_length,) = struct.unpack_from(self.form.order + "I", header, 16)
+        self.limit = max(snap_length if snap_length < 1 << 24 else 0, MAX_PACKET_SIZE)
+        """Captured bytes of a packet above which a record is not believed."""
         interface = Interface(
             index=0,
             section=0,
-            link_type=link_type & 0xFFFF,
+            link_type=link_type,
             snap_length=snap_length,
-            ticks_per_second=self._ticks,
+            ticks_per_second=self.form.ticks_per_second,
         )
         self._begun = [interface, Section()]
 
@@ -68,25 +53,28 @@ class RecordReader:
         source = self.source
         if self._damage:
             source.take(24)
+            source.drop_told(self._damage)
             return Damage(offset=0, message=self._damage)
         if self._begun:
             return self._begin()
-        head = source.look(16)
-        if len(head) < 16:
-            return self._resume(f"the file ends {len(head)} bytes into a record header")
-        seconds, fraction, kept, size = self.head.unpack(head)
+        head_size = self.head.size
+        head = source.look(head_size)
+        if len(head) < head_size:
+            return self._resume(source.tell_end(f"{len(head)} bytes into a record header"))
+        seconds, fraction, *lengths = self.head.unpack(head)
+        kept, size = self.form.sort_lengths(*lengths)
         if kept > self.limit:
             return self._resume(f"a record of {kept} bytes")
-        if not source.has(16 + kept):
-            return self._resume(f"the file ends inside a record of {kept} bytes")
-        source.take(16)
+        if not source.has(head_size + kept):
+            return self._resume(source.tell_end(f"inside a record of {kept} bytes"))
+        source.take(head_size)
         self.packet_count += 1
         self._last_s = seconds
-        time_ns = seconds * 1_000_000_000 + fraction * (1_000_000_000 // self._ticks)
+        ticks_ns = 1_000_000_000 // self.form.ticks_per_second
         return Capture(
             number=self.packet_count,
             interface=0,
-            time_ns=time_ns,
+            time_ns=seconds * 1_000_000_000 + fraction * ticks_ns,
             size=size,
             data=source.take(kept),
         )
@@ -95,7 +83,7 @@ class RecordReader:
         """The section, then the interface: the file header is taken with the latter."""
         block = self._begun.pop()
         if isinstance(block, Interface):
-            self.source.take(24)
+            self.source.take(self.form.file_head_size)
             self.interfaces.append(block)
         return block
 
@@ -112,37 +100,41 @@ class RecordReader:
             source.end()
             return Damage(offset=offset, message=message)
         high = self._last_s >> 16
-        words = [struct.pack(self.order + "H", half & 0xFFFF) for half in (high, high + 1)]
-        lead = b"" if self.order == ">" else b".."
+        words = [struct.pack(self.form.order + "H", half & 0xFFFF) for half in (high, high + 1)]
+        lead = b"" if self.form.order == ">" else b".."
         pattern = re.compile(
             b"(?=" + lead + b"(?:" + b"|".join(map(re.escape, words)) + b"))", re.DOTALL
         )
+        head_size = self.head.size
         source.take(1)
-        while source.has(16):
+        while source.has(head_size):
             window = source.look(_WINDOW)
             for match in pattern.finditer(window):
-                if match.start() + 16 <= len(window) and self._is_chain(match.start()):
+                if match.start() + head_size <= len(window) and self._is_chain(match.start()):
                     source.take(match.start())
                     return Damage(offset=offset, message=message, resumed=source.offset)
-            source.take(max(len(window) - 15, 1))
-        source.take(16)
+            source.take(max(len(window) - head_size + 1, 1))
+        source.take(head_size)
+        source.drop_told(message)
         return Damage(offset=offset, message=message)
 
     def _is_chain(self, skip: int) -> bool:
         assert self._last_s is not None
         begin = skip
+        head_size = self.head.size
         for _ in range(_CHAIN):
-            head = self.source.look(16, skip=skip)
-            if len(head) < 16:
+            head = self.source.look(head_size, skip=skip)
+            if len(head) < head_size:
                 return skip > begin and not head
-            seconds, fraction, kept, size = self.head.unpack(head)
+            seconds, fraction, *lengths = self.head.unpack(head)
+            kept, size = self.form.sort_lengths(*lengths)
             believable = (
                 0 < kept <= self.limit
-                and kept <= size <= 4 * _MAX_PACKET_SIZE
-                and fraction < self._ticks
+                and kept <= size <= 4 * MAX_PACKET_SIZE
+                and fraction < self.form.ticks_per_second
                 and abs(seconds - self._last_s) < _DAY_S
             )
-            if not believable or not self.source.has(skip + 16 + kept):
+            if not believable or not self.source.has(skip + head_size + kept):
                 return False
-            skip += 16 + kept
+            skip += head_size + kept
         return True

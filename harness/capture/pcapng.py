@@ -25,6 +25,7 @@ from harness.capture.block import (
     Statistics,
     Uncaptured,
 )
+from harness.capture.file_kind import LOOK_SIZE, tell_kind
 from harness.capture.option import (
     ByteOrder,
     decode_comments,
@@ -32,7 +33,8 @@ from harness.capture.option import (
     decode_text,
     find_value,
 )
-from harness.capture.pcap import RecordReader, is_pcap
+from harness.capture.pcap import RecordReader
+from harness.capture.pcap_form import is_pcap
 from harness.capture.source import Source
 from harness.capture.tap_name import read_tap_name
 from harness.net.address import Address
@@ -83,13 +85,17 @@ def read_blocks(stream: BinaryIO, *, past_damage: bool = False) -> Iterator[Bloc
 
 def open_reader(source: Source, *, past_damage: bool) -> BlockReader | RecordReader | Damage:
     """The reader for what the file is; it reads one block after the other while the source has bytes."""
-    start = source.look(12)
+    start = source.look(LOOK_SIZE)
     if is_pcap(start):
         return RecordReader(source, past_damage=past_damage)
     if start.startswith(_SECTION_TYPE):
         return BlockReader(source, past_damage=past_damage)
-    what = f" found {start[:8].hex(' ')}" if start else " the file is empty"
-    return Damage(offset=0, message=f"not a capture: expected pcapng, pcap or gzip of them;{what}")
+    if start:
+        what = f"found {tell_kind(start) or start[:8].hex(' ')}"
+    else:
+        what = source.problem or "the file is empty"
+        source.end()
+    return Damage(offset=0, message=f"not a capture: expected pcapng, pcap or gzip of them; {what}")
 
 
 def read_keys(stream: BinaryIO) -> Iterator[Keys]:
@@ -166,7 +172,7 @@ class BlockReader:
         order = order or self.order
         head = self.source.look(12, skip=skip)
         if len(head) < 12:
-            return f"the file ends {len(head)} bytes into a block"
+            return self.source.tell_end(f"{len(head)} bytes into a block")
         if head.startswith(_SECTION_TYPE):
             magic = _MAGIC.get(head[8:12])
             if magic is None:
@@ -176,7 +182,7 @@ class BlockReader:
         if size < 12 or size % 4 or size > _MAX_BLOCK_SIZE:
             return f"block length {size}"
         if not self.source.has(skip + size):
-            return f"the file ends inside a block of {size} bytes"
+            return self.source.tell_end(f"inside a block of {size} bytes")
         trailer = int(struct.unpack(order + "I", self.source.look(4, skip=skip + size - 4))[0])
         if trailer != size:
             return f"block length {size} at its begin, {trailer} at its end"
@@ -202,6 +208,7 @@ class BlockReader:
                     return Damage(offset=offset, message=message, resumed=source.offset)
             source.take(max(len(window) - 11, 1))
         source.take(12)
+        source.drop_told(message)
         return Damage(offset=offset, message=message)
 
     def _is_chain(self, skip: int) -> bool:

@@ -19,6 +19,7 @@ class Source:
         "_end",
         "_ended",
         "_packed",
+        "_packed_end",
         "_position",
         "_stream",
         "_unzip",
@@ -34,6 +35,8 @@ class Source:
         self._end = 0
         self._ended = False
         self._packed = b""
+        self._packed_end = 0
+        """Compressed bytes that were read so far."""
         self.offset = 0
         """Bytes taken so far."""
         self.problem: str | None = None
@@ -44,6 +47,7 @@ class Source:
             self._append(first)
         else:
             self._packed = first
+            self._packed_end = len(first)
 
     def _append(self, data: bytes) -> None:
         end = self._end + len(data)
@@ -68,12 +72,17 @@ class Source:
             self._end += count
             self._ended = not count
             return
-        data = self._packed or self._stream.read(_CHUNK) or b""
+        data = self._packed
         self._packed = b""
+        if not data:
+            data = self._stream.read(_CHUNK) or b""
+            self._packed_end += len(data)
         if not data:
             self._ended = True
             if not self._unzip.eof:
-                self.problem = "the gzip data is cut"
+                self.problem = (
+                    f"the gzip data ends early, at byte {self._packed_end} of the compressed file"
+                )
         else:
             self._unpack(data)
 
@@ -90,8 +99,12 @@ class Source:
             # The limit keeps a small file from becoming a large buffer.
             self._append(self._unzip.decompress(data, room))
         except zlib.error as error:
-            self._append(_unpack_until_damage(before, data)[:room])
-            self.problem = f"the gzip data is damaged: {error}"
+            whole, count = _unpack_until_damage(before, data)
+            self._append(whole[:room])
+            place = self._packed_end - len(data) + count
+            self.problem = (
+                f"the gzip data is damaged before byte {place} of the compressed file: {error}"
+            )
             self._ended = True
             return
         self._packed = self._unzip.unused_data if self._unzip.eof else self._unzip.unconsumed_tail
@@ -131,6 +144,17 @@ class Source:
         self.skip(len(data))
         return data
 
+    def tell_end(self, place: str) -> str:
+        """Why there is no more, where the contents break off at a place (`inside a block`)."""
+        if self.problem is None:
+            return f"the file ends {place}"
+        return f"{self.problem}; its contents end {place}"
+
+    def drop_told(self, message: str) -> None:
+        """Forget the reason for the end where a message names it: one break is told once."""
+        if self.problem is not None and self.problem in message:
+            self.problem = None
+
     def end(self) -> None:
         """Give nothing more, and do not say what would come."""
         self._position = self._end
@@ -148,12 +172,12 @@ def _read_into(stream: BinaryIO, room: memoryview) -> int:
     return len(data)
 
 
-def _unpack_until_damage(unzip: zlib._Decompress, data: bytes) -> bytes:
-    """What was packed before the damage: zlib gives nothing of the call in which it finds it."""
+def _unpack_until_damage(unzip: zlib._Decompress, data: bytes) -> tuple[bytes, int]:
+    """What was packed before the damage, and in how many bytes: zlib gives nothing of the call in which it finds it."""
     parts: list[bytes] = []
     for index in range(len(data)):
         try:
             parts.append(unzip.decompress(data[index : index + 1]))
         except zlib.error:
-            break
-    return b"".join(parts)
+            return b"".join(parts), index + 1
+    return b"".join(parts), len(data)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import struct
+import zlib
 from dataclasses import replace
 from io import BytesIO
 
@@ -10,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.capture.block import Block, Capture, Damage, Interface
-from harness.capture.pcap import is_pcap
+from harness.capture.block import Block, Capture, Damage
 from harness.capture.pcapng import read_blocks
 
 SECONDS = 1_790_000_000
@@ -48,14 +49,6 @@ def test_all_four_kinds_are_read(order: str, nano: bool, time_ns: int) -> None:
     assert read(data)[-1] == Capture(
         number=1, interface=0, time_ns=SECONDS * 10**9 + time_ns, size=90, data=b"abc"
     )
-    assert is_pcap(data)
-
-
-def test_the_upper_half_of_the_link_type_is_no_part_of_it() -> None:
-    """It tells of the frame check sequence."""
-    found = [b for b in read(header(link_type=0x14000071)) if isinstance(b, Interface)]
-
-    assert [b.link_type for b in found] == [113]
 
 
 @pytest.mark.parametrize("gone", range(1, 19))
@@ -87,6 +80,29 @@ def test_damage_ends_the_file_unless_more_is_asked_for() -> None:
 def test_a_cut_header_is_told() -> None:
     """The magic alone is no file."""
     assert [type(b) for b in read(header()[:20])] == [Damage]
+
+
+@pytest.mark.parametrize("past_damage", [False, True], ids=["default", "past damage"])
+@pytest.mark.parametrize(
+    ("gone", "place"),
+    [(5, "inside a record of 20000 bytes"), (20_010, "6 bytes into a record header")],
+    ids=["in a packet", "in a head"],
+)
+def test_a_cut_gzip_file_is_told_once_with_both_places(
+    gone: int, place: str, *, past_damage: bool
+) -> None:
+    """The place in the compressed file, and where the contents end; the whole packets are given."""
+    whole = header() + record(b"a") + record(random.Random(1).randbytes(20_000))
+    packer = zlib.compressobj(wbits=31)
+    cut = packer.compress(whole[:-gone]) + packer.flush(zlib.Z_SYNC_FLUSH)
+
+    damage = [b for b in read(cut, past_damage=past_damage) if isinstance(b, Damage)]
+
+    assert packets(cut) == [b"a"]
+    assert [one.message for one in damage] == [
+        f"the gzip data ends early, at byte {len(cut)} of the compressed file; its contents end {place}"
+    ]
+    assert damage[0].offset == len(header() + record(b"a"))
 
 
 @given(st.binary(max_size=8), st.integers(4, 120), st.integers(0, 12))

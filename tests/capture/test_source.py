@@ -15,6 +15,7 @@ import pytest
 from harness.capture.source import Source
 
 DATA = bytes(range(256)) * 20_000
+PACKED = gzip.compress(DATA, mtime=0)
 
 
 @pytest.mark.parametrize(
@@ -52,8 +53,14 @@ def test_looking_takes_nothing() -> None:
 @pytest.mark.parametrize(
     ("stored", "problem"),
     [
-        (gzip.compress(DATA)[:-9], "the gzip data is cut"),
-        (gzip.compress(DATA)[:-8] + bytes(8), "the gzip data is damaged"),
+        (
+            PACKED[:-9],
+            f"the gzip data ends early, at byte {len(PACKED) - 9} of the compressed file",
+        ),
+        (
+            PACKED[:-8] + bytes(8),
+            f"the gzip data is damaged before byte {len(PACKED) - 4} of the compressed file",
+        ),
     ],
     ids=["cut", "damaged"],
 )
@@ -78,10 +85,12 @@ def test_all_before_the_damage_is_given() -> None:
     data = source.take(100_000)
 
     known = b""
+    count = 0
     with contextlib.suppress(zlib.error):
         for byte in bytes(packed):
+            count += 1
             known += byte_by_byte.decompress(bytes((byte,)))
-    assert (source.problem or "").startswith("the gzip data is damaged")
+    assert (source.problem or "").startswith(f"the gzip data is damaged before byte {count} of")
     assert len(known) > 50_000
     assert data == known
 

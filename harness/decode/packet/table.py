@@ -265,22 +265,26 @@ def _count_time(interface: Interface, ticks: Ints) -> Ints:
 
 
 def _find_records(reader: RecordReader, window: int) -> PacketTable | None:
-    """The run of pcap records at the reader's place; the reader is behind them."""
-    if not reader.interfaces:
+    """The run of pcap records at the reader's place; the reader is behind them.
+
+    None where the order of a record's numbers is not the ordinary one: such files are old, and small.
+    """
+    if not reader.interfaces or not reader.form.is_plain:
         return None
     data = reader.source.window(window)
     unpack = reader.head.unpack_from
-    limit, end = reader.limit, len(data) - 16
+    limit, head_size = reader.limit, reader.head.size
+    end = len(data) - head_size
     place = 0
     rows: list[tuple[int, int, int, int]] = []
     offsets: list[int] = []
     while place <= end and len(rows) < MAX_PACKETS:
         row = unpack(data, place)
-        after = place + 16 + row[2]
-        if row[2] > limit or after > end + 16:
+        after = place + head_size + row[2]
+        if row[2] > limit or after > len(data):
             break
         rows.append(row)
-        offsets.append(place + 16)
+        offsets.append(place + head_size)
         place = after
     if not rows:
         return None
