@@ -5,15 +5,10 @@ A material stands for itself: it holds everything that its check needs, and no k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fuzz.choices import Choices
-
-
-def no_seeds() -> Iterable[bytes]:
-    """A target whose choices are good enough to begin with nothing."""
-    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +23,6 @@ class Target:
     """From choices to the material."""
     check: Callable[[bytes], None]
     """Raises whatever is wrong: AssertionError for a broken property, or what the code under test raised."""
-    seeds: Callable[[], Iterable[bytes]] = no_seeds
-    """Inputs to begin with (choices, not materials)."""
     max_size: int = 4096
     """Bytes of choices."""
     is_guided: bool = True

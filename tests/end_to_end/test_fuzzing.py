@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 from random import Random
 
@@ -9,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from fuzz.__main__ import share_out
 from fuzz.bound import TooBig, TooSlow, run_bounded
 from fuzz.capture_blocks import stored_runs
 from fuzz.choices import Choices
@@ -18,8 +22,10 @@ from fuzz.judge import Tally, examine, load_scenes
 from fuzz.judge_mutants import HARMLESS, KINDS
 from fuzz.material import pack, unpack
 from fuzz.registry import TARGETS, find_target
+from fuzz.session import Session, fuzz_blind
+from fuzz.shift import work_shift
 from fuzz.target import Target
-from fuzz.worker import Session, fuzz_blind
+from fuzz.work import Work, parse_work, read_work
 from harness.replay import judge_trace
 from harness.verdict.outcome import Outcome
 
@@ -150,3 +156,102 @@ def test_a_sleeping_judge_is_found_out() -> None:
     unpromised = Tally("z", "", made=1)
 
     assert (survived.is_wrong, noticed.is_wrong, unpromised.is_wrong) == (True, True, False)
+
+
+def _shift(
+    capsys: pytest.CaptureFixture[str], *, seconds: float, late: float = 0.0
+) -> list[tuple[str, float, str]]:
+    """A shift of four targets by a clock of its own; each takes its share and `late` seconds more."""
+    now = [100.0]
+
+    def fuzz(name: str, share: float) -> Work:
+        now[0] += share + late
+        return Work(target=name, executions=1, seconds=share)
+
+    names = ("replay", "frame", "header", "keylog")
+    work_shift(names, until=100.0 + seconds, clock=lambda: now[0], fuzz=fuzz)
+    works = [parse_work(line) for line in capsys.readouterr().out.splitlines()]
+    return [(work.target, work.seconds, work.shortfall) for work in works]
+
+
+def test_a_shift_shares_its_time(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each target gets its share, the heavy ones more."""
+    assert _shift(capsys, seconds=60) == [
+        ("replay", 30.0, ""),
+        ("frame", 10.0, ""),
+        ("header", 10.0, ""),
+        ("keylog", 10.0, ""),
+    ]
+
+
+def test_who_is_late_costs_the_others_and_not_the_clock(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What a target takes beyond its share is taken from those after it; who gets nothing is named."""
+    assert _shift(capsys, seconds=12, late=2) == [
+        ("replay", 6.0, ""),
+        ("frame", 4 / 3, ""),
+        ("header", 0.0, "left out: 0.3 s were left for it; give --seconds more"),
+        ("keylog", 0.0, "left out: 0.7 s were left for it; give --seconds more"),
+    ]
+
+
+def test_lanes_hold_every_target_once() -> None:
+    """Whatever the number of cores, each target is in one lane, with the engine that it needs."""
+    lanes = share_out(TARGETS, jobs=5, engine="atheris")
+
+    placed = sorted((name, engine) for lane in lanes for engine, names in lane for name in names)
+    assert placed == sorted((t.name, "atheris" if t.is_guided else "blind") for t in TARGETS)
+    assert len(lanes) == 5
+    assert share_out(TARGETS[:1], jobs=5, engine="blind") == [[("blind", [TARGETS[0].name])]]
+
+
+def test_work_that_was_stopped_tells_what_was_done() -> None:
+    """Without a final count the last one told on the way holds; without any the log's last line is the reason."""
+    log = "#16\tpulse  cov: 3 ft: 4\nfound x.case: y\n#32\tNEW    cov: 7 ft: 9\n"
+
+    stopped = read_work("tls", log=log, seconds=3, shortfall="stopped", exit_code=-9)
+    assert (stopped.executions, stopped.coverage, stopped.found, stopped.error) == (32, "7", 1, "")
+    assert read_work("tls", log="a\nMemoryError\n", seconds=3, exit_code=1).error == (
+        "exit 1: MemoryError"
+    )
+
+
+STUCK = """
+import argparse, pathlib, sys, time
+from fuzz.shift import fork
+from fuzz.target import Target
+target = Target(name="stuck", promise="", grow=lambda c: c.rest(), check=lambda m: time.sleep(60 if m else 0))
+options = argparse.Namespace(engine="blind", found=pathlib.Path(sys.argv[1]), corpus=None, seed=1)
+print(fork(target, 0.2, options, grace_s=0.3).encode_line())
+"""
+
+
+def test_who_sticks_in_an_input_is_stopped(tmp_path: Path) -> None:
+    """An input that takes wall time but no processor time does not hold up the other targets."""
+    began = time.monotonic()
+
+    done = subprocess.run(
+        [sys.executable, "-c", STUCK, tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=True,
+    )
+
+    work = parse_work(done.stdout)
+    assert (work.executions, work.error) == (0, "")
+    assert work.shortfall == "stopped 0 s after its time, inside one input"
+    assert time.monotonic() - began < 45
+
+
+def test_fuzzing_ends_and_tells_of_every_target(tmp_path: Path) -> None:
+    """The stated time is kept, and each target named has its line."""
+    command = [sys.executable, "-m", "fuzz", "allow_list", "header", "keylog", "--seconds", "6"]
+    command += ["--engine", "blind", "--found", str(tmp_path), "--seed", "1"]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    lines = done.stdout.splitlines()
+    assert sorted(line.split()[0] for line in lines[1:4]) == ["allow_list", "header", "keylog"]
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,16 +1,12 @@
-"""One process that fuzzes one target for a time: guided by coverage with atheris, or blind where atheris is missing.
-
-    python -m fuzz.worker TARGET --seconds S --found DIR --corpus DIR [--engine atheris|blind] [--seed N]
+"""Session: executions of one target, guided by coverage with atheris, or blind where atheris is missing.
 
 Found cases are written as they are met, and fuzzing goes on. Counts are told on stderr in libFuzzer's words.
 """
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import random
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -20,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fuzz.target import Target
 
-MEMORY_LIMIT = 3 << 30
-"""Bytes of address space of a worker: what asks for more gets MemoryError, which is a found case."""
 MEMORY_EVERY = 256
 """One in so many executions is watched by tracemalloc, which makes it several times slower."""
+SOWN_EACH = 6
+"""Random inputs of each size that a guided target begins with."""
 DRY_INPUT = b""
 
 
@@ -66,13 +62,14 @@ class Session:
 
 
 def fuzz_blind(session: Session, *, seconds: float, seed: int, max_size: int) -> None:
-    """Random choices of every size, the empty ones first."""
+    """Random choices of every size."""
     chance = random.Random(seed)
-    sizes = tuple(size for size in (4, 16, 64, 256, 1024, 4096) if size < max_size)
+    sizes = _sizes(max_size)
     end = time.monotonic() + seconds
-    session.execute(DRY_INPUT)
     while time.monotonic() < end:
-        session.execute(chance.randbytes(chance.choice((*sizes, max_size))))
+        session.execute(chance.randbytes(chance.choice(sizes)))
+        if session.count & (session.count - 1) == 0:
+            print(f"#{session.count}\tpulse", file=sys.stderr, flush=True)
     session.report()
 
 
@@ -87,57 +84,45 @@ def fuzz_guided(
         sys.argv[0],
         f"-max_total_time={max(int(seconds), 1)}",
         f"-max_len={max_size}",
+        # Left alone libFuzzer tries hundreds of thousands of inputs of a few bytes first, and a target that executes
+        # a hundred a second never meets the decisions that stand further back.
+        "-len_control=0",
         f"-seed={seed}",
         "-timeout=600",
         "-rss_limit_mb=0",
         "-print_final_stats=1",
         str(corpus),
+        str(sow(corpus, seed=seed, max_size=max_size)),
     ]
     atheris.Setup(arguments, session.execute)
     atheris.Fuzz()
 
 
-def main() -> None:
-    """Run one worker."""
-    parser = argparse.ArgumentParser(prog="python -m fuzz.worker")
-    parser.add_argument("target")
-    parser.add_argument("--seconds", type=float, required=True)
-    parser.add_argument("--found", type=Path, required=True)
-    parser.add_argument("--corpus", type=Path, required=True)
-    parser.add_argument("--engine", choices=("atheris", "blind"), default="blind")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    find = _import_instrumented() if options.engine == "atheris" else _import()
-    target = find(options.target)
-    # The first execution fills caches, makes conversations, and shows that the target works at all.
-    session = Session(target, options.found)
-    session.execute(DRY_INPUT)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
-    seed = options.seed or random.SystemRandom().randrange(1, 1 << 31)
-    if options.engine == "atheris":
-        fuzz_guided(
-            session,
-            seconds=options.seconds,
-            seed=seed,
-            max_size=target.max_size,
-            corpus=options.corpus / target.name,
-        )
-    else:
-        fuzz_blind(session, seconds=options.seconds, seed=seed, max_size=target.max_size)
+def sow(corpus: Path, *, seed: int, max_size: int) -> Path:
+    """Random inputs of every size in a folder beside the corpus, for the engine to begin with."""
+    chance = random.Random(seed)
+    folder = corpus.with_name(f"{corpus.name}.sown")
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, size in enumerate(_sizes(max_size) * SOWN_EACH):
+        (folder / f"{number:02d}").write_bytes(chance.randbytes(size))
+    return folder
+
+
+def _sizes(max_size: int) -> tuple[int, ...]:
+    """Bytes of inputs worth trying."""
+    return (*(size for size in (4, 16, 64, 256, 1024, 4096) if size < max_size), max_size)
+
+
+def import_targets(*, with_coverage: bool) -> Callable[[str], Target]:
+    """What finds a target; `with_coverage`: the harness, and nothing else, tells libFuzzer its branches."""
+    if not with_coverage:
+        return _import()
+    atheris: Any = importlib.import_module("atheris")
+    with atheris.instrument_imports(include=["harness"]):
+        return _import()
 
 
 def _import() -> Callable[[str], Target]:
     from fuzz.registry import find_target
 
     return find_target
-
-
-def _import_instrumented() -> Callable[[str], Target]:
-    """The targets, with the harness (and nothing else) reporting its branches to libFuzzer."""
-    atheris: Any = importlib.import_module("atheris")
-    with atheris.instrument_imports(include=["harness"]):
-        return _import()
-
-
-if __name__ == "__main__":
-    main()
