@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.checks.joining import join
 from harness.checks.ledger import Ledger, read_ledger
 from harness.checks.legs import Legs, Machines, find_legs, find_machines
+from harness.checks.mended import Mended, find_mended
 from harness.checks.policy import Policy, read_policy
 from harness.checks.proof import Proofs
 from harness.checks.rules import Rules, read_rules
@@ -53,6 +54,8 @@ class Case:
     """Tunnels by node and the port that names their certificate, in order of time."""
     unowned: Mapping[Key, tuple[Connection, ...]]
     """Connections of a node that no tunnel is known to own, call-backs left aside."""
+    mended: Mended
+    """Odd requests that a balancer passed on, and whether it put them right."""
     unreadable: Mapping[int, str]
     """By number of a connection of the legs: why not all that it carried is known."""
 
@@ -71,6 +74,7 @@ def build_case(
     proofs = Proofs(legs)
     packets = PacketList.of(trace.packets)
     call_backs = list_call_backs(journeys)
+    mended = find_mended(journeys)
     return Case(
         trace=trace,
         packets=packets,
@@ -86,5 +90,6 @@ def build_case(
         call_backs=call_backs,
         owners=find_owners(packets, legs, machines, proofs),
         unowned=find_unowned(legs, machines, call_backs),
-        unreadable=find_all_unreadable(legs, machines),
+        mended=mended,
+        unreadable=find_all_unreadable(legs, machines, mended),
     )

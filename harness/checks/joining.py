@@ -148,7 +148,7 @@ _Key = tuple[bytes, bytes, int, str]
 
 def _key(request: Request) -> _Key:
     """What stays the same when a balancer passes a request on."""
-    return request.method, request.target, request.body_size, request.body_sha256
+    return request.method, request.path, request.body_size, request.body_sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

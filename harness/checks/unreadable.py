@@ -7,30 +7,39 @@ from types import MappingProxyType
 
 from harness.checks.ledger import tell_packets
 from harness.checks.legs import Legs, Machines
+from harness.checks.mended import Mended
 from harness.trace.connection import Connection
 from harness.trace.http import Malformed
 from harness.trace.tls import TlsSession
 
 TLS_1_3 = 0x0304
+_NONE: Mended = MappingProxyType({})
 
 
-def find_all_unreadable(legs: Legs, machines: Machines) -> Mapping[int, str]:
+def find_all_unreadable(
+    legs: Legs, machines: Machines, mended: Mended = _NONE
+) -> Mapping[int, str]:
     """By connection number: why something that it carried is not known; those without a reason are left out."""
     listed = {
         c.number: c
         for c in (*legs.outer, *legs.proxy, *legs.fronts, *legs.service, *legs.admin, *legs.opened)
     }
-    found = {number: find_unreadable(c, machines) for number, c in listed.items()}
+    found = {number: find_unreadable(c, machines, mended) for number, c in listed.items()}
     return MappingProxyType({n: reason for n, reason in found.items() if reason is not None})
 
 
-def find_unreadable(connection: Connection, machines: Machines) -> str | None:
+def find_unreadable(
+    connection: Connection, machines: Machines, mended: Mended = _NONE
+) -> str | None:
     """Why something that a connection carried is not known; None when all of it is."""
     if connection.tls is not None and _is_closed_to_us(connection.tls):
         why = connection.tls.undecrypted or "part of it could not be decrypted"
         where = tell_packets(connection.packets[:1])
         return f"{_tell(connection, machines)} cannot be read ({why}; starts at {where})"
     for malformed in connection.malformed:
+        place = connection.number, malformed.exchange if malformed.exchange is not None else -1
+        if malformed.layer == "http" and malformed.sender == "client" and mended.get(place):
+            continue  # What it says is what the balancer made of it.
         if malformed.layer != "tcp" and not _is_refused(connection, malformed):
             where = tell_packets(malformed.packets)
             return f"{_tell(connection, machines)} is not understood ({malformed.message}; {where})"

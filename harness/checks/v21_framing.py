@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import islice
 
 from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement, Unjudged
 from harness.checks.evidence import answering, asking, gather
+from harness.checks.headers import show
+from harness.checks.mended import find_odd_requests, find_torn, is_length_doubtful
 from harness.checks.need import COMPLETE, PROXY_CONTENT, SERVICE_CONTENT
 from harness.trace.connection import Connection
 from harness.trace.http import Exchange, Header, Malformed, Response
@@ -28,10 +31,11 @@ def _judge(case: Case) -> Iterator[Judgement]:
         for c in (*case.legs.outer, *case.legs.proxy, *case.legs.fronts, *case.legs.upstream)
     }
     for connection in listed.values():
-        found = [m for m in connection.malformed if m.layer == "http" and m.sender == "client"]
+        found = find_odd_requests(connection)
         placed = sorted((m for m in found if m.exchange is not None), key=lambda m: m.exchange or 0)
+        doubtful = (m for m in placed if not _is_settled(case, connection, m.exchange or 0))
         # Behind the first of them nobody knows any more which answer is to what.
-        for malformed in placed[:1]:
+        for malformed in islice(doubtful, 1):
             yield from _judge_request(case, connection, malformed, malformed.exchange or 0)
         for malformed in found if not placed else ():
             yield from _judge_malformed(case, connection, malformed)
@@ -39,19 +43,34 @@ def _judge(case: Case) -> Iterator[Judgement]:
     for connection in case.legs.proxy:
         yield from _judge_tunnel(case, connection)
     yield from _judge_smuggled(case)
+    yield from _judge_torn(case)
+
+
+def _is_settled(case: Case, connection: Connection, index: int) -> bool:
+    """Whether an odd request was passed on and put right, or refused, and does not make what follows it doubtful."""
+    request, response = connection.exchanges[index].request, connection.exchanges[index].response
+    made = case.mended.get((connection.number, index))
+    if made is None or request is None or is_length_doubtful(request):
+        return False
+    return made or (response is not None and response.status >= REFUSED)
 
 
 def _judge_request(
     case: Case, connection: Connection, malformed: Malformed, index: int
 ) -> Iterator[Judgement]:
-    """A request that two readers see differently must be refused, and be the last one."""
+    """A request that two readers see differently must be refused, or put right, and be the last one."""
     exchange = connection.exchanges[index]
     why = f"a request that can be read in two ways: {malformed.message}"
     machines = case.machines
     server, client = machines.tell_server(connection), machines.tell_client(connection)
-    if exchange.response is not None and exchange.response.status < REFUSED:
+    made = case.mended.get((connection.number, index))
+    if exchange.response is not None and exchange.response.status < REFUSED and not made:
         told = f"{server} answered {exchange.response.status} to {client}, to {why}"
-        yield _finding(told, gather(malformed.packets, answering(exchange)), connection)
+        packets = gather(malformed.packets, answering(exchange))
+        if made is None and _may_be_mended(case, connection):
+            yield Unjudged(reason=f"{told}; what it passed on is not in the file", packets=packets)
+        else:
+            yield _finding(told, packets, connection)
         return
     for later in connection.exchanges[index + 1 :]:
         if later.response is not None and later.response.status not in REFUSALS:
@@ -59,6 +78,14 @@ def _judge_request(
             packets = gather(malformed.packets, answering(exchange), answering(later))
             yield _finding(told, packets, connection)
             return
+
+
+def _may_be_mended(case: Case, connection: Connection) -> bool:
+    """Whether a balancer may have put a request right in packets that are missing, or cannot be read."""
+    if case.machines.server(connection) not in case.machines.balancers:
+        return False
+    hidden = (upstream.number in case.unreadable for upstream in case.legs.upstream)
+    return bool(case.ledger.problems) or any(hidden)
 
 
 def _judge_malformed(
@@ -158,7 +185,7 @@ def _judge_smuggled(case: Case) -> Iterator[Judgement]:
     for connection in case.legs.fronts:
         if case.machines.server(connection) in case.machines.balancers:
             known |= {
-                (e.request.method, e.request.target)
+                (e.request.method, e.request.path)
                 for e in connection.exchanges
                 if e.request is not None
             }
@@ -175,7 +202,7 @@ def _judge_smuggled(case: Case) -> Iterator[Judgement]:
             continue
         for request in requests:
             message = request.exchange.request
-            if message is None or (message.method, message.target) in known:
+            if message is None or (message.method, message.path) in known:
                 continue
             target = message.target[:80].decode("latin-1").encode("unicode_escape").decode("ascii")
             told = (
@@ -183,6 +210,21 @@ def _judge_smuggled(case: Case) -> Iterator[Judgement]:
                 f"{case.machines.tell_client(connection)} that nobody had sent to the balancer"
             )
             yield Absent(finding=_finding(told, asking(request.exchange), connection))
+
+
+def _judge_torn(case: Case) -> Iterator[Judgement]:
+    """F83: a line break inside a value became one of the request, and what stood behind it a line of its own."""
+    for request, front, header in find_torn(case.journeys):
+        line = show((header.name + b": " + header.value,))
+        told = (
+            f"{case.machines.tell_server(request.connection)} got the line {line} from "
+            f"{case.machines.tell_client(request.connection)}, which {case.machines.tell_client(front.connection)} "
+            "had sent inside a value"
+        )
+        packets = gather(
+            asking(front.exchange) if front.exchange is not None else (), asking(request.exchange)
+        )
+        yield _finding(told, packets, request.connection)
 
 
 def _finding(message: str, packets: tuple[PacketNumber, ...], connection: Connection) -> Finding:
@@ -194,7 +236,7 @@ def _finding(message: str, packets: tuple[PacketNumber, ...], connection: Connec
 V21 = Check(
     id="V21",
     promise="Balancer and node see the same requests, and refuse what can be read in two ways.",
-    source="V21; F22 F82 F84 F85",
+    source="V21; F22 F82 F83 F84 F85",
     needs=(COMPLETE, PROXY_CONTENT, SERVICE_CONTENT),
     judge=_judge,
 )

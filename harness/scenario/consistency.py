@@ -40,7 +40,8 @@ from harness.site.problem import Path, Problem, choose, show
 _FURTHER_ROW = re.compile(r"C(0[1-9]|1[0-7])", re.ASCII)
 _APP = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
-_FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*(?:\r\n[\t ][\t\x20-\x7e\x80-\xff]*)*")
+"""One line, or one that is folded (RFC 9112 section 5.2)."""
 _TARGET = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 
@@ -351,5 +352,7 @@ def _headers(path: Path, headers: dict[str, str]) -> Iterator[Problem]:
             )
         if not _FIELD_VALUE.fullmatch(value):
             yield Problem(
-                path=at, found=show(value), expected="one line of text without control characters"
+                path=at,
+                found=show(value),
+                expected="text without control characters; a folded line goes on after \\r\\n and a blank",
             )

@@ -210,4 +210,5 @@ DEFECTS: tuple[Defect, ...] = (
     _defect("F91", "network", "V26", "a firewall blocks the proxy port"),
     _defect("V03", "cert_proxy", "V03", "a certificate is handed out after its lifetime"),
     _defect("V12", "cert_proxy", "V12", "a session is resumed after the lifetime of its ticket"),
+    _defect("V21", "balancer, access", "V21", "a folded header line is handed on, and taken"),
 )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from harness.trace.packet import PacketNumber
 from harness.trace.revocation import StatusAnswer, StatusQuery
 from harness.trace.tls import Side
+
+_ABSOLUTE = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,15 @@ class Request(Message):
     target: bytes
     status_query: StatusQuery | None = None
     """What the body asks about a certificate (OCSP)."""
+
+    @property
+    def path(self) -> bytes:
+        """The target without scheme and host: proxies write it either way (RFC 9112 sections 3.2.1 and 3.2.2)."""
+        named = _ABSOLUTE.match(self.target) if self.target[:1] != b"/" else None
+        if named is None:
+            return self.target
+        rest = self.target[named.end() :]
+        return rest if rest[:1] == b"/" else b"/" + rest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -203,8 +203,8 @@ MISTAKES = {
     "header value": (
         "sign_in: salesforce",
         'sign_in: s, headers: {A: "b\\r\\nC: d"}',
-        '16:46: $.steps[0].headers.A: got "b\\r\\nC: d"; expected one line of text without '
-        "control characters",
+        '16:46: $.steps[0].headers.A: got "b\\r\\nC: d"; expected text without control '
+        "characters; a folded line goes on after \\r\\n and a blank",
     ),
     "unknown defect": (
         "expect:",

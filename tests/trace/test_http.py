@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from harness.trace.http import Exchange, Header, Request, Response
 from harness.trace.packet import PacketNumber
 
@@ -40,3 +44,22 @@ def test_packets_of_an_exchange_are_those_of_both_once_in_order() -> None:
     assert Exchange(request=REQUEST, response=RESPONSE).packets == (7, 8, 9)
     assert Exchange(request=None, response=RESPONSE).packets == (8, 9)
     assert Exchange(request=REQUEST, response=None).packets == (7, 9)
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        (b"/a?b=c", b"/a?b=c"),
+        (b"https://access.example.com:443/a?b=c", b"/a?b=c"),
+        (b"HTTP://access.example.com?b=c", b"/?b=c"),
+        (b"https://access.example.com", b"/"),
+        (b"*", b"*"),
+        (b"access.example.com:443", b"access.example.com:443"),
+        (b"/?next=https://access.example.com/a", b"/?next=https://access.example.com/a"),
+    ],
+)
+def test_an_absolute_target_has_the_path_of_the_same_request_without_a_host(
+    target: bytes, path: bytes
+) -> None:
+    """RFC 9112 section 3.2.2: a proxy may write it either way; other forms are what they are."""
+    assert replace(REQUEST, target=target).path == path

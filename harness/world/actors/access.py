@@ -75,7 +75,9 @@ class Access:
 
         try:
             await HttpServer(
-                tls, timeout_ns=timeout_ns, is_lenient="F82" in self._setting.defects
+                tls,
+                timeout_ns=timeout_ns,
+                is_lenient=bool({"F82", "V21"} & self._setting.defects),
             ).serve(respond)
         finally:
             await tls.close()

@@ -222,7 +222,7 @@ class LoadBalancer:
 
     async def _terminate_service(self, stream: Stream) -> None:
         tls = await self._accept(stream)
-        if {"F22", "F31", "F82"} & self._setting.defects:
+        if {"F22", "F31", "F82", "V21"} & self._setting.defects:
             await self._pass_leniently(tls)
             return
         order = self._services.order(avoid=self._setting.node_of(tls.peer.address, own=""))

@@ -71,7 +71,7 @@ class HttpServer:
     def __init__(self, stream: Stream, *, timeout_ns: int, is_lenient: bool = False) -> None:
         """Take a fresh stream; `timeout_ns` bounds the wait for one whole request.
 
-        `is_lenient` lets a request have two lengths (F82); then Transfer-Encoding counts.
+        `is_lenient` lets a request have two lengths (F82), of which Transfer-Encoding counts, and folded lines (V21).
         """
         self._is_lenient = is_lenient
         self._stream = stream

@@ -1,4 +1,4 @@
-"""A lenient hop: what a careless balancer makes of a request's bytes (F22 F31 F82).
+"""A lenient hop: what a careless balancer makes of a request's bytes (F22 F31 F82 V21).
 
 It reads just enough to find where it thinks that the request ends, adds its own headers, and hands everything else on
 as it came. Only a balancer with one of these faults uses it.
