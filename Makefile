@@ -19,7 +19,7 @@ PEER_ARGS ?=
 .PHONY: help run kill-matrix rows how-to false-alarms test replay check lint format bench bench-replay bench-sim fuzz corpus captures system balancers clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r n t; do printf '%-14s %s\n' "$$n" "$$t"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r n t; do printf '%-19s %s\n' "$$n" "$$t"; done
 
 run: $(STAMP) ## run every scenario, replay every capture, print the results
 	@status=0; \

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from harness.cli.complaint import Complaint, read_file, unreadable
 from harness.cli.exit_code import ExitCode
+from harness.cli.key_log import read_key_log
 
 if TYPE_CHECKING:
     from harness.cli.turn import Turn
@@ -77,7 +78,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def decode_capture(options: argparse.Namespace) -> ExitCode:
     """Print one capture."""
-    key_log = read_file(Path(options.keylog)) if options.keylog else b""
+    key_log = read_key_log(options.keylog)
     rsa_keys = _read_rsa_keys(options.rsa_key) if options.rsa_key else None
     # numpy would start threads for matrices; there are none here.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -15,20 +15,23 @@ def expand(arguments: Sequence[str], endings: tuple[str, ...]) -> tuple[Path, ..
     """The named files in the order given, each once; folders in the order of their names.
 
     Raises:
-        Complaint: a name that does not exist, or a folder without a fitting file.
+        Complaint: with every name that does not exist, and every folder without a fitting file.
     """
     found: dict[Path, None] = {}
+    problems: list[str] = []
     for argument in arguments:
         path = Path(argument)
         if not path.is_dir():
             if not path.exists():
-                raise Complaint(f"{path}: no such file or folder")
+                problems.append(f"{path}: no such file or folder")
             found[path] = None
             continue
         below = sorted(p for p in path.rglob("*") if p.is_file() and p.name.endswith(endings))
         if not below:
-            raise Complaint(f"{path}: holds no file that ends in {' or '.join(endings)}")
+            problems.append(f"{path}: holds no file that ends in {' or '.join(endings)}")
         found |= dict.fromkeys(below)
+    if problems:
+        raise Complaint("\n".join(problems))
     return tuple(found)
 
 

@@ -18,6 +18,7 @@ from harness.cli.decode import process_count
 from harness.cli.exit_code import ExitCode, code_of, worst
 from harness.cli.explain import explain_captures
 from harness.cli.file_list import CAPTURE_ENDINGS, SCENARIO_ENDINGS, expand, name_apart, stem
+from harness.cli.key_log import read_key_log
 from harness.cli.scenario_file import load_scenario_files, load_site_file
 from harness.report.terminal import Row, build_table, tell, tell_briefly
 
@@ -191,7 +192,7 @@ def _left(rows: Sequence[Row], files: Sequence[Path]) -> str:
 def replay_captures(options: argparse.Namespace) -> ExitCode:
     """Judge every capture named, one after another."""
     site = load_site_file(Path(options.site)) if options.site else None
-    key_log = read_file(Path(options.keylog)) if options.keylog else b""
+    key_log = read_key_log(options.keylog)
     files = expand(options.captures, CAPTURE_ENDINGS)
     key_file = Path(options.keylog) if options.keylog else None
     if options.merge:
@@ -227,7 +228,7 @@ def show_packets(options: argparse.Namespace) -> ExitCode:
     from harness.trace.packet import PacketNumber
 
     ranges = [_parse_numbers(text) for text in options.numbers]
-    key_log = read_file(Path(options.keylog)) if options.keylog else b""
+    key_log = read_key_log(options.keylog)
     trace = decode(io.BytesIO(read_file(Path(options.capture))), key_log=key_log)
     count = len(trace.packets)
     if not count:

@@ -44,9 +44,15 @@ exit codes:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the return value is the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    options = build_parser(arguments[0] if arguments else None).parse_args(arguments)
     with _terminable():
-        return conclude(lambda: options.command(options))
+        return conclude(lambda: _call(arguments))
+
+
+def _call(arguments: Sequence[str]) -> ExitCode:
+    """Read the arguments, and call the command that they name."""
+    options = build_parser(arguments[0] if arguments else None).parse_args(arguments)
+    code: ExitCode = options.command(options)
+    return code
 
 
 def conclude(command: Callable[[], ExitCode]) -> ExitCode:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from harness.cli.complaint import Complaint, read_text
 
@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from harness.scenario.scenario import Scenario
     from harness.site.site import Site
 
+T = TypeVar("T")
 _SCENARIO_KEY = re.compile(r"""^(["']?)scenario\1[ \t]*:""", re.MULTILINE)
-
-
 _SITE_KEY = re.compile(r"""^(["']?)fqdn\1[ \t]*:""", re.MULTILINE)
 
 
@@ -55,11 +54,26 @@ def load_scenario_files(files: Sequence[Path]) -> dict[Path, tuple[Scenario, str
     Raises:
         Complaint: with every problem of every file.
     """
-    loaded: dict[Path, tuple[Scenario, str]] = {}
+    return _load_each(files, load_scenario_file)
+
+
+def load_any_files(files: Sequence[Path]) -> dict[Path, Scenario | Site]:
+    """All of them, each what it is; or the problems of all of them.
+
+    Raises:
+        Complaint: with every problem of every file.
+    """
+    return _load_each(
+        files, lambda f: load_site_file(f) if is_site(read_text(f)) else load_scenario_file(f)[0]
+    )
+
+
+def _load_each(files: Sequence[Path], load: Callable[[Path], T]) -> dict[Path, T]:
+    loaded: dict[Path, T] = {}
     problems: list[str] = []
     for file in files:
         try:
-            loaded[file] = load_scenario_file(file)
+            loaded[file] = load(file)
         except Complaint as complaint:
             problems.append(str(complaint))
     if problems:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 
-from harness.cli.complaint import read_text
 from harness.cli.exit_code import ExitCode
 from harness.cli.file_list import SCENARIO_ENDINGS, expand
-from harness.cli.scenario_file import is_site, load_scenario_files, load_site_file
+from harness.cli.scenario_file import load_any_files
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -36,19 +36,23 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def check_files(options: argparse.Namespace) -> ExitCode:
     """Read every scenario and site named; what is legal and probably not meant is told with what it will do."""
     from harness.scenario.certificate_hazards import find_certificate_hazards
+    from harness.site.hazard import Hazard
+    from harness.site.site import Site
     from harness.site.site_hazards import find_hazards
 
     files = expand(options.files, SCENARIO_ENDINGS)
-    sites = {file: load_site_file(file) for file in files if is_site(read_text(file))}
-    loaded = load_scenario_files([file for file in files if file not in sites])
-    sites |= {file: scenario.site for file, (scenario, _) in loaded.items()}
-    found = {file: list(find_hazards(sites[file])) for file in files}
-    for file, (scenario, _) in loaded.items():
-        found[file] += find_certificate_hazards(scenario)
+    loaded = load_any_files(files)
+    found: dict[Path, list[Hazard]] = {}
+    for file, one in loaded.items():
+        if isinstance(one, Site):
+            found[file] = list(find_hazards(one))
+        else:
+            found[file] = [*find_hazards(one.site), *find_certificate_hazards(one)]
     hazards = [(file, hazard) for file in files for hazard in found[file]]
     for file, hazard in hazards:
         print(f"{file}: warning: {hazard}")
-    counts = [_count(len(loaded), "scenario"), _count(len(sites) - len(loaded), "site")]
+    sites = sum(isinstance(one, Site) for one in loaded.values())
+    counts = [_count(len(loaded) - sites, "scenario"), _count(sites, "site")]
     told = _count(len(hazards), "warning") or "no warning"
     print(f"{' and '.join(filter(None, counts))}, no problem, {told}")
     is_wrong = options.strict and hazards

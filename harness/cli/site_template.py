@@ -7,8 +7,9 @@ import gc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.complaint import Complaint, read_file, unreadable
+from harness.cli.complaint import Complaint, unreadable
 from harness.cli.exit_code import ExitCode
+from harness.cli.key_log import read_key_log
 
 if TYPE_CHECKING:
     from harness.trace.trace import Trace
@@ -34,7 +35,7 @@ def propose_site(options: argparse.Namespace) -> ExitCode:
     from harness.report.site_proposal import propose
     from harness.report.site_yaml import build_site_yaml
 
-    key_log = read_file(Path(options.keylog)) if options.keylog else b""
+    key_log = read_key_log(options.keylog)
     trace = read_connections(Path(options.capture), key_log)
     if not trace.packets:
         problems = "; ".join(damage.message for damage in trace.damage) or "it is empty"

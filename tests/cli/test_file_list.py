@@ -53,6 +53,17 @@ def test_nothing_found_is_said(tree: Path, name: str, message: str) -> None:
         expand([str(tree / name)], CAPTURE_ENDINGS)
 
 
+def test_all_that_is_not_found_comes_at_once(tree: Path) -> None:
+    """One line for each name, and none for what is there."""
+    with pytest.raises(Complaint) as caught:
+        expand([str(tree / "gone"), str(tree / "empty")], CAPTURE_ENDINGS)
+
+    assert [line.split(": ")[0] for line in str(caught.value).splitlines()] == [
+        str(tree / "gone"),
+        str(tree / "empty"),
+    ]
+
+
 def test_names_are_short_where_they_can_be(tree: Path) -> None:
     """Different files are called by their own names."""
     files = (tree / "a/one.yaml", tree / "a/two.yml")

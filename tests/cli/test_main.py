@@ -60,6 +60,19 @@ def test_bug_shows_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     assert "KeyError: 'leg'" in capsys.readouterr().err
 
 
+class _Interrupting(list[str]):
+    """Arguments at which somebody presses Ctrl-C while they are read, and the command's modules loaded."""
+
+    def __getitem__(self, index: object) -> str:  # type: ignore[override]
+        raise KeyboardInterrupt
+
+
+def test_interrupted_while_loading(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C is no traceback, however early it comes."""
+    assert main(_Interrupting(["doctor"])) == 130
+    assert capsys.readouterr().err == "harness: interrupted\n"
+
+
 def test_normal_end() -> None:
     """The command's own code is kept."""
     assert conclude(lambda: ExitCode.UNKNOWN) == 3

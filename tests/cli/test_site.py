@@ -77,6 +77,20 @@ def test_check_of_a_bad_site(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "site.yaml:2:34: $.nodes.node2: got" in capsys.readouterr().err
 
 
+def test_problems_of_sites_scenarios_and_what_is_neither_come_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that is no text hides nothing of the others."""
+    (tmp_path / "a.yaml").write_bytes(b"\xff\xfe")
+    (tmp_path / "b.yaml").write_text(SITE.replace("node2: 10.20.1.2", "node2: 10.20.1"))
+    (tmp_path / "c.yaml").write_text(SINGLE_NODE.replace("10.20.1.1", "10.20.1"))
+
+    assert main(["check", str(tmp_path)]) == 2
+    first, *places = capsys.readouterr().err.splitlines()
+    assert first == "harness: 3 problems, nothing was run"
+    assert [Path(place.split(":")[0]).name for place in places] == ["a.yaml", "b.yaml", "c.yaml"]
+
+
 def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
     """The schema is JSON and knows a scenario's keys."""
     code = main(["schema"])

@@ -6,15 +6,21 @@ sockets lose most of a burst, and do not say so.
 
 from __future__ import annotations
 
+import os
 import select
 import threading
 from collections.abc import Callable
 from typing import Any
 
-from scapy.sendrecv import AsyncSniffer
-from scapy.supersocket import SuperSocket
+# As it is imported, scapy makes folders in the home folder and keeps a cache there; it fails where root, with the same
+# HOME, has made one before. Nothing in it is of use here, and no folder can be below this one.
+for _folder in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+    os.environ[_folder] = f"{os.devnull}/none"
 
-from harness.world.recorder.ring import Ring
+from scapy.sendrecv import AsyncSniffer  # noqa: E402 - not before the lines above
+from scapy.supersocket import SuperSocket  # noqa: E402
+
+from harness.world.recorder.ring import Ring  # noqa: E402
 
 _THREAD_SECONDS = 10
 """A thread that has not started or ended by then never will."""

@@ -18,6 +18,7 @@ import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.process import BaseProcess
 from types import ModuleType
 from typing import Any, Literal
 
@@ -122,7 +123,7 @@ def run_in_child(
     with receiver:
         try:
             with sender:
-                child.start()
+                _start(child, function)
             if not receiver.poll(timeout_ns / 1_000_000_000):
                 raise TimeoutError(
                     f"{function.__qualname__} did not end within {timeout_ns / 1e9:g} s; killed"
@@ -147,6 +148,20 @@ def run_in_child(
                 child.join()
                 child.close()
     return _open_answer(answer)
+
+
+def _start(child: BaseProcess, function: Callable[..., Any]) -> None:
+    """Start a child.
+
+    Raises:
+        ChildError: the fork server has died; what killed it stands on stderr.
+    """
+    try:
+        child.start()
+    except (EOFError, ConnectionError) as error:
+        raise ChildError(
+            f"{function.__qualname__}: no child could be started: the fork server has ended (see its words above)"
+        ) from error
 
 
 def _imports_of(main: ModuleType) -> tuple[str, ...]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 from harness.world.recorder.ring import Ring, parse_block
 from harness.world.recorder.sniffer import Sniffer
@@ -75,3 +79,14 @@ async def _stop_at_once(_: Mode) -> float:
 def test_a_sniffer_can_be_stopped_at_once(live: Live) -> None:
     """Stopping right after starting ends the thread: no race with its first steps."""
     assert live(_stop_at_once) < 2 * SECOND
+
+
+def test_nothing_is_looked_for_or_left_at_home(tmp_path: Path) -> None:
+    """A home folder that may not be entered, or that another user has used, does not matter."""
+    names = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+    environment = {name: value for name, value in os.environ.items() if name not in names}
+    command = [sys.executable, "-c", "import harness.world.recorder.sniffer"]
+
+    subprocess.run(command, env=environment | {"HOME": str(tmp_path)}, timeout=60, check=True)
+
+    assert sorted(tmp_path.rglob("*")) == []

@@ -86,6 +86,34 @@ def test_what_cannot_come_back_is_told(function: Callable[[], object], words: st
         run_in_child(function, timeout_ns=10 * SECOND)
 
 
+DEAD_SERVER = """
+from harness.world.wire.process import ChildError, run_in_child
+try:
+    run_in_child(print, timeout_ns=10**10, preload=("dies_at_import",))
+except ChildError as error:
+    print(error)
+"""
+
+
+def test_a_dead_fork_server_is_told(tmp_path: Path) -> None:
+    """What it could not import stands on stderr, and the error says so."""
+    (tmp_path / "dies_at_import.py").write_text("raise RuntimeError('no such luck')")
+
+    done = subprocess.run(
+        [sys.executable, "-c", DEAD_SERVER],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert "no such luck" in done.stderr
+    assert done.stdout == (
+        "print: no child could be started: the fork server has ended (see its words above)\n"
+    )
+
+
 def test_a_hanging_child_is_killed() -> None:
     """The time-out holds, and names the function and the time."""
     before = time.monotonic()
