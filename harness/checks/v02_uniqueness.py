@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.checks.call_back_form import find_fingerprint
 from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement
-from harness.checks.evidence import gather, opening
+from harness.checks.evidence import answering, gather, opening
 from harness.checks.need import COMPLETE, HELLOS, PROXY_CONTENT
-from harness.checks.tunnel import overlapping
+from harness.checks.tunnel import CallBackOf, overlapping
 from harness.verdict.finding import Finding
 
 
@@ -38,6 +39,42 @@ def _judge(case: Case) -> Iterator[Judgement]:
             )
             # An end that was not seen may have been lost.
             yield finding if earlier.ended_ns is not None else Absent(finding=finding)
+    for asked in case.call_backs:
+        yield from _judge_name(case, asked)
+
+
+def _judge_name(case: Case, asked: CallBackOf) -> Iterator[Judgement]:
+    """F05: the certificate of another tunnel was handed out, whose device came from a port of the same number.
+
+    Then it is this number that names certificates, and it belongs to two tunnels.
+    """
+    given = find_fingerprint(asked.call_back.exchange, case.site) if asked.is_answered else None
+    if given is None:
+        return
+    asked_ns = asked.asked_ns
+    living = [o for o in case.owners.get(asked.key, ()) if o.lives(asked_ns)]
+    if len(living) != 1 or living[0].certificate is None or living[0].certificate.sha256 == given:
+        return
+    own = living[0]
+    others = (o for (node, _), owners in case.owners.items() if node == own.node for o in owners)
+    for other in others:
+        if other.certificate is None or other.certificate.sha256 != given:
+            continue
+        if other.proxy.client.port != own.proxy.client.port or not other.lives(asked_ns):
+            continue
+        machines = case.machines
+        told = (
+            f"{machines.tell_server(asked.connection)} handed out for port {own.port}, the tunnel of "
+            f"{machines.tell_client(own.proxy)}, the certificate of {machines.tell_client(other.proxy)}: both came "
+            f"from port {own.proxy.client.port}, and that names it"
+        )
+        yield Finding(
+            message=told,
+            packets=gather(
+                opening(own.proxy), opening(other.proxy), answering(asked.call_back.exchange)
+            ),
+            endpoints=(own.proxy.client, other.proxy.client, own.upstream.client),
+        )
 
 
 V02 = Check(

@@ -39,6 +39,12 @@ DEFECTS: tuple[Defect, ...] = (
     _defect("F03", "cert_proxy", "V02", "an IPv4 and an IPv6 tunnel of one port live at once"),
     _defect("F04", "cert_proxy", "V02", "tunnels from two addresses of a node share a port"),
     _defect(
+        "F05",
+        "cert_proxy",
+        "V01 V02",
+        "certificates bear the name of the device's port, and two devices have the same",
+    ),
+    _defect(
         "F06", "cert_proxy", "V03", "the certificate is stored after the call-back has asked for it"
     ),
     _defect(

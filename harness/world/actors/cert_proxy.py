@@ -238,7 +238,7 @@ class CertProxy:
                 await self._dial_early(request)
             await http.answer(Response(status=403), last=True)
         else:
-            await self._tunnel(http, request, tls.peer_chain)
+            await self._tunnel(http, request, tls)
 
     def _trusts(self, tls: TlsStream) -> bool:
         """Whether a client without a certificate gets a tunnel (F67), as one of an earlier connection (F68)."""
@@ -274,10 +274,11 @@ class CertProxy:
             request.target, settings=settings, resolve=self._host.resolve, defects=defects
         )
 
-    async def _tunnel(self, http: HttpServer, request: Request, chain: tuple[bytes, ...]) -> None:
+    async def _tunnel(self, http: HttpServer, request: Request, tls: TlsStream) -> None:
+        chain = self._to_store(tls.peer_chain)
         try:
             destination = self._find_destination(request)
-            upstream = await self._dial(destination, self._to_store(chain))
+            upstream = await self._dial(destination, chain, client_port=tls.peer.port)
         except DestinationError as error:
             await http.answer(Response(status=error.status, body=f"{error}\n".encode()), last=True)
         except TimeoutError:
@@ -285,7 +286,7 @@ class CertProxy:
         except (OSError, PortTakenError):  # No free port is an OSError of its own.
             await http.answer(Response(status=502), last=True)
         else:
-            await self._relay(http, upstream, self._to_store(chain))
+            await self._relay(http, upstream, chain)
 
     def _to_store(self, chain: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """What is stored for a tunnel: the chain that the client proved, unless F54 or F79 is on."""
@@ -342,7 +343,9 @@ class CertProxy:
         self._turn += 1
         return own[self._turn % len(own)]
 
-    async def _dial(self, destination: Endpoint, chain: tuple[bytes, ...]) -> Stream:
+    async def _dial(
+        self, destination: Endpoint, chain: tuple[bytes, ...], *, client_port: int
+    ) -> Stream:
         """Connect, and store the certificate under the local port before anybody can ask for it (F06)."""
         if self._unused:
             return self._unused.pop()
@@ -356,7 +359,11 @@ class CertProxy:
                 )
                 try:
                     is_late = not chain or "F06" in self._setting.defects
-                    self._store.claim(upstream.local, None if is_late else build_pem(chain))
+                    self._store.claim(
+                        upstream.local,
+                        None if is_late else build_pem(chain),
+                        client_port=client_port,
+                    )
                 except PortTakenError:
                     refused.append(upstream)
                     if len(refused) == _DIALS:

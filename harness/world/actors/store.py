@@ -30,7 +30,7 @@ class CertificateStore:
         now_ns: Callable[[], int] = lambda: 0,
         defects: frozenset[str] = frozenset(),
     ) -> None:
-        """Start empty; F01 to F04, F07, F09, F14 and V03 are faults of a store."""
+        """Start empty; F01 to F05, F07, F09, F14 and V03 are faults of a store."""
         self._limit = limit
         self._lifetime_ns = lifetime_ns
         self._now_ns = now_ns
@@ -38,15 +38,18 @@ class CertificateStore:
         self._defects = defects
         self._locals: dict[int, Address] = {}
         """Where the connection of an owned port comes from."""
+        self._clients: dict[int, int] = {}
+        """The port that the client of an owned port came from."""
         self._owned: dict[int, str | None] = {}
 
-    def claim(self, local: Endpoint, chain_pem: str | None) -> None:
+    def claim(self, local: Endpoint, chain_pem: str | None, *, client_port: int = 0) -> None:
         """Make a tunnel the owner of a port.
 
         Args:
             local: the local end of its outgoing connection. A call-back names the port alone, so that no other
                 tunnel may have it, whatever its address.
             chain_pem: the client's certificates, leaf first; None: there is nothing to give out.
+            client_port: where the client's own connection comes from: nothing to go by, unless F05 is on.
 
         Raises:
             PortTakenError: somebody owns it, or the store is full.
@@ -60,9 +63,19 @@ class CertificateStore:
             raise PortTakenError(
                 f"{len(self._owned)} tunnels own a port; the limit is {self._limit}"
             )
-        self._owned[port] = chain_pem
         self._locals[port] = local.address
+        self._clients[port] = client_port
         self._since_ns[port] = self._now_ns()
+        self._write(port, chain_pem)
+
+    def _write(self, port: int, chain_pem: str | None) -> None:
+        """Put what there is to give out where the port's tunnel finds it."""
+        self._owned[port] = chain_pem
+        if "F05" in self._defects:
+            # The file bears the name of the client's port, and all who came from such a port have this one.
+            name = self._clients[port]
+            same = (one for one in self._owned if self._clients[one] == name)
+            self._owned |= dict.fromkeys(tuple(same), chain_pem)
 
     def _overlooks(self, local: Endpoint) -> bool:
         """Whether a fault takes a port that is owned for a free one."""
@@ -78,15 +91,15 @@ class CertificateStore:
     def put(self, port: int, chain_pem: str) -> None:
         """Store for an owner what was not there when it became one (F06); nothing happens when it is gone."""
         if port in self._owned:
-            self._owned[port] = chain_pem
+            self._write(port, chain_pem)
 
     def take(self, port: int) -> str | None:
         """Give the chain out, once; None where there is none (any more)."""
         if self._is_too_old(port):
-            self._owned[port] = None
+            self._write(port, None)
         chain_pem = self._owned.get(port)
         if chain_pem is not None and "F09" not in self._defects:
-            self._owned[port] = None
+            self._write(port, None)
         return chain_pem
 
     def _is_too_old(self, port: int) -> bool:
@@ -105,6 +118,7 @@ class CertificateStore:
         if not {"F01", "F14"} & self._defects:
             self._owned.pop(port, None)
             self._locals.pop(port, None)
+            self._clients.pop(port, None)
             self._since_ns.pop(port, None)
 
     def copy(self) -> CertificateStore:
@@ -118,6 +132,7 @@ class CertificateStore:
         other._since_ns.update(self._since_ns)
         other._owned.update(self._owned)
         other._locals.update(self._locals)
+        other._clients.update(self._clients)
         return other
 
     def __len__(self) -> int:

@@ -110,6 +110,24 @@ def test_faults_of_a_store(fault: str, given: list[str | None]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("defects", "given"),
+    [(frozenset(), ["alice", "bob"]), (frozenset({"F05"}), ["bob", None])],
+    ids=["sound", "F05"],
+)
+def test_the_port_of_a_device_names_nothing(
+    defects: frozenset[str], given: list[str | None]
+) -> None:
+    """F05: else devices that came from ports of the same number share one entry, and carol's is another."""
+    store = CertificateStore(defects=defects)
+    store.claim(_at(40000), "alice", client_port=50000)
+    store.claim(_at(40001), "bob", client_port=50000)
+    store.claim(_at(40002), "carol", client_port=50001)
+
+    assert [store.take(40000), store.take(40001)] == given
+    assert store.take(40002) == "carol"
+
+
+@pytest.mark.parametrize(
     ("defect", "address", "is_taken"),
     [
         ("", "2001:db8::1", True),
