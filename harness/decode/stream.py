@@ -13,7 +13,7 @@ from harness.capture.keylog import Secrets
 from harness.decode.detail import Detail
 from harness.decode.swift.channel import Channel, build_channel, parse_hellos
 from harness.decode.swift.odd import OddError
-from harness.decode.swift.turns import Message, Turns, shorten_exchanges
+from harness.decode.swift.turns import Told, Turns, shorten_exchanges
 from harness.decode.tcp.run import NOTHING, Run
 from harness.decode.tcp.talk import Talk, join_talks
 from harness.decode.tls.record import HANDSHAKE, HEADER_SIZE
@@ -120,10 +120,9 @@ class BriefStream:
 
     def _begin(self, whole: Talk) -> bool:
         """Read on where both sides send application data; False: one of them does not yet. Raises OddError."""
-        secrets, hellos = self._secrets, parse_hellos(whole)
-        client_random = hellos.client.random
-        known = secrets.find(client_random)
-        if secrets.needs_key_exchange or secrets.find_others(client_random):
+        hellos = parse_hellos(whole)
+        known = self._secrets.find_sole(hellos.client.random)
+        if known is None:
             raise OddError
         if not known:
             self._is_sealed = True
@@ -183,32 +182,27 @@ class BriefStream:
         tls = TlsDecoder(self._secrets, self._detail)
         tls.resume(self._hellos, (client.epoch, server.epoch))
         turns = self._turns
-        messages = (turns.asked, turns.asking, turns.answering)
-        parts = [
-            part
-            for side, message in zip(("client", *_SIDES), messages, strict=True)
-            if message is not None
-            for part in _cut_message(side, message)
-        ]
-        careful.resume(tls, parts if turns.has_begun else None)
+        parts: list[Part] = []
+        if not turns.is_over:
+            for side, told in zip(_SIDES, turns.last, strict=False):
+                parts += _cut_message(side, told)
+        careful.resume(tls, parts if turns.last else None)
         for side, channel in zip(_SIDES, (client, server), strict=True):
             data, number, time_ns = channel.rest
             if data:
                 careful.feed(side, data, number, time_ns)
 
 
-def _cut_message(side: Side, message: Message) -> list[Part]:
-    """What the first record brought, what came between, and the last record: nobody asks what was in a body."""
+def _cut_message(side: Side, told: Told) -> list[Part]:
+    """What the first record brought, and the size of the rest: nobody asks what was in a body, or when it began."""
     from harness.decode.layers import Part
 
-    (number, time_ns), (last_number, last_ns) = message.first_end, message.end
-    parts = [Part(side, message.first, Seen(time_ns=time_ns, packets=(number,)))]
-    more = message.size - len(message.first)
+    message = told.message
+    seen = Seen(time_ns=told.end_ns, packets=(told.end,))
+    parts = [Part(side, message.first, seen)]
+    more = message.head.size + message.head.body_size - message.left - len(message.first)
     if more:
-        seen = Seen(time_ns=last_ns, packets=(last_number,))
-        if more > message.last_size:
-            parts.append(Part(side, b"", seen, more - message.last_size))
-        parts.append(Part(side, bytes(message.last_size), seen))
+        parts.append(Part(side, b"", seen, more))
     return parts
 
 

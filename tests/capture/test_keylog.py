@@ -39,6 +39,21 @@ def test_of_a_repeated_label_the_first_stays() -> None:
     assert secrets.find_others(ONE) == {"CLIENT_RANDOM": (b"b" * 48,)}
 
 
+def test_sole_secrets_are_sure() -> None:
+    """None at all is as sure as one of each label; two of one label, or keys that must be derived, are not."""
+    line = build_keylog_line("CLIENT_RANDOM", ONE, b"a" * 48)
+    secrets = parse_keylog(line)
+    late = Secrets()
+    late.use_later(lambda: late.use_private_keys(lambda encrypted, certificate: None))
+
+    assert secrets.find_sole(ONE) == {"CLIENT_RANDOM": b"a" * 48}
+    assert secrets.find_sole(TWO) == {}
+    assert late.find_sole(ONE) is None
+    secrets.add(build_keylog_line("CLIENT_RANDOM", ONE, b"b" * 48))
+    assert secrets.find_sole(ONE) is None
+    assert secrets.find_sole(TWO) == {}
+
+
 def test_other_secrets_are_kept_once_and_few() -> None:
     """A key log that repeats itself says nothing new, and one that never ends takes no memory."""
     lines = [build_keylog_line("CLIENT_RANDOM", ONE, bytes((n,)) * 48) for n in range(20)]

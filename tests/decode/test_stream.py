@@ -244,6 +244,20 @@ def test_damage_never_shows_anything_else(data: st.DataObject) -> None:
     assert found in (read_with_care(packets, TALKS[which].secrets), INTACT[which])
 
 
+@pytest.mark.parametrize("side", ["client", "server"])
+@pytest.mark.parametrize("begin", [b"", b"\x16\3\1", b"\x16\3\1\0\0", b"\x16\3\1\0\4\1\0\0\0"])
+@given(rest=st.binary(max_size=12))
+def test_any_bytes_at_the_start(side: Side, begin: bytes, rest: bytes) -> None:
+    """Nothing raises, also where a record of the handshake is empty, and all is told as with care."""
+    chunks = [(side, begin + rest), (side, rest)]
+    packets = [(s, data, PacketNumber(n), n) for n, (s, data) in enumerate(chunks, 1) if data]
+    secrets = TALKS["nothing", "1.3"].secrets
+
+    found, _ = read(packets, secrets, [0, 1])
+
+    assert found == read_with_care(packets, secrets)
+
+
 def test_without_keys_nothing_is_wanted() -> None:
     """Nobody could open anything."""
     talk = converse(PEERS["1.3"], ORDINARY)

@@ -8,10 +8,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from harness.trace.http import Header
 
+MAX_HEAD_SIZE = 256 << 10
+"""Bytes of a head or a chunk line; far above what any server takes."""
+MAX_DIGITS = 18
+"""Of a length: more than any file has."""
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _REQUEST = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^\s]+) (HTTP/[0-9]\.[0-9])")
 _LOOSE_REQUEST = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)\s+(.*?)\s+(HTTP/\S*)\s*", re.DOTALL)
@@ -19,30 +23,13 @@ _SIMPLE_REQUEST = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)\s+(\S.*)", re.DOT
 _RESPONSE = re.compile(rb"(HTTP/[0-9]\.[0-9]) ([0-9]{3})(?: (.*))?", re.DOTALL)
 _LOOSE_RESPONSE = re.compile(rb"(HTTP/\S*)\s+([0-9]{3})(?:\s(.*))?", re.DOTALL)
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-_HOST = re.compile(
+HOST = re.compile(
     rb"(?:\[[0-9A-Fa-fv:.%]+\]|[A-Za-z0-9._~!$&'()*+;=%-]*)(?::[0-9]*)?"
 )  # RFC 3986 section 3.2.2, without the comma that joins two fields
 _TARGET = re.compile(rb"/|\*\Z|[A-Za-z][A-Za-z0-9+.\-]*://")  # RFC 9112 section 3.2
 _ABSOLUTE = re.compile(rb"(https?)://([^/?#]*)", re.IGNORECASE)
-_MAX_DIGITS = 18
-_LENGTH = re.compile(rb"[0-9]{1,%d}" % _MAX_DIGITS)
+_LENGTH = re.compile(rb"[0-9]{1,%d}" % MAX_DIGITS)
 _SPACE = b" \t"
-_FIELDS = rb"\r\n(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*\r\n"
-_ORDINARY_REQUEST = re.compile(
-    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) (/[^\x00-\x20\x7f]*) HTTP/1\.1" + _FIELDS
-)
-_ORDINARY_RESPONSE = re.compile(
-    rb"HTTP/1\.1 ([2-9][0-9]{2})(?: [^\x00-\x08\x0a-\x1f\x7f]*)?" + _FIELDS
-)
-# The case of each letter by itself: ignoring it makes the search three times as long.
-_DECISIVE = re.compile(
-    b"\n("
-    + b"|".join(
-        b"".join(b"[%c%c]" % (letter - 32, letter) if letter > 96 else b"-" for letter in name)
-        for name in (b"content-length", b"transfer-encoding", b"connection", b"host")
-    )
-    + rb"):[ \t]*([^\r]*)\r"
-)
 _MAX_KNOWN_SIZE = 200
 """Bytes of a field line that is remembered."""
 
@@ -73,54 +60,6 @@ class Framing:
     """`unknown`: readers differ so much that nothing after the head can be told."""
     size: int = 0
     """For `length`."""
-
-
-class OrdinaryHead(NamedTuple):
-    """A head of HTTP/1.1 in which nothing is odd, and what it says about its message. There are very many of them."""
-
-    start: tuple[bytes, ...]
-    """Method and target, or the status."""
-    size: int
-    """Bytes of the head."""
-    length: int | None
-    """Content-Length; None: there is none."""
-    is_last: bool
-    """The sender closes the connection after it."""
-
-
-def find_ordinary_head(data: bytes, *, is_request: bool, limit: int) -> OrdinaryHead | None:
-    """The head of at most so many bytes with which the data begins; None: only a closer look can tell."""
-    match = (_ORDINARY_REQUEST if is_request else _ORDINARY_RESPONSE).match(data, 0, limit)
-    if match is None:
-        return None
-    length: int | None = None
-    is_last = has_host = False
-    for name, value in _DECISIVE.findall(data, match.end(match.lastindex or 0), match.end()):
-        kind, value = name[0] | 32, value.rstrip(_SPACE)
-        if kind == _H and not has_host and len(value) < _MAX_KNOWN_SIZE and _is_host(value):
-            has_host = True
-        elif (
-            kind == _C
-            and len(name) == _LENGTH_SIZE
-            and length is None
-            and len(value) <= _MAX_DIGITS
-            and value.isdigit()
-        ):
-            length = int(value)
-        elif kind == _C and len(name) != _LENGTH_SIZE and value.lower() in _CONNECTION:
-            is_last |= _CONNECTION[value.lower()]
-        else:
-            return None
-    return OrdinaryHead(match.groups(), match.end(), length, is_last)
-
-
-@lru_cache(maxsize=1024)  # hosts come again and again
-def _is_host(value: bytes) -> bool:
-    return _HOST.fullmatch(value) is not None
-
-
-_H, _C, _LENGTH_SIZE = ord("h"), ord("c"), len(b"content-length")
-_CONNECTION = {b"close": True, b"keep-alive": False}
 
 
 def decode_request_line(line: bytes) -> tuple[RequestLine | None, tuple[str, ...]]:
@@ -273,7 +212,7 @@ def find_host_problems(line: RequestLine, headers: tuple[Header, ...]) -> tuple[
         return (f"Host {_show_all(hosts)}: one reader takes the first, another the last",)
     if len(hosts) > 1:
         return (f"Host {_show_all(hosts)} is repeated: one reader takes it, another refuses",)
-    if hosts and not _HOST.fullmatch(hosts[0]):
+    if hosts and not HOST.fullmatch(hosts[0]):
         return (f"Host {_show(hosts[0])} is no host name: readers cut it in different places",)
     named = _ABSOLUTE.match(line.target)
     if named is None or not hosts:

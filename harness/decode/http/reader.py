@@ -11,6 +11,7 @@ from typing import Protocol
 
 from harness.decode.detail import Detail
 from harness.decode.http.head import (
+    MAX_HEAD_SIZE,
     Framing,
     RequestLine,
     StatusLine,
@@ -27,8 +28,6 @@ from harness.decode.http.lane import Lane, Span
 from harness.decode.http.message import Draft, build_body
 from harness.trace.tls import Seen, Side
 
-MAX_HEAD_SIZE = 256 << 10
-"""Bytes of a head or a chunk line; far above what any server takes."""
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})((?:[ \t]*;.*)?)", re.DOTALL)
 _CHUNK_EXTENSIONS = re.compile(
     rb"(?:[ \t]*;[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.decode.swift.data import Record
 from harness.decode.swift.odd import OddError
+from harness.decode.swift.record import Record, find_record_end, open_first, pass_over
 from harness.decode.tcp.run import Run
 from harness.decode.tcp.talk import Talk
 from harness.decode.tls.cipher import BadRecordError
@@ -25,10 +25,8 @@ from harness.decode.tls.message import (
     parse_server_hello,
 )
 from harness.decode.tls.record import (
-    ALERT,
     APPLICATION_DATA,
     CHANGE_CIPHER_SPEC,
-    FRAGMENT_LIMIT,
     HANDSHAKE,
     HEADER_SIZE,
 )
@@ -36,10 +34,6 @@ from harness.trace.packet import PacketNumber
 from harness.trace.tls import Side
 
 TLS_1_2 = 0x0303
-_MAX_TRIES = 16
-"""Records that are tried for the first one of application data."""
-_USUAL = (b"\x17\3\3", b"\x16\3\3")
-"""How most records begin: type and version."""
 Rest = tuple[bytes, PacketNumber, int]
 """The start of a record; the packet with its first byte, and the time of the last one."""
 State = tuple[int, Rest]
@@ -78,8 +72,10 @@ def parse_hellos(talk: Talk) -> Hellos:
 def _find_hello(run: Run, kind: HandshakeType) -> tuple[int, bytes]:
     """Where the first record ends, and the message with which it begins."""
     data = run.data
-    record_end = _find_end(data, 0, len(data))
-    if record_end is None or data[0] != HANDSHAKE or data[5] != kind:
+    record_end = find_record_end(data, 0, len(data))
+    if record_end is None or not data.startswith(bytes((kind,)), HEADER_SIZE, record_end):
+        raise OddError
+    if data[0] != HANDSHAKE:
         raise OddError
     end = 9 + int.from_bytes(data[6:9], "big")
     if end > record_end or (kind == HandshakeType.client_hello and end != record_end):
@@ -129,40 +125,26 @@ class Channel:
             OddError: Something else stands there.
         """
         data = run.data
-        tries = 0
-        while (end := _find_end(data, at, len(data))) is not None:
-            kind = data[at]
-            if kind == CHANGE_CIPHER_SPEC and data[at + HEADER_SIZE : end] == b"\1":
-                if not self._is_tls13:
-                    return self._pass_finished(data, end)
-            elif kind == APPLICATION_DATA and self._is_tls13:
-                tries += 1
-                if self._opens(data, at, end):
-                    return at
-                if tries == _MAX_TRIES:
-                    raise OddError
-            elif kind != HANDSHAKE or self._is_tls13:
+        if self._is_tls13:
+            first = open_first(self.epoch.opener, data, _find_sealed(data, at))
+            return first[0] if first is not None else None
+        while (end := find_record_end(data, at, len(data))) is not None:
+            if _is_change(data, at, end):
+                return self._pass_finished(data, end)
+            if data[at] != HANDSHAKE:
                 raise OddError
             at = end
         return None
 
     def _pass_finished(self, data: bytes, at: int) -> int | None:
         """RFC 5246 section 7.1: after ChangeCipherSpec all is protected, Finished first."""
-        end = _find_end(data, at, len(data))
+        end = find_record_end(data, at, len(data))
         if end is None:
             return None
         if data[at] != HANDSHAKE:
             raise OddError
         self.epoch.seq = 1
         return end
-
-    def _opens(self, data: bytes, at: int, end: int) -> bool:
-        """A tag proves that this is the first record: nothing is guessed."""
-        try:
-            self.epoch.opener.open(0, data[at : at + HEADER_SIZE], data[at + HEADER_SIZE : end])
-        except BadRecordError:
-            return False
-        return True
 
     def read(self, run: Run, at: int = 0) -> Iterator[Record]:
         """What the next records hold, as far as they are whole; raises OddError.
@@ -172,7 +154,7 @@ class Channel:
         data, size = run.data, len(run.data)
         rest, _, _ = self.rest
         if rest and at < size:
-            end = _find_end(rest[:HEADER_SIZE] + data[:HEADER_SIZE], 0, len(rest) + size)
+            end = find_record_end(rest[:HEADER_SIZE] + data[:HEADER_SIZE], 0, len(rest) + size)
             if end is None:
                 self._keep(run, 0)
                 return
@@ -182,7 +164,7 @@ class Channel:
             if content:
                 yield content, -len(rest), at
             self.rest = _NO_REST
-        while (end := _find_end(data, at, size)) is not None:
+        while (end := find_record_end(data, at, size)) is not None:
             begin = at + HEADER_SIZE
             content = self._open(data[at], data[at:begin], data[begin:end])
             if content:
@@ -202,10 +184,7 @@ class Channel:
         self.epoch.seq += 1
         if kind == APPLICATION_DATA:
             return content
-        if kind == HANDSHAKE and self._is_tls13:
-            _pass_tickets(content)
-        elif kind != ALERT:
-            raise OddError
+        pass_over(kind, content, is_tls13=self._is_tls13)
         return b""
 
     def _keep(self, run: Run, at: int) -> None:
@@ -216,24 +195,16 @@ class Channel:
         self.rest = (rest + run.data[at:], number, run.times[-1])
 
 
-def _pass_tickets(content: bytes) -> None:
-    """Whole NewSessionTickets and nothing else; raises OddError."""
-    at, size = 0, len(content)
-    while at + 4 <= size and content[at] == HandshakeType.new_session_ticket:
-        at += 4 + int.from_bytes(content[at + 1 : at + 4], "big")
-    if at != size:
-        raise OddError
+def _find_sealed(data: bytes, at: int) -> Iterator[tuple[int, int, int]]:
+    """Of TLS 1.3 the protected records from there on, each by its place; a ChangeCipherSpec may be among them."""
+    while (end := find_record_end(data, at, len(data))) is not None:
+        if data[at] == APPLICATION_DATA:
+            yield at, at, end
+        elif not _is_change(data, at, end):
+            raise OddError
+        at = end
 
 
-def _find_end(data: bytes, at: int, size: int) -> int | None:
-    """Where the record ends that begins there; None: not within so many bytes. Raises OddError."""
-    if at + HEADER_SIZE > size:
-        return None
-    length = data[at + 3] << 8 | data[at + 4]
-    if length > FRAGMENT_LIMIT or not (
-        data.startswith(_USUAL, at)
-        or (20 <= data[at] <= 23 and data[at + 1] == 3 and data[at + 2] <= 4)
-    ):
-        raise OddError
-    end = at + HEADER_SIZE + length
-    return end if end <= size else None
+def _is_change(data: bytes, at: int, end: int) -> bool:
+    """A record holds ChangeCipherSpec."""
+    return data[at] == CHANGE_CIPHER_SPEC and data[at + HEADER_SIZE : end] == b"\1"

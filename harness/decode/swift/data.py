@@ -14,21 +14,18 @@ import numpy as np
 from harness.capture.keylog import Secrets
 from harness.decode.swift.hello_table import HelloTable, read_hellos
 from harness.decode.swift.odd import OddError
+from harness.decode.swift.record import Record, open_first, pass_over
 from harness.decode.swift.record_table import Ints, RecordTable, find_records, read_number
 from harness.decode.tcp.segment_table import Bools
 from harness.decode.tcp.talk_table import TalkTable
-from harness.decode.tls.cipher import BadRecordError, Opener, Tls13Opener
+from harness.decode.tls.cipher import BadRecordError, Opener
 from harness.decode.tls.keys import build_tls13_opener, derive_key_block
 from harness.decode.tls.message import TLS_1_3
 from harness.decode.tls.record import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE
 from harness.decode.tls.suite import Suite
 
-Records = Sequence["Record"]
-Record = tuple[bytes, int, int]
-"""What was in a record of application data; where the record begins and ends in the bytes of all talks."""
-_TICKET = 4
-_MAX_TRIES = 16
-"""Records that are tried for the first one of application data."""
+Records = Sequence[Record]
+"""Places are those in the bytes of all talks."""
 _FINISHED_SIZE = {"sha256": 58, "sha384": 74}
 """Bytes of a record with a Finished alone: two headers, hash, content type, tag (RFC 8446 sections 4.4.4 and 5.2)."""
 
@@ -39,8 +36,6 @@ def read_application_data(
     """Of each connection what the client sent, and what the server; None: something is odd."""
     records = find_records(talks)
     hellos = read_hellos(talks, records)
-    if secrets.needs_key_exchange:
-        return [None] * len(talks)
     reader = _Reader(talks, records, hellos, secrets)
     return [
         reader.read(row) if is_ordinary else None
@@ -77,11 +72,12 @@ class _Reader:
         data = self._data
         at, answer, version, code_point, encrypt_then_mac = self._rows[row]
         client_random = data[at : at + 32]
-        known = self._secrets.find(client_random)
+        known = self._secrets.find_sole(client_random)
+        if known is None:
+            return None
         if not known:
-            # There may be more secrets now than when reading began.
-            return None if self._secrets.needs_key_exchange else ((), ())
-        if self._secrets.find_others(client_random) or not self._fits[row]:
+            return (), ()
+        if not self._fits[row]:
             return None
         suite, client, server = self._suites[code_point], 2 * row, 2 * row + 1
         try:
@@ -131,34 +127,29 @@ class _Reader:
         if start == stop:
             return found
         data, opener = self._data, build_tls13_opener(suite, secret)
-        first, kind, content = self._open_first(start, stop, self._finished[side], opener)
-        begin, end = self._begin[first], self._end[first]
+        begins, ends, finished = self._begin, self._end, self._finished[side]
+        opened = open_first(
+            opener,
+            data,
+            (
+                (index, begins[index], ends[index])
+                for index in (finished, *range(start, stop))
+                if index < stop
+            ),
+        )
+        if opened is None:
+            raise OddError
+        first, kind, content = opened
+        begin, end = begins[first], ends[first]
         for seq in range(1, stop - first + 1):
-            if kind == APPLICATION_DATA:
-                if content:
-                    found.append((content, begin, end))
-            elif kind == HANDSHAKE:
-                _pass_tickets(content)
-            elif kind != ALERT:
-                raise OddError
+            if kind != APPLICATION_DATA:
+                pass_over(kind, content, is_tls13=True)
+            elif content:
+                found.append((content, begin, end))
             if first + seq < stop:
-                begin, end = self._begin[first + seq], self._end[first + seq]
+                begin, end = begins[first + seq], ends[first + seq]
                 kind, content = opener.open(seq, data[begin : begin + 5], data[begin + 5 : end])
         return found
-
-    def _open_first(
-        self, start: int, stop: int, finished: int, opener: Tls13Opener
-    ) -> tuple[int, int, bytes]:
-        """Index, type and content of the first record of application data; raises OddError."""
-        data = self._data
-        for index in (finished, *range(start, min(start + _MAX_TRIES, stop))):
-            if index < stop:
-                begin, end = self._begin[index], self._end[index]
-                try:
-                    return index, *opener.open(0, data[begin : begin + 5], data[begin + 5 : end])
-                except BadRecordError:
-                    continue
-        raise OddError
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,14 +210,3 @@ def _find_first(places: Ints, side: Ints, otherwise: Ints) -> Ints:
     # Backwards, so that the first of each side is written last.
     found[side[places[::-1]]] = places[::-1]
     return found
-
-
-def _pass_tickets(content: bytes) -> None:
-    """Whole NewSessionTickets and nothing else; raises OddError."""
-    at, size = 0, len(content)
-    while at < size:
-        if content[at] != _TICKET or at + 4 > size:
-            raise OddError
-        at += 4 + int.from_bytes(content[at + 1 : at + 4], "big")
-    if at != size:
-        raise OddError

@@ -1,18 +1,17 @@
-"""SwiftHttp: the HTTP/1.x exchanges of one ordinary connection, read in one go.
+"""SwiftHttp: the HTTP/1.x exchanges of one ordinary connection in full, and the tunnel after a granted CONNECT.
 
-Ordinary: one request after the other, each answered before the next, heads whole in one record and without anything
-that a reader could take in two ways, bodies of a known length. It gives up on everything else, as tls.py does.
-After a CONNECT that was granted, the rest goes through the tunnel.
+What is ordinary, message.py says; heads are read by the same functions as with care, and may have no problem.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from harness.decode.detail import Detail
 from harness.decode.http.head import (
+    MAX_HEAD_SIZE,
     RequestLine,
     StatusLine,
     decode_headers,
@@ -23,28 +22,27 @@ from harness.decode.http.head import (
     find_response_framing,
     is_last,
 )
-from harness.decode.http.reader import MAX_HEAD_SIZE
 from harness.decode.http.revocation import find_answer, find_query
 from harness.decode.proxy_header import find_proxy_header
 from harness.decode.sniff import sniff_client
+from harness.decode.swift.message import Message, check_order, read_turns
 from harness.decode.swift.odd import OddError
+from harness.decode.swift.record import Record
 from harness.decode.swift.tls import Piece
 from harness.trace.http import Exchange, Header, Request, Response
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Seen, Side
 
 
-@dataclass(slots=True)
-class _Draft:
-    """A message, its head read."""
+class _Head(NamedTuple):
+    """See Head of message.py."""
 
+    start: tuple[bytes, ...]
+    size: int
+    body_size: int
+    is_last: bool
     line: RequestLine | StatusLine
     headers: tuple[Header, ...]
-    left: int
-    """Bytes of the body still to come."""
-    size: int
-    body: list[bytes]
-    seen: list[Seen]
 
 
 @dataclass(slots=True)
@@ -67,116 +65,80 @@ def read_exchanges(
     side, data, _ = pieces[0]
     if side != "client" or find_proxy_header(data) != 0 or sniff_client(data) != "http":
         raise OddError
-    reader = _Reader(detail)
-    for side, data, seen in pieces:
-        reader.feed(side, data, seen)
-    return reader.finish(), reader.granted
-
-
-class _Reader:
-    """Both sides in turn."""
-
-    def __init__(self, detail: Detail) -> None:
-        self._detail = detail
-        self._exchanges: list[Exchange] = []
-        self._request: Request | None = None
-        """It has no answer yet."""
-        self._draft: _Draft | None = None
-        self._sender: Side = "client"
-        self._was_last = False
-        self.granted: Granted | None = None
-
-    def feed(self, side: Side, data: bytes, seen: Seen) -> None:
-        if self.granted is not None:
-            self.granted.pieces.append((side, data, seen))
-            return
-        offset, size = 0, len(data)
-        draft = self._draft
-        if draft is not None:
-            if side != self._sender:
-                raise OddError
-            draft.seen.append(seen)
-        while offset < size:
-            if draft is None:
-                if self._was_last and side == "client":
-                    raise OddError
-                draft, offset = _read_head(side, data, offset, seen, self._request)
-                self._sender = side
-            if draft.left:
-                part = data[offset : offset + draft.left]
-                draft.body.append(part)
-                draft.left -= len(part)
-                offset += len(part)
-            if not draft.left:
-                granted = self._end(draft)
-                draft = None
-                if granted is not None:
-                    if offset < size:
-                        granted.pieces.append((side, data[offset:], seen))
-                    break
-        self._draft = draft
-
-    def _end(self, draft: _Draft) -> Granted | None:
-        """A message is over; gives the tunnel that begins with it."""
-        if isinstance(draft.line, RequestLine):
-            if self._request is not None:
-                raise OddError
-            self._request = _build_request(draft, draft.line, self._detail)
-        else:
-            response = _build_response(draft, draft.line, self._detail)
-            self._exchanges.append(Exchange(request=self._request, response=response))
-            if self._request is not None and self._request.method == b"CONNECT":
-                if response.status >= 300:
-                    raise OddError
-                opened = Seen(time_ns=response.last_ns, packets=response.packets)
-                self.granted = Granted(self._request.target, opened, [])
-            self._request = None
-        self._was_last |= is_last(draft.line.version, draft.headers)
-        return self.granted
-
-    def finish(self) -> tuple[Exchange, ...]:
-        if self._draft is not None:
-            raise OddError
-        if self._request is not None:
-            self._exchanges.append(Exchange(request=self._request, response=None))
-        return tuple(self._exchanges)
-
-
-def _read_head(
-    side: Side, data: bytes, offset: int, seen: Seen, request: Request | None
-) -> tuple[_Draft, int]:
-    """The head that begins there, and where it ends."""
-    end = data.find(b"\r\n\r\n", offset)
-    if end < 0 or end - offset > MAX_HEAD_SIZE or data[offset] in b"\r\n":
+    turns = read_turns(_pick(pieces, "client"), _pick(pieces, "server"), _find_head)
+    check_order([each.begin for each in turns], [each.end for each in turns])
+    granted = _find_granted(turns, pieces)
+    if turns[-1].left or (granted is None and turns[-1].end != len(pieces) - 1):
         raise OddError
-    lines = data[offset:end].split(b"\r\n")
+    exchanges: list[Exchange] = []
+    for index in range(0, len(turns), 2):
+        request = _build_request(turns[index], pieces, detail)
+        response = None
+        if index + 1 < len(turns):
+            response = _build_response(turns[index + 1], pieces, detail)
+        exchanges.append(Exchange(request=request, response=response))
+    return tuple(exchanges), granted
+
+
+def _pick(pieces: list[Piece], wanted: Side) -> list[Record]:
+    """What one side said; places are indexes of pieces."""
+    return [(data, index, index) for index, (side, data, _) in enumerate(pieces) if side == wanted]
+
+
+def _find_granted(turns: list[Message[_Head]], pieces: list[Piece]) -> Granted | None:
+    """The tunnel that the last answer opens; raises OddError where nobody can tell what goes through it."""
+    if len(turns) % 2 or turns[-2].head.start[0] != b"CONNECT":
+        return None
+    request, response = turns[-2:]
+    if int(response.head.start[0]) >= 300 or response.begin != request.end + 1:
+        raise OddError
+    side, data, seen = pieces[response.end]
+    through = pieces[response.end + 1 :]
+    if len(data) > response.head.size:
+        through.insert(0, (side, data[response.head.size :], seen))
+    return Granted(request.head.start[1], seen, through)
+
+
+def _find_head(data: bytes, method: bytes | None) -> _Head | None:
+    """See FindHead."""
+    end = data.find(b"\r\n\r\n")
+    if end < 0 or end > MAX_HEAD_SIZE or data[0] in b"\r\n":
+        return None
+    lines = data[:end].split(b"\r\n")
     fields, problems = decode_headers(lines[1:])
-    if problems or not all(lines) or b"\n" in data[offset:end].replace(b"\r\n", b""):
-        raise OddError
+    if problems or not all(lines) or b"\n" in data[:end].replace(b"\r\n", b""):
+        return None
     line: RequestLine | StatusLine | None
-    if side == "client":
+    if method is None:
         line, odd = decode_request_line(lines[0])
         if line is None or odd or find_host_problems(line, fields):
-            raise OddError
+            return None
+        start: tuple[bytes, ...] = (line.method, line.target)
         framing, problems = find_request_framing(line.version, fields)
     else:
         line, odd = decode_status_line(lines[0])
-        if line is None or odd or line.status < 200 or request is None:
-            raise OddError
-        framing, problems = find_response_framing(line.version, line.status, request.method, fields)
+        # An interim response (RFC 9110 section 15.2) is not the answer.
+        if line is None or odd or line.status < 200:
+            return None
+        start = (b"%d" % line.status,)
+        framing, problems = find_response_framing(line.version, line.status, method, fields)
     if problems or framing.kind not in ("none", "length"):
-        raise OddError
-    return _Draft(line, fields, framing.size, framing.size, [], [seen]), end + 4
+        return None
+    return _Head(start, end + 4, framing.size, is_last(line.version, fields), line, fields)
 
 
-def _build_request(draft: _Draft, line: RequestLine, detail: Detail) -> Request:
-    shared = _find_shared(draft, detail)
+def _build_request(message: Message[_Head], pieces: list[Piece], detail: Detail) -> Request:
+    line = message.head.line
+    assert isinstance(line, RequestLine)
+    shared = _find_shared(message, pieces, detail)
     query = find_query(shared["headers"], shared["body"])
     return Request(method=line.method, target=line.target, status_query=query, **shared)
 
 
-def _build_response(draft: _Draft, line: StatusLine, detail: Detail) -> Response:
-    shared = _find_shared(draft, detail)
+def _build_response(message: Message[_Head], pieces: list[Piece], detail: Detail) -> Response:
+    line = message.head.line
+    assert isinstance(line, StatusLine)
+    shared = _find_shared(message, pieces, detail)
     answer = find_answer(shared["headers"], shared["body"])
     return Response(status=line.status, reason=line.reason, status_answer=answer, **shared)
 
@@ -194,18 +156,22 @@ class _Shared(TypedDict):
     packets: tuple[PacketNumber, ...]
 
 
-def _find_shared(draft: _Draft, detail: Detail) -> _Shared:
-    """What requests and responses share."""
-    first, last = draft.seen[0], draft.seen[-1]
+def _find_shared(message: Message[_Head], pieces: list[Piece], detail: Detail) -> _Shared:
+    """What requests and responses share; all pieces from its first to its last are its own."""
+    head = message.head
+    _, data, first = pieces[message.begin]
+    _, _, last = pieces[message.end]
+    body = data[head.size : head.size + head.body_size]
     packets = first.packets
     if first is not last:
-        packets = tuple(sorted({number for seen in draft.seen for number in seen.packets}))
-    body = draft.body[0] if len(draft.body) == 1 else b"".join(draft.body)
+        mine = pieces[message.begin : message.end + 1]
+        body = b"".join([body, *(data for _, data, _ in mine[1:])])
+        packets = tuple(sorted({number for _, _, seen in mine for number in seen.packets}))
     return _Shared(
-        version=draft.line.version,
-        headers=draft.headers,
+        version=head.line.version,
+        headers=head.headers,
         body=body[: detail.body_limit],
-        body_size=draft.size,
+        body_size=head.body_size,
         body_sha256=hashlib.sha256(body).hexdigest() if detail.hashes else "",
         first_ns=first.time_ns,
         last_ns=last.time_ns,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from harness.capture.keylog import Secrets
 from harness.decode.detail import Detail
 from harness.decode.swift.odd import OddError
+from harness.decode.swift.record import find_record_end
 from harness.decode.tcp.run import Run
 from harness.decode.tls.alert import build_alert
 from harness.decode.tls.certificate import parse_certificate
@@ -31,7 +32,6 @@ from harness.decode.tls.message import (
     parse_encrypted_extensions,
     parse_server_hello,
 )
-from harness.decode.tls.record import FRAGMENT_LIMIT
 from harness.decode.tls.suite import describe_suite
 from harness.trace.certificate import Certificate
 from harness.trace.tls import Seen, Side, TlsSession
@@ -113,20 +113,10 @@ class SwiftTls:
             data = run.data
             begin, size = 0, len(data)
             while begin < size:
-                if size - begin < 5:
+                end = find_record_end(data, begin, size)
+                if end is None:
                     raise OddError
-                kind = data[begin]
-                length = data[begin + 3] << 8 | data[begin + 4]
-                end = begin + 5 + length
-                if (
-                    end > size
-                    or not 20 <= kind <= 23
-                    or data[begin + 1] != 3
-                    or data[begin + 2] > 4
-                    or length > FRAGMENT_LIMIT
-                ):
-                    raise OddError
-                self._read_record(half, kind, run.data, (at, begin, end))
+                self._read_record(half, data[begin], data, (at, begin, end))
                 begin = end
                 if self._stops and self._is_over():
                     return
@@ -295,8 +285,8 @@ class SwiftTls:
         client, server = self._client_hello, self._server_hello
         assert client is not None
         assert server is not None
-        secrets = self._secrets.find(client.random)
-        if self._secrets.find_others(client.random):
+        secrets = self._secrets.find_sole(client.random)
+        if secrets is None:
             raise OddError
         try:
             if stage == "tls12":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.decode.http.head import (
@@ -13,11 +13,8 @@ from harness.decode.http.head import (
     decode_headers,
     decode_request_line,
     decode_status_line,
-    find_host_problems,
-    find_ordinary_head,
     find_request_framing,
     find_response_framing,
-    is_last,
     split_lines,
 )
 from harness.trace.http import Header
@@ -145,79 +142,3 @@ def test_any_block_is_split(block: bytes) -> None:
     kept = b"".join(lines)
     assert kept.count(b"\n") == 0
     assert len(kept) + 2 * block.count(b"\n") + 1 >= len(block)
-
-
-@pytest.mark.parametrize(
-    ("data", "is_request", "expected"),
-    [
-        (b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n", True, ((b"GET", b"/a"), None, False)),
-        (b"GET / HTTP/1.1\r\n\r\n", True, ((b"GET", b"/"), None, False)),
-        (
-            b"POST / HTTP/1.1\r\nhOst:x \r\nCONTENT-LENGTH:\t7 \r\n\r\nbody...",
-            True,
-            ((b"POST", b"/"), 7, False),
-        ),
-        (b"HTTP/1.1 204\r\nConnection: Close\r\n\r\n", False, ((b"204",), None, True)),
-        (
-            b"HTTP/1.1 200 OK\r\nX-Content-Length: 9\r\nConnection: keep-alive\r\n\r\n",
-            False,
-            ((b"200",), None, False),
-        ),
-    ],
-    ids=["request", "no fields", "any case", "last", "other names"],
-)
-def test_ordinary_heads(
-    data: bytes, is_request: bool, expected: tuple[tuple[bytes, ...], int | None, bool]
-) -> None:
-    """Start line, length and end of the connection, found at once."""
-    head = find_ordinary_head(data, is_request=is_request, limit=1000)
-
-    assert head is not None
-    assert (head.start, head.length, head.is_last) == expected
-    assert data[: head.size].endswith(b"\r\n\r\n")
-    assert head.size == data.index(b"\r\n\r\n") + 4
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    lines=st.lists(
-        st.sampled_from(
-            [
-                b"Host: x",
-                b"Host: y, z",
-                b"content-length: 5",
-                b"Content-Length: 5, 5",
-                b"Content-Length : 5",
-                b"Transfer-Encoding: chunked",
-                b"Connection: close",
-                b"Connection: keep-alive, x",
-                b"A: b",
-                b" folded",
-                b"A: b\x00",
-                b"A: b\nC: d",
-                b"no colon",
-                b"A\x80: b",
-                b"A: \xe9",
-            ]
-        ),
-        max_size=4,
-    ),
-    start=st.sampled_from(
-        [b"GET / HTTP/1.1", b"GET  / HTTP/1.1", b"GET /\x01 HTTP/1.1", b"G@T / HTTP/1.1"]
-    ),
-)
-def test_an_ordinary_head_is_what_the_parts_say(lines: list[bytes], start: bytes) -> None:
-    """Where one is found, no part of it has a problem, and the length is the same."""
-    head = find_ordinary_head(b"\r\n".join([start, *lines, b"", b""]), is_request=True, limit=1000)
-    line, odd = decode_request_line(start)
-    fields, problems = decode_headers(lines)
-    if head is None:
-        return
-
-    assert line is not None
-    framing, more = find_request_framing(line.version, fields)
-    assert (odd, problems, more, find_host_problems(line, fields)) == ((), (), (), ())
-    assert head.start == (line.method, line.target)
-    assert (head.length or 0) == framing.size
-    assert framing.kind in ("none", "length")
-    assert head.is_last == is_last(line.version, fields)

@@ -5,14 +5,19 @@ from __future__ import annotations
 import ssl
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from harness.capture.keylog import Secrets
 from harness.decode.swift.channel import Channel, build_channel, parse_hellos
+from harness.decode.swift.data import read_application_data
 from harness.decode.swift.odd import OddError
 from harness.decode.tcp.run import NOTHING, Run
 from harness.decode.tcp.talk import Talk
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Side
 from tests.decode.swift.test_swift import talk_of
+from tests.decode.tcp.test_talk_table import table_of
 from tests.tls_wire import Peers, converse
 
 SENDS: list[tuple[Side, bytes]] = [("client", b"q" * 700), ("server", b"a" * 40_000)]
@@ -126,6 +131,42 @@ def test_the_epoch_goes_on_with_the_next_number() -> None:
     assert channel.epoch.stage == "application"
 
 
+def read_over_time(talk: Talk, secrets: Secrets, side: Side) -> list[bytes] | None:
+    """Contents of the records of one side; None: something is odd."""
+    try:
+        hellos = parse_hellos(talk)
+        known = secrets.find_sole(hellos.client.random)
+        assert known is not None
+        channel = build_channel(hellos, known, side)
+        run = talk.client if side == "client" else talk.server
+        at = channel.find_start(run, hellos.client_end if side == "client" else hellos.server_end)
+        return [content for content, _, _ in channel.read(run, at)] if at is not None else []
+    except OddError:
+        return None
+
+
+@settings(max_examples=200, deadline=None)
+@given(name=st.sampled_from(sorted(SPOKEN)), place=st.integers(0, 50_000), mask=st.integers(0, 255))
+def test_columns_have_the_same_rules(name: str, place: int, mask: int) -> None:
+    """One byte changed or none: where both ways read a side, what they read is the same."""
+    chunks = []
+    for side, data in SPOKEN[name].chunks:
+        if 0 <= place < len(data):
+            data = data[:place] + bytes((data[place] ^ mask,)) + data[place + 1 :]
+        place -= len(data)
+        chunks.append((side, data))
+    talk = talk_of(tuple(chunks))
+    secrets = SPOKEN[name].secrets
+
+    (said,) = read_application_data(table_of(talk), secrets)
+    over_time = [read_over_time(talk, secrets, side) for side in ("client", "server")]
+
+    assert (said is not None) or mask
+    assert (None not in over_time) or mask
+    if said is not None and None not in over_time and secrets.find_sole(talk.client.data[11:43]):
+        assert [[content for content, _, _ in side] for side in said] == over_time
+
+
 CLIENT, SERVER = talk_of(SPOKEN["1.3"].chunks).client, talk_of(SPOKEN["1.3"].chunks).server
 
 
@@ -146,6 +187,8 @@ def part(run: Run, end: int, **changed: int) -> Run:
         Talk(SERVER, CLIENT),
         Talk(part(CLIENT, 4000, b5=3), SERVER),
         Talk(part(CLIENT, 4000, b8=0), SERVER),
+        Talk(part(CLIENT, 5, b3=0, b4=0), SERVER),
+        Talk(CLIENT, part(SERVER, 5, b3=0, b4=0)),
         Talk(CLIENT, part(SERVER, 4000, b7=9)),
         Talk(CLIENT, Run(SERVER.data, SERVER.ends, [PacketNumber(0)], SERVER.times)),
     ],
@@ -156,6 +199,8 @@ def part(run: Run, end: int, **changed: int) -> Run:
         "sides swapped",
         "another message",
         "two messages",
+        "empty record",
+        "empty record of the server",
         "message too long",
         "server first",
     ],

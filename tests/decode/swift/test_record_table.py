@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.decode.swift import record_table
+from harness.decode.swift.odd import OddError
+from harness.decode.swift.record import find_record_end
 from harness.decode.swift.record_table import find_records
 from harness.decode.tcp.run import Run
 from harness.decode.tcp.talk import Talk
-from harness.decode.tls.record import FRAGMENT_LIMIT
 from harness.trace.packet import PacketNumber
 from tests.decode.tcp.test_talk_table import table_of
 
@@ -38,19 +39,15 @@ def read(*talks: Talk) -> list[tuple[Places, bool]]:
 
 
 def read_one(data: bytes) -> tuple[Places, bool]:
-    """The same record by record (RFC 8446 section 5.1)."""
+    """The same record by record."""
     found: Places = []
     at = 0
     while at < len(data):
-        end = at + 5 + int.from_bytes(data[at + 3 : at + 5], "big")
-        if (
-            at + 5 > len(data)
-            or end > len(data)
-            or end - at - 5 > FRAGMENT_LIMIT
-            or not 20 <= data[at] <= 23
-            or data[at + 1] != 3
-            or data[at + 2] > 4
-        ):
+        try:
+            end = find_record_end(data, at, len(data))
+        except OddError:
+            end = None
+        if end is None:
             return found, False
         found.append((data[at], at, end))
         at = end

@@ -11,6 +11,8 @@ from harness.trace.brief import BriefExchange
 from harness.trace.packet import PacketNumber
 from tests.decode.swift.test_http import EMPTY, GET, OK, POST
 
+LAST = GET[:-2] + b"Connection: close\r\n\r\n"
+
 
 def run_of(*packets: int) -> Run:
     """One byte a packet."""
@@ -25,21 +27,23 @@ def test_messages_may_come_in_parts() -> None:
     turns = Turns()
     run = run_of(4, 6, 7)
     turns.feed(run, [(POST[:-5], 0, 1)], NOTHING, [])
-    begun = turns.asking
+    begun = turns.last
     with pytest.raises(OddError):
         turns.feed(run, [(b"too long", 1, 2)], NOTHING, [])
-    kept = turns.asking
+    kept = turns.last
+    was_amid = turns.is_amid
 
     turns.feed(run, [(b"he", 1, 2), (b"llo", 2, 3)], NOTHING, [])
 
-    assert begun is not None
-    assert begun is kept
-    assert (begun.left, begun.begin, begun.end) == (5, 4, (4, 40))
-    assert turns.asking is None
-    assert turns.asked is not None
-    assert (turns.asked.size, turns.asked.last_size) == (len(POST), 3)
+    assert kept is begun
+    assert [(told.message.left, told.begin, told.end, told.end_ns) for told in begun] == [
+        (5, 4, 4, 40)
+    ]
+    assert [(told.message.left, told.begin, told.end, told.end_ns) for told in turns.last] == [
+        (0, 4, 7, 70)
+    ]
     assert turns.tell() == (BriefExchange(70, b"POST", b"/b", None, None),)
-    assert (turns.done, turns.has_begun, turns.is_amid) == ((), True, False)
+    assert (was_amid, turns.is_amid, turns.is_over, turns.done) == (True, False, False, ())
 
 
 def test_each_answer_ends_a_turn() -> None:
@@ -56,16 +60,56 @@ def test_each_answer_ends_a_turn() -> None:
     )
     assert turns.tell() == turns.done
     assert turns.done[1] == BriefExchange(30, b"POST", b"/b", 40, 204)
+    assert turns.is_over
 
 
-def test_a_record_that_began_before_its_run() -> None:
-    """The packet with its first byte is told apart."""
+def test_an_answer_may_come_in_parts() -> None:
+    """Until it is whole its request is told alone; after it the next one may come, and nothing is told twice."""
     turns = Turns()
-    turns.feed(
-        run_of(5), [(GET, -20, 1)], run_of(6), [(OK, -1, 1)], (PacketNumber(3), PacketNumber(6))
+    told = [turns.is_over]
+    turns.feed(run_of(1), [(GET, 0, 1)], run_of(2), [(OK[:-2], 0, 1)])
+    half = turns.tell()
+    for run in (NOTHING, run_of(3, 4)):
+        told.append(turns.is_amid)
+        turns.feed(NOTHING, [], run, [(b"o", 0, 1), (b"k", 1, 2)] if run is not NOTHING else [])
+    told.append(turns.is_over)
+    turns.feed(NOTHING, [], NOTHING, [])
+    turns.feed(run_of(5), [(GET, 0, 1)], NOTHING, [])
+
+    assert half == (BriefExchange(10, b"GET", b"/a", None, None),)
+    assert told == [True, True, True, True]
+    assert turns.tell() == (
+        BriefExchange(10, b"GET", b"/a", 40, 200),
+        BriefExchange(50, b"GET", b"/a", None, None),
     )
 
-    assert turns.tell() == (BriefExchange(50, b"GET", b"/a", 60, 200),)
+
+@pytest.mark.parametrize(
+    ("first", "client", "asked", "server", "answered"),
+    [
+        (GET, (2,), [(GET, 0, 1)], (), []),
+        (GET, (), [], (9,), [(OK, 0, 1)]),
+        (LAST, (3,), [(GET, 0, 1)], (), []),
+    ],
+    ids=["before the answer", "a second answer", "after the last"],
+)
+def test_what_was_said_before_counts(
+    first: bytes,
+    client: tuple[int, ...],
+    asked: list[tuple[bytes, int, int]],
+    server: tuple[int, ...],
+    answered: list[tuple[bytes, int, int]],
+) -> None:
+    """A later part has to fit to the turn before it."""
+    turns = Turns()
+    turns.feed(run_of(1), [(first, 0, 1)], run_of(2), [(OK, 0, 1)])
+    before = turns.last
+
+    with pytest.raises(OddError):
+        turns.feed(run_of(*client), asked, run_of(*server), answered)
+
+    assert turns.last is before
+    assert turns.tell() == (BriefExchange(10, b"GET", b"/a", 20, 200),)
 
 
 @pytest.mark.parametrize(
@@ -116,4 +160,4 @@ def test_the_rest_is_odd(
     with pytest.raises(OddError):
         turns.feed(run_of(*client), asked, run_of(*server), answered)
 
-    assert not turns.has_begun
+    assert (turns.last, turns.tell()) == ((), ())
