@@ -56,7 +56,6 @@ def decode_briefly(
         level=level,
         only=only,
         window=window,
-        linger_ns=None,
         max_present=MAX_PRESENT,
         asks_late=True,
         past_damage=past_damage,

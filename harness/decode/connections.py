@@ -33,14 +33,13 @@ from harness.decode.packet.only import ALL, Only
 from harness.decode.packet.tap_names import TapNames
 from harness.decode.secret_source import SecretSource
 from harness.decode.tcp.connection import TcpConnection
-from harness.decode.tcp.flow_key import LINGER_NS
+from harness.decode.tcp.ending import FOR_EVER, SHORTLY, Ending
 from harness.decode.tcp.form import Form
 from harness.decode.tcp.reassembly import MAX_PRESENT, Reassembler
 from harness.decode.unread import Unread
 
 if TYPE_CHECKING:
     from harness.decode.swift.swift import Swift
-    from harness.decode.tcp.horizon import Horizon
     from harness.decode.tcp.talk_table import TalkTable
     from harness.decode.tcp.whole import WholeTable
     from harness.decode.tls.rsa import RsaKeys
@@ -49,8 +48,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FOR_EVER_NS = 1 << 62
-"""Longer than any capture."""
 _SWEEP = 16384
 """Packets between two looks for connections that have ended."""
 
@@ -72,9 +69,8 @@ def decode_connections(
     body_limit: int = EVERYTHING.body_limit,
     only: Only = ALL,
     window: int | None = None,
-    linger_ns: int | None = None,
+    ending: Ending | None = None,
     max_present: int = MAX_PRESENT,
-    horizon: Horizon | None = None,
     past_damage: bool = False,
 ) -> ConnectionReader[Connection]:
     """Give the connections of a pcapng or pcap file as they end; `number` is their order of first packet.
@@ -90,9 +86,8 @@ def decode_connections(
         only: Follow no others; `number` counts the wanted ones.
         window: Bytes looked at together, which changes the speed and nothing else; 0: each packet by itself;
             None: what suits the file.
-        linger_ns: Packet time for which a connection that was closed still gets packets; None: what suits the file.
+        ending: When connections have ended; None: what suits the file. A Horizon needs a `window`.
         max_present: Connections followed at once; of more the silent ones are given as they are.
-        horizon: What is behind it has ended, besides what was closed for `linger_ns` (not with `window` 0).
         past_damage: Go on behind a damaged place of the file; else it is the end.
 
     Bad bytes do not raise; the reader's `damage` and `skipped` are whole when it is exhausted.
@@ -106,9 +101,8 @@ def decode_connections(
         level=level,
         only=only,
         window=window,
-        linger_ns=linger_ns,
+        ending=ending,
         max_present=max_present,
-        horizon=horizon,
         past_damage=past_damage,
     )
 
@@ -170,9 +164,8 @@ class ConnectionReader(Iterator[T], Generic[T]):
         level: Level,
         only: Only,
         window: int | None,
-        linger_ns: int | None,
+        ending: Ending | None = None,
         max_present: int,
-        horizon: Horizon | None = None,
         asks_late: bool = False,
         past_damage: bool,
     ) -> None:
@@ -186,9 +179,8 @@ class ConnectionReader(Iterator[T], Generic[T]):
         self._level = level
         self._only = only
         self._window = window
-        self._linger_ns = linger_ns
+        self._ending = ending
         self._max_present = max_present
-        self._horizon = horizon
         self._asks_late = asks_late
         self._source = SecretSource(key_log=key_log, rsa_keys=rsa_keys)
         self._past_damage = past_damage
@@ -211,8 +203,8 @@ class ConnectionReader(Iterator[T], Generic[T]):
         is_large = _is_large(stream)
         if self._window is None:
             self._window = WINDOW if is_large else 0
-        if self._linger_ns is None:
-            self._linger_ns = LINGER_NS if is_large else FOR_EVER_NS
+        if self._ending is None:
+            self._ending = SHORTLY if is_large else FOR_EVER
         if self._level != "connections":
             if not stream.seekable():
                 stream = BytesIO(stream.read())
@@ -220,20 +212,22 @@ class ConnectionReader(Iterator[T], Generic[T]):
             self._source.search(stream, self._window, is_late=is_late)
         form = self._build_form(self._source.secrets)
         yield from (
-            self._read_tables(stream, form, self._window)
+            self._read_tables(stream, form, self._ending, self._window)
             if self._window
-            else self._read_singly(stream, form)
+            else self._read_singly(stream, form, self._ending)
         )
 
     def _finish(self, reassembler: Reassembler[Any]) -> None:
         if reassembler.late_count:
             self.skipped["TCP after the end of its connection"] += reassembler.late_count
 
-    def _read_singly(self, stream: BinaryIO, form: Form[Any, Any, T]) -> Iterator[Iterable[T]]:
+    def _read_singly(
+        self, stream: BinaryIO, form: Form[Any, Any, T], ending: Ending
+    ) -> Iterator[Iterable[T]]:
         """Packet by packet."""
         reassembler: Reassembler[Any] = Reassembler(
             partial(form.build_receiver, is_careful=True),
-            linger_ns=self._linger_ns,
+            ending=ending,
             max_present=self._max_present,
         )
         frames = FrameDecoder()
@@ -263,7 +257,7 @@ class ConnectionReader(Iterator[T], Generic[T]):
         self._finish(reassembler)
 
     def _read_tables(
-        self, stream: BinaryIO, form: Form[Any, Any, T], window: int
+        self, stream: BinaryIO, form: Form[Any, Any, T], ending: Ending, window: int
     ) -> Iterator[Iterable[T]]:
         """Many packets at once."""
         # Not above: loading numpy takes longer than decoding a small file.
@@ -274,10 +268,9 @@ class ConnectionReader(Iterator[T], Generic[T]):
         lingering: Lingering[Any] = Lingering()
         reassembler: Reassembler[Any] = Reassembler(
             partial(form.build_receiver, is_careful=False),
-            linger_ns=self._linger_ns,
+            ending=ending,
             max_present=self._max_present,
             lingering=lingering,
-            horizon=self._horizon,
         )
         intake = Intake(
             reassembler,

@@ -15,15 +15,14 @@ from harness.capture import block as blocks
 from harness.capture.annotation import decode_annotations
 from harness.capture.keylog import Secrets
 from harness.capture.pcapng import read_blocks, read_keys
-from harness.decode.connections import FOR_EVER_NS, SMALL, decode_connections
+from harness.decode.connections import SMALL, decode_connections
 from harness.decode.detail import Detail, Level
 from harness.decode.layers import LayerStack
 from harness.decode.observation import build_connection
 from harness.decode.packet.frame import FIN, RST
 from harness.decode.packet.only import ALL, Only
 from harness.decode.packet_log import PacketLog
-from harness.decode.tcp.flow_key import LINGER_NS
-from harness.decode.tcp.horizon import Horizon
+from harness.decode.tcp.ending import SHORTLY, Ending
 from harness.decode.tcp.reassembly import MAX_PRESENT, Reassembler
 from harness.decode.tls.rsa import RsaKeys
 from harness.trace.connection import Connection, Layers
@@ -132,10 +131,12 @@ class _File:
 
     def read_whole(self) -> Trace:
         """By tables, and all of it."""
+        # Not above: loading numpy takes longer than decoding a small file.
+        from harness.decode.tcp.horizon import Horizon
+
         log = self._log(None)
-        found = self._follow(
-            linger_ns=FOR_EVER_NS, max_present=FOR_EVER_NS, horizon=Horizon(log.packets)
-        )
+        # There are no more connections than packets.
+        found = self._follow(ending=Horizon(log.packets), max_present=len(log.packets))
         return log.finish(tuple(sorted(found, key=lambda connection: connection.number)))
 
     def read_chosen(self, chosen: Chosen) -> Trace | None:
@@ -180,9 +181,8 @@ class _File:
         only: Only = ALL,
         *,
         level: Level = "exchanges",
-        linger_ns: int = LINGER_NS,
+        ending: Ending = SHORTLY,
         max_present: int = MAX_PRESENT,
-        horizon: Horizon | None = None,
     ) -> Iterator[Connection]:
         return decode_connections(
             self._rewind(),
@@ -190,9 +190,8 @@ class _File:
             rsa_keys=self.rsa_keys,
             level=level,
             only=only,
-            linger_ns=linger_ns,
+            ending=ending,
             max_present=max_present,
-            horizon=horizon,
             stream_hashes=self.stream_hashes,
             window=self.window,
         )

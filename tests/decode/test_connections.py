@@ -11,7 +11,7 @@ from harness.capture.writer import PcapngWriter
 from harness.decode.connections import decode_connections
 from harness.decode.decode import decode
 from harness.decode.packet.only import Only
-from harness.decode.tcp.flow_key import LINGER_NS
+from harness.decode.tcp.ending import LINGER_NS
 from tests.packet_builder import ACK, RST, START_NS, STEP_NS, SYN, Talk, build_capture
 
 CAPTURES = sorted((Path(__file__).parents[2] / "captures").glob("*.pcapng"))

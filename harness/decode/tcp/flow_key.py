@@ -7,9 +7,6 @@ from harness.decode.packet.frame import Segment
 Key = tuple[str, bytes]
 """Tap (with the tunnels) and both ends of a connection as a Segment writes them, the smaller one first."""
 
-LINGER_NS = 1_000_000_000
-"""Packet time after which a closed connection gets no more packets; late acknowledgments come within it."""
-
 
 def find_key(tap: str, segment: Segment) -> Key:
     """To which connection a segment belongs; what runs in a tunnel is apart from what runs beside it."""

@@ -5,14 +5,20 @@ Behind it a connection gets nothing more: nobody waits for that, and nothing com
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from harness.decode.packet.frame import TCP
+from harness.decode.packet.table import Ints
 from harness.decode.tcp.flow_key import Key
+from harness.decode.tcp.segment_table import Bools
 from harness.net.address import Endpoint
 from harness.trace.packet_list import PacketList
 
 
 class Horizon:
-    """What is known of a file in which every packet was looked at."""
+    """The Ending of a file in which every packet was looked at."""
 
     def __init__(self, packets: PacketList) -> None:
         """Take all packets of the file."""
@@ -27,10 +33,21 @@ class Horizon:
                 key = tap, low + high
                 self._last[key] = max(self._last.get(key, 0), number)
 
-    def is_behind(self, key: Key, number: int) -> bool:
-        """Whether no packet after this one is between these ends; of what runs in a tunnel nothing is known."""
+    def is_too_late(self, closed_ns: int, now_ns: int) -> bool:
+        """Nothing is: each packet was foreseen."""
+        del closed_ns, now_ns
+        return False
+
+    def has_ended(self, key: Key, closed_ns: int | None, number: int, now_ns: int) -> bool:
+        """See Ending; closed or not. Of what runs in a tunnel nothing is known."""
+        del closed_ns, now_ns
         last = self._last.get(key)
         return last is not None and last <= number
+
+    def choose(self, keys: Sequence[Key], closed_ns: Ints, number: int, now_ns: int) -> Bools:
+        """See Ending."""
+        del closed_ns
+        return np.array([self.has_ended(key, None, number, now_ns) for key in keys], bool)
 
 
 def _encode(end: Endpoint) -> bytes:

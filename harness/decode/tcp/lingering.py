@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Generic
 
 import numpy as np
 
+from harness.decode.tcp.ending import Ending
 from harness.decode.tcp.flow_key import Key
-from harness.decode.tcp.horizon import Horizon
 from harness.decode.tcp.segment_table import Bools
 from harness.decode.tcp.whole import F, WholeTable
 from harness.trace.packet import PacketNumber
@@ -95,28 +95,34 @@ class Lingering(Generic[F]):
         batch.left[row] = False
         return batch.table, row
 
-    def take_older(self, time_ns: int, limit: int) -> Iterator[WholeTable[F]]:
-        """All whose last packet is not after that time; and the oldest where more than the limit are left."""
-        times = [batch.table.last_ns[batch.left] for batch in self._batches]
-        young = np.concatenate([np.empty(0, np.int64), *times])
-        young = young[young > time_ns]
-        if len(young) > limit:
-            excess = len(young) - limit + limit // 8
-            time_ns = int(np.partition(young, excess)[excess])
-        yield from self._take(lambda table: table.last_ns <= time_ns)
+    def take_ended(
+        self, ending: Ending, number: int, now_ns: int, limit: int
+    ) -> Iterator[WholeTable[F]]:
+        """All that have ended, as seen from the last packet; and the oldest where more than the limit are left."""
+        chosen = [
+            batch.left & ending.choose(batch.table.keys, batch.table.last_ns, number, now_ns)
+            for batch in self._batches
+        ]
+        pairs = list(zip(self._batches, chosen, strict=True))
+        times = [batch.table.last_ns[batch.left & ~ended] for batch, ended in pairs]
+        left = np.concatenate([np.empty(0, np.int64), *times])
+        if len(left) > limit:
+            excess = len(left) - limit + limit // 8
+            until_ns = np.partition(left, excess)[excess]
+            chosen = [
+                ended | (batch.left & (batch.table.last_ns <= until_ns)) for batch, ended in pairs
+            ]
+        yield from self._take(chosen)
 
-    def take_behind(self, horizon: Horizon, number: int) -> Iterator[WholeTable[F]]:
-        """All that get nothing more after the packet of this number."""
-        yield from self._take(
-            lambda table: np.array([horizon.is_behind(key, number) for key in table.keys], bool)
-        )
+    def take_all(self) -> Iterator[WholeTable[F]]:
+        """All that are left."""
+        return self._take([batch.left.copy() for batch in self._batches])
 
-    def _take(self, choose: Callable[[WholeTable[F]], Bools]) -> Iterator[WholeTable[F]]:
+    def _take(self, chosen: list[Bools]) -> Iterator[WholeTable[F]]:
         """Those that are chosen from each table."""
         batches, self._batches = self._batches, []
-        for batch in batches:
+        for batch, old in zip(batches, chosen, strict=True):
             table = batch.table
-            old = batch.left & choose(table)
             rows: list[int] = np.flatnonzero(old).tolist()
             if not rows:
                 if batch.left.any():
@@ -128,10 +134,3 @@ class Lingering(Generic[F]):
             rest: list[int] = np.flatnonzero(batch.left & ~old).tolist()
             if rest:
                 self._batches.append(self._keep(table.select(rest)))
-
-    def take_all(self) -> Iterator[WholeTable[F]]:
-        """All that are left."""
-        return self.take_older(_EVER, 0)
-
-
-_EVER = (1 << 63) - 1

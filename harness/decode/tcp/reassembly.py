@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from harness.decode.packet.frame import SYN, Segment
 from harness.decode.tcp.connection import TcpConnection
+from harness.decode.tcp.ending import FOR_EVER, Ending
 from harness.decode.tcp.flow_key import Key, find_key
 from harness.decode.tcp.receiver import R
 from harness.net.address import Endpoint
 
 if TYPE_CHECKING:
     # Not below: they need numpy, and loading that takes longer than decoding a small file.
-    from harness.decode.tcp.horizon import Horizon
     from harness.decode.tcp.lingering import Lingering
     from harness.decode.tcp.whole import WholeTable
 
@@ -31,20 +31,17 @@ class Reassembler(Generic[R]):
         self,
         make_receiver: Callable[[], R],
         *,
-        linger_ns: int | None = None,
+        ending: Ending = FOR_EVER,
         max_present: int = MAX_PRESENT,
         lingering: Lingering[Any] | None = None,
-        horizon: Horizon | None = None,
     ) -> None:
-        """Make one receiver for each connection; so long a closed one takes packets (None: for ever).
+        """Make one receiver for each connection.
 
-        Whole connections that were read elsewhere come through `lingering`. What is behind the horizon has ended,
-        closed or not.
+        Whole connections that were read elsewhere come through `lingering`.
         """
-        self._linger_ns = linger_ns
+        self._ending = ending
         self._max_present = max_present
         self._lingering = lingering
-        self._horizon = horizon
         self._make_receiver = make_receiver
         self._present: dict[Key, TcpConnection[R]] = {}
         self._ended: list[TcpConnection[R] | WholeTable[Any]] = []
@@ -83,8 +80,7 @@ class Reassembler(Generic[R]):
         """Another packet on the ends of a whole connection; False: it came too late."""
         lingering = self._lingering
         assert lingering is not None
-        assert self._linger_ns is not None
-        is_over = segment.time_ns - lingering.closed_ns(key) >= self._linger_ns
+        is_over = self._ending.is_too_late(lingering.closed_ns(key), segment.time_ns)
         if is_over and not segment.flags & SYN:
             self.late_count += 1
             return False
@@ -101,12 +97,9 @@ class Reassembler(Generic[R]):
         return True
 
     def _is_over(self, connection: TcpConnection[R], now_ns: int) -> bool:
-        """Nothing more belongs to the connection."""
-        return (
-            self._linger_ns is not None
-            and now_ns - connection.closed_ns >= self._linger_ns
-            and connection.closed != "open"
-        )
+        """What comes now does not belong to the connection."""
+        is_too_late = self._ending.is_too_late(connection.closed_ns, now_ns)
+        return is_too_late and connection.closed != "open"
 
     def find_present(self, keys: Set[Key]) -> dict[Key, TcpConnection[R]]:
         """Those of these that are followed now."""
@@ -146,12 +139,11 @@ class Reassembler(Generic[R]):
         """
         self._number()
         ended, self._ended = self._ended, []
-        horizon = self._horizon
+        has_ended = self._ending.has_ended
         keys = [
             key
-            for key, connection in self._present.items()
-            if self._is_over(connection, now_ns)
-            or (horizon is not None and horizon.is_behind(key, number))
+            for key, each in self._present.items()
+            if has_ended(key, each.closed_ns if each.closed != "open" else None, number, now_ns)
         ]
         excess = len(self._present) - len(keys) - self._max_present
         if excess > 0:
@@ -165,13 +157,9 @@ class Reassembler(Generic[R]):
         for key in keys:
             ended.append(self._present.pop(key))
         if self._lingering:
-            assert self._linger_ns is not None
-            tables = (
-                self._lingering.take_older(now_ns - self._linger_ns, self._max_present)
-                if horizon is None
-                else self._lingering.take_behind(horizon, number)
-            )
-            for table in tables:
+            for table in self._lingering.take_ended(
+                self._ending, number, now_ns, self._max_present
+            ):
                 ended.append(table)
                 keys.extend(table.keys)
         gone = self._gone

@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.decode.packet.frame import ACK, FIN, RST, SYN
 from harness.decode.packet.table import Ints
-from harness.decode.tcp.flow_key import LINGER_NS
+from harness.decode.tcp.ending import LINGER_NS
 from harness.decode.tcp.group import ACKED, COUNT, FIN_SENT, RST_SENT, SIZE
 from harness.decode.tcp.segment_table import Bools, SegmentTable
 

@@ -68,10 +68,15 @@ def test_the_last_packet_of_two_ends(ends: Key, last: int) -> None:
     """Of whichever direction; UDP does not count."""
     horizon = build_horizon()
 
-    assert not horizon.is_behind(ends, last - 1)
-    assert horizon.is_behind(ends, last)
+    assert not horizon.has_ended(ends, None, last - 1, 1 << 62)
+    assert horizon.has_ended(ends, None, last, 0)
 
 
 def test_of_others_nothing_is_known() -> None:
     """What runs in a tunnel has another key than the packets that carry it."""
-    assert not build_horizon().is_behind(key("dmz in GRE", ONE, TWO), 6)
+    assert not build_horizon().has_ended(key("dmz in GRE", ONE, TWO), 1, 6, 1 << 62)
+
+
+def test_no_packet_is_too_late() -> None:
+    """Each was foreseen, however long after the others it comes."""
+    assert not build_horizon().is_too_late(0, 1 << 62)

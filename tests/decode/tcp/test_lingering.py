@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.decode.tcp.ending import FOR_EVER, Linger
 from harness.decode.tcp.horizon import Horizon
 from harness.decode.tcp.lingering import Lingering
 from harness.decode.tcp.whole import WholeTable
@@ -50,7 +51,7 @@ def test_the_older_ones_are_taken() -> None:
     found, table = lingering()
     middle = int(sorted(table.last_ns)[2])
 
-    (old,) = found.take_older(middle, 100)
+    (old,) = found.take_ended(Linger(5), 0, middle + 5, 100)
 
     assert sorted(old.last_ns) == sorted(table.last_ns)[:3]
     assert len(found) == 2
@@ -61,7 +62,7 @@ def test_too_many_do_not_stay() -> None:
     """The oldest go first."""
     found, table = lingering()
 
-    (old,) = found.take_older(0, 3)
+    (old,) = found.take_ended(FOR_EVER, 0, 0, 3)
 
     assert len(found) <= 3
     assert max(old.last_ns) < max(table.last_ns)
@@ -86,7 +87,7 @@ def test_what_is_behind_the_horizon_is_taken() -> None:
         )
     )
 
-    (old,) = found.take_behind(horizon, last[1])
+    (old,) = found.take_ended(horizon, last[1], 0, 100)
 
     assert len(old) == 2
     assert len(found) == 3
