@@ -21,6 +21,7 @@ from harness.decode.connections import SMALL
 from harness.decode.decode import LARGE, Chosen, decode
 from harness.decode.merge import Merged, Source, has_twins, merge
 from harness.decode.packet.only import Only
+from harness.decode.tls.rsa import RsaKeys
 from harness.site.sign_in import find_user
 from harness.site.site import Site
 from harness.trace.http import Exchange
@@ -48,17 +49,24 @@ class _Annotations:
     problems: tuple[str, ...]
 
 
-def replay(stream: BinaryIO, *, site: Site | None = None, key_log: bytes = b"") -> Verdict:
+def replay(
+    stream: BinaryIO,
+    *,
+    site: Site | None = None,
+    key_log: bytes = b"",
+    rsa_keys: RsaKeys | None = None,
+) -> Verdict:
     """The verdict on a capture, from the file alone.
 
     Args:
         stream: the capture, pcapng or pcap, open for reading.
         site: replaces the site inside the file; needed for captures of others.
         key_log: TLS secrets in NSS key log format, beside those in the file.
+        rsa_keys: private keys that open RSA key exchanges (TLS 1.2 and before).
     """
     if not stream.seekable():
         stream = BytesIO(stream.read())
-    return examine(stream, site=site, key_log=key_log)[0]
+    return examine(stream, site=site, key_log=key_log, rsa_keys=rsa_keys)[0]
 
 
 def examine(
@@ -66,6 +74,7 @@ def examine(
     *,
     site: Site | None = None,
     key_log: bytes = b"",
+    rsa_keys: RsaKeys | None = None,
     small: int = SMALL,
     large: int = LARGE,
 ) -> tuple[Verdict, Case | None]:
@@ -75,6 +84,7 @@ def examine(
         stream: the capture, pcapng or pcap, open for reading from where it can be read again.
         site: as for `replay`.
         key_log: as for `replay`.
+        rsa_keys: as for `replay`.
         small: bytes up to which a file is read packet by packet.
         large: bytes from which on only what concerns the site is kept of a capture of others.
     """
@@ -82,6 +92,7 @@ def examine(
     trace = decode(
         stream,
         key_log=key_log,
+        rsa_keys=rsa_keys,
         choose=lambda texts: _choose(texts, site),
         stream_hashes=False,
         small=small,
@@ -91,7 +102,7 @@ def examine(
         return examine_trace(trace, site=site)
     # Somebody recorded several interfaces of one machine: what passed through was seen on two.
     stream.seek(start)
-    merged = merge((Source(name="capture", stream=stream),), key_log=key_log)
+    merged = merge((Source(name="capture", stream=stream),), key_log=key_log, rsa_keys=rsa_keys)
     verdict, case = examine_trace(merged.trace, site=site)
     return replace(verdict, notes=merged.notes), case
 
@@ -118,7 +129,11 @@ def _choose(annotations: Mapping[str, str], site: Site | None) -> Chosen | None:
 
 
 def replay_event(
-    sources: Sequence[Source], *, site: Site | None = None, key_log: bytes = b""
+    sources: Sequence[Source],
+    *,
+    site: Site | None = None,
+    key_log: bytes = b"",
+    rsa_keys: RsaKeys | None = None,
 ) -> Verdict:
     """The verdict on one event that several files show, one per tap.
 
@@ -126,8 +141,9 @@ def replay_event(
         sources: the files; times are told by the clock of the first.
         site: replaces the site inside the files.
         key_log: TLS secrets in NSS key log format, beside those in the files.
+        rsa_keys: as for `replay`.
     """
-    merged = merge(sources, key_log=key_log)
+    merged = merge(sources, key_log=key_log, rsa_keys=rsa_keys)
     verdict = judge_trace(merged.trace, site=site)
     return replace(verdict, notes=merged.notes, sources=_find_sources(verdict, merged))
 

@@ -88,12 +88,25 @@ class Opinion:
     streams: dict[int, _Stream] = field(default_factory=lambda: defaultdict(_Stream))
 
 
+@dataclass(frozen=True, slots=True)
+class TsharkKeys:
+    """Files that tshark takes keys from."""
+
+    log: Path | None = None
+    """NSS key log."""
+    rsa: tuple[Path, ...] = ()
+    """Private keys of servers, in PEM."""
+
+
+NO_KEYS = TsharkKeys()
+
+
 def ask(
     verdict: Verdict,
     trace: Trace,
     *,
     capture: Path,
-    key_log: Path | None,
+    keys: TsharkKeys = NO_KEYS,
     headers: Sequence[str] = (),
 ) -> Verdict:
     """The verdict with one more result: whether tshark agrees about the facts under it.
@@ -102,14 +115,14 @@ def ask(
         verdict: ours.
         trace: what we read.
         capture: the file that both read.
-        key_log: TLS secrets beside those in the file.
+        keys: what opens its TLS, beside the secrets in it.
         headers: names of header fields whose values are compared; () for the usual two.
 
     Raises:
         SecondOpinionError: tshark is missing, failed, or took too long.
     """
     names = tuple(name.lower() for name in headers or (REMOTE_PORT, FORWARDED_FOR))
-    opinion = read_opinion(trace, capture=capture, key_log=key_log, names=names)
+    opinion = read_opinion(trace, capture=capture, keys=keys, names=names)
     found = tuple(find_disagreements(trace, opinion, names))
     if not found:
         result = CheckResult(check=CHECK, promise=PROMISE, outcome=Outcome.PASS)
@@ -120,18 +133,16 @@ def ask(
     return replace(verdict, results=(*verdict.results, result))
 
 
-def read_opinion(
-    trace: Trace, *, capture: Path, key_log: Path | None, names: Sequence[str]
-) -> Opinion:
+def read_opinion(trace: Trace, *, capture: Path, keys: TsharkKeys, names: Sequence[str]) -> Opinion:
     """What tshark says about a file; `names` are the header fields of interest, in lower case.
 
     Raises:
         SecondOpinionError: tshark is missing, failed, or took too long.
     """
-    return read_lines(_run(trace, capture, key_log), names)
+    return read_lines(_run(trace, capture, keys), names)
 
 
-def _run(trace: Trace, capture: Path, key_log: Path | None) -> Iterator[str]:
+def _run(trace: Trace, capture: Path, keys: TsharkKeys) -> Iterator[str]:
     """The lines that tshark prints, one a frame."""
     program = shutil.which(PROGRAM)
     if program is None:
@@ -139,8 +150,10 @@ def _run(trace: Trace, capture: Path, key_log: Path | None) -> Iterator[str]:
             f"{PROGRAM} is not installed: install it (Debian: apt-get install tshark) or leave --second-opinion out"
         )
     command = [program, "-n", "-r", str(capture), "-o", "tcp.reassemble_out_of_order:TRUE"]
-    if key_log is not None:
-        command += ["-o", f"tls.keylog_file:{key_log}"]
+    if keys.log is not None:
+        command += ["-o", f"tls.keylog_file:{keys.log}"]
+    for file in keys.rsa:
+        command += ["-o", f'uat:rsa_keys:"{file}",""']
     for port, protocol in sorted(_find_protocols(trace).items()):
         command += ["-d", f"tcp.port=={port},{protocol}"]
     command += ["-T", "fields", "-E", f"separator={_RECORD}", "-E", f"aggregator={_UNIT}"]

@@ -16,6 +16,7 @@ from harness.decode.decode import decode
 from harness.second_opinion import (
     Opinion,
     SecondOpinionError,
+    TsharkKeys,
     ask,
     find_disagreements,
     read_lines,
@@ -40,7 +41,7 @@ def _trace(file: Path = RUN) -> Trace:
 
 
 def _ask(trace: Trace, file: Path = RUN) -> CheckResult:
-    return ask(PLAIN, trace, capture=file, key_log=None).results[-1]
+    return ask(PLAIN, trace, capture=file).results[-1]
 
 
 @needs_tshark
@@ -145,7 +146,7 @@ NAMES = ("remoteport", "x-forwarded-for")
 @pytest.fixture(scope="module")
 def opinion() -> Opinion:
     """What tshark says about the run."""
-    return read_opinion(_trace(), capture=RUN, key_log=None, names=NAMES)
+    return read_opinion(_trace(), capture=RUN, keys=TsharkKeys(), names=NAMES)
 
 
 @needs_tshark
@@ -175,7 +176,7 @@ def test_keys_beside_the_file_are_given_to_both(shared: Path) -> None:
     file = shared / "corpus" / "chain" / "l7_set_header.pcap"
     keys = file.with_name(f"{file.name}.keys")
     trace = decode(BytesIO(file.read_bytes()), key_log=keys.read_bytes())
-    agreed = ask(PLAIN, trace, capture=file, key_log=keys, headers=("remoteport",))
+    agreed = ask(PLAIN, trace, capture=file, keys=TsharkKeys(keys), headers=("remoteport",))
 
     assert agreed.outcome is Outcome.PASS
     assert sum(len(c.exchanges) for c in trace.connections) == 6

@@ -46,6 +46,10 @@ def _judge(case: Case) -> Iterator[Judgement]:
         )
         packets = gather(asking(exchange), answering(exchange))
         server = case.machines.server(connection)
+        if not proofs and not case.site.call_back.has_known_proof:
+            where = "nothing says how a proof would look (call_back.proof_header of the site)"
+            yield Unjudged(reason=f"{told}, and {where}", packets=packets)
+            continue
         bare = "without any proof of the shared key"
         flaw = find_flaw(case, server, request, key) if proofs else bare
         if flaw is None and before is not None:

@@ -12,13 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from harness.cli.complaint import Complaint, read_file, unreadable
+from harness.cli.complaint import Complaint, unreadable
 from harness.cli.exit_code import ExitCode
-from harness.cli.key_log import read_key_log
+from harness.cli.keys import Keys, add_keys, read_keys
 
 if TYPE_CHECKING:
     from harness.cli.turn import Turn
-    from harness.decode.tls.rsa import RsaKeys
     from harness.trace.connection import Connection
     from harness.trace.trace import Damage
 
@@ -35,16 +34,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         " hashes, TLS sessions, HTTP exchanges, and the same inside CONNECT tunnels; then a summary.",
     )
     decode.add_argument("capture", metavar="FILE", help="pcapng or pcap (gzip too); - is stdin")
-    decode.add_argument(
-        "--keylog", metavar="FILE", help="TLS secrets (NSS key log), beside those inside"
-    )
-    decode.add_argument(
-        "--rsa-key",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="private key of a server (PEM or DER), for RSA key exchange before TLS 1.3; may be repeated",
-    )
+    add_keys(decode)
     decode.add_argument(
         "--json", action="store_true", help="print one JSON object a line (docs/decode.md)"
     )
@@ -78,8 +68,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def decode_capture(options: argparse.Namespace) -> ExitCode:
     """Print one capture."""
-    key_log = read_key_log(options.keylog)
-    rsa_keys = _read_rsa_keys(options.rsa_key) if options.rsa_key else None
+    keys = read_keys(options)
     # numpy would start threads for matrices; there are none here.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Observations have no cycles: looking for some all the time would cost a fifth.
@@ -88,33 +77,20 @@ def decode_capture(options: argparse.Namespace) -> ExitCode:
         if options.json or options.jobs > 1:
             raise Complaint("--brief stands alone: without --json and --jobs")
         with _opened(options.capture) as stream:
-            return _print_briefly(stream, options, key_log, rsa_keys)
+            return _print_briefly(stream, options, keys)
     # Not above, here and below: what is brief needs none of it, and takes no longer than loading it.
     import tempfile
 
     from harness.cli.turn import Turn
 
     with _opened(options.capture) as stream, tempfile.TemporaryFile() as spool:
-        return _print(stream, options, key_log, rsa_keys, Turn(spool))
-
-
-def _read_rsa_keys(names: list[str]) -> RsaKeys:
-    # Not above: most captures need none, and loading what reads keys takes a while.
-    from harness.decode.tls.rsa import KeyFileError, RsaKeys
-
-    for name in names:
-        try:
-            RsaKeys([read_file(Path(name))])
-        except KeyFileError as error:
-            raise Complaint(f"{name}: {error}") from error
-    return RsaKeys([read_file(Path(name)) for name in names])
+        return _print(stream, options, keys, Turn(spool))
 
 
 def _print(
     stream: BinaryIO,
     options: argparse.Namespace,
-    key_log: bytes,
-    rsa_keys: RsaKeys | None,
+    keys: Keys,
     turn: Turn,
 ) -> ExitCode:
     from harness.cli.shares import Summary, tell_shares
@@ -128,8 +104,8 @@ def _print(
     def read(stream: BinaryIO, only: Only) -> ConnectionReader[Connection]:
         return decode_connections(
             stream,
-            key_log=key_log,
-            rsa_keys=rsa_keys,
+            key_log=keys.log,
+            rsa_keys=keys.rsa,
             body_limit=0,
             only=only,
             past_damage=options.past_damage,
@@ -180,9 +156,7 @@ def _tell_damage(options: argparse.Namespace, packet_count: int, damage: Sequenc
     print(f"harness: {options.capture}: {text}", file=sys.stderr)
 
 
-def _print_briefly(
-    stream: BinaryIO, options: argparse.Namespace, key_log: bytes, rsa_keys: RsaKeys | None
-) -> ExitCode:
+def _print_briefly(stream: BinaryIO, options: argparse.Namespace, keys: Keys) -> ExitCode:
     from harness.decode.brief import decode_briefly
     from harness.decode.packet.only import Only
     from harness.report.brief_lines import TELLERS
@@ -191,8 +165,8 @@ def _print_briefly(
     reader = decode_briefly(
         stream,
         options.brief,
-        key_log=key_log,
-        rsa_keys=rsa_keys,
+        key_log=keys.log,
+        rsa_keys=keys.rsa,
         only=Only(ports=_ports(options)),
         past_damage=options.past_damage,
     )

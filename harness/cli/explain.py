@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli.complaint import Complaint, unreadable
 from harness.cli.exit_code import ExitCode, code_of, worst
+from harness.cli.keys import Keys
 from harness.report.terminal import tell_briefly
 from harness.site.problem import choose
 
@@ -19,7 +20,7 @@ SHOWN = 20
 
 
 def explain_captures(
-    files: Sequence[Path], wanted: str, site: Site | None, key_log: bytes, *, as_json: bool
+    files: Sequence[Path], wanted: str, site: Site | None, keys: Keys, *, as_json: bool
 ) -> ExitCode:
     """Print the chains of one device, address or user in each capture, then the verdict in one line.
 
@@ -34,7 +35,7 @@ def explain_captures(
     for file in files:
         try:
             with file.open("rb") as stream:
-                verdict, case = examine(stream, site=site, key_log=key_log)
+                verdict, case = examine(stream, site=site, key_log=keys.log, rsa_keys=keys.rsa)
         except OSError as error:
             raise unreadable(file, error) from error
         if case is None:

@@ -18,7 +18,7 @@ from harness.cli.decode import process_count
 from harness.cli.exit_code import ExitCode, code_of, worst
 from harness.cli.explain import explain_captures
 from harness.cli.file_list import CAPTURE_ENDINGS, SCENARIO_ENDINGS, expand, name_apart, stem
-from harness.cli.key_log import read_key_log
+from harness.cli.keys import Keys, add_keys, read_keys
 from harness.cli.scenario_file import load_scenario_files, load_site_file
 from harness.report.terminal import Row, build_table, tell, tell_briefly
 
@@ -49,9 +49,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     replay.add_argument(
         "--site", metavar="FILE", help="site or scenario file, for captures without one inside"
     )
-    replay.add_argument(
-        "--keylog", metavar="FILE", help="TLS secrets (NSS key log), beside those inside"
-    )
+    add_keys(replay)
     replay.add_argument(
         "--merge", action="store_true", help="the files show one event, each from another place"
     )
@@ -79,9 +77,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     show.add_argument(
         "numbers", nargs="+", metavar="NUMBER", help="a packet number, or a range such as 12-14"
     )
-    show.add_argument(
-        "--keylog", metavar="FILE", help="TLS secrets (NSS key log), beside those inside"
-    )
+    add_keys(show)
     show.set_defaults(command=show_packets)
 
 
@@ -192,27 +188,26 @@ def _left(rows: Sequence[Row], files: Sequence[Path]) -> str:
 def replay_captures(options: argparse.Namespace) -> ExitCode:
     """Judge every capture named, one after another."""
     site = load_site_file(Path(options.site)) if options.site else None
-    key_log = read_key_log(options.keylog)
+    keys = read_keys(options)
     files = expand(options.captures, CAPTURE_ENDINGS)
-    key_file = Path(options.keylog) if options.keylog else None
     if options.merge:
         if options.second_opinion:
             raise Complaint("--second-opinion compares one file at a time: leave --merge out")
         if options.explain:
             raise Complaint("--explain looks at one file at a time: leave --merge out")
-        return _replay_event(files, site, key_log, as_json=options.json)
+        return _replay_event(files, site, keys, as_json=options.json)
     if options.explain:
         if options.second_opinion:
             raise Complaint("--explain tells of our own reading: leave --second-opinion out")
-        return explain_captures(files, options.explain, site, key_log, as_json=options.json)
+        return explain_captures(files, options.explain, site, keys, as_json=options.json)
     names = name_apart(files)
     rows: list[Row] = []
     told = _Teller(as_json=options.json, total=len(files))
     for file in files:
         started_ns = time.monotonic_ns()
-        verdict = _replay(file, site, key_log)
+        verdict = _replay(file, site, keys)
         if options.second_opinion:
-            verdict = _ask_tshark(verdict, file, site, key_file)
+            verdict = _ask_tshark(verdict, file, site, keys)
         rows.append(
             Row(name=names[file], verdict=verdict, duration_ns=time.monotonic_ns() - started_ns)
         )
@@ -228,8 +223,9 @@ def show_packets(options: argparse.Namespace) -> ExitCode:
     from harness.trace.packet import PacketNumber
 
     ranges = [_parse_numbers(text) for text in options.numbers]
-    key_log = read_key_log(options.keylog)
-    trace = decode(io.BytesIO(read_file(Path(options.capture))), key_log=key_log)
+    keys = read_keys(options)
+    data = io.BytesIO(read_file(Path(options.capture)))
+    trace = decode(data, key_log=keys.log, rsa_keys=keys.rsa)
     count = len(trace.packets)
     if not count:
         problems = "; ".join(damage.message for damage in trace.damage) or "it is empty"
@@ -275,7 +271,7 @@ class _Teller:
             print(build_table(rows), flush=True)
 
 
-def _replay(file: Path, site: Site | None, key_log: bytes) -> Verdict:
+def _replay(file: Path, site: Site | None, keys: Keys) -> Verdict:
     from harness.cli.progress import watch
     from harness.decode.decode import LARGE
     from harness.replay import replay
@@ -284,13 +280,14 @@ def _replay(file: Path, site: Site | None, key_log: bytes) -> Verdict:
     gc.set_threshold(50_000, 20, 100)
     try:
         with file.open("rb") as stream:
-            return replay(watch(stream, file, from_size=LARGE), site=site, key_log=key_log)
+            watched = watch(stream, file, from_size=LARGE)
+            return replay(watched, site=site, key_log=keys.log, rsa_keys=keys.rsa)
     except OSError as error:
         raise unreadable(file, error) from error
 
 
 def _replay_event(
-    files: Sequence[Path], site: Site | None, key_log: bytes, *, as_json: bool
+    files: Sequence[Path], site: Site | None, keys: Keys, *, as_json: bool
 ) -> ExitCode:
     """One verdict on all files together."""
     from harness.decode.merge import Source
@@ -305,23 +302,28 @@ def _replay_event(
             except OSError as error:
                 raise unreadable(file, error) from error
             sources.append(Source(name=str(file), stream=stream, tap=stem(file)))
-        verdict = replay_event(sources, site=site, key_log=key_log)
+        verdict = replay_event(sources, site=site, key_log=keys.log, rsa_keys=keys.rsa)
     name = " + ".join(name_apart(files).values())
     row = Row(name=name, verdict=verdict, duration_ns=time.monotonic_ns() - started_ns)
     _Teller(as_json=as_json, total=1).tell(row, " ".join(str(file) for file in files))
     return code_of(verdict)
 
 
-def _ask_tshark(verdict: Verdict, file: Path, site: Site | None, key_file: Path | None) -> Verdict:
+def _ask_tshark(verdict: Verdict, file: Path, site: Site | None, keys: Keys) -> Verdict:
     """The verdict with what another reader of the file says."""
     from harness.decode.decode import decode
-    from harness.second_opinion import SecondOpinionError, ask
+    from harness.second_opinion import SecondOpinionError, TsharkKeys, ask
 
-    key_log = read_file(key_file) if key_file is not None else b""
-    trace = decode(io.BytesIO(read_file(file)), key_log=key_log)
+    trace = decode(io.BytesIO(read_file(file)), key_log=keys.log, rsa_keys=keys.rsa)
     names = site.headers.all if site is not None else ()
     try:
-        return ask(verdict, trace, capture=file, key_log=key_file, headers=names)
+        return ask(
+            verdict,
+            trace,
+            capture=file,
+            keys=TsharkKeys(keys.log_file, keys.rsa_files),
+            headers=names,
+        )
     except SecondOpinionError as error:
         raise Complaint(f"{file}: {error}", ExitCode.ENVIRONMENT) from error
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli.complaint import Complaint, unreadable
 from harness.cli.exit_code import ExitCode
-from harness.cli.key_log import read_key_log
+from harness.cli.keys import Keys, add_keys, read_keys
 
 if TYPE_CHECKING:
     from harness.trace.trace import Trace
@@ -24,9 +24,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Propose a site file from what a capture shows, with the packets that show it as comments.",
     )
     template.add_argument("capture", metavar="FILE", help="pcapng or pcap (gzip too)")
-    template.add_argument(
-        "--keylog", metavar="FILE", help="TLS secrets (NSS key log), beside those inside"
-    )
+    add_keys(template)
     template.set_defaults(command=propose_site)
 
 
@@ -35,8 +33,7 @@ def propose_site(options: argparse.Namespace) -> ExitCode:
     from harness.report.site_proposal import propose
     from harness.report.site_yaml import build_site_yaml
 
-    key_log = read_key_log(options.keylog)
-    trace = read_connections(Path(options.capture), key_log)
+    trace = read_connections(Path(options.capture), read_keys(options))
     if not trace.packets:
         problems = "; ".join(damage.message for damage in trace.damage) or "it is empty"
         raise Complaint(f"{options.capture}: no packet could be read: {problems}")
@@ -44,7 +41,7 @@ def propose_site(options: argparse.Namespace) -> ExitCode:
     return ExitCode.AS_EXPECTED
 
 
-def read_connections(capture: Path, key_log: bytes) -> Trace:
+def read_connections(capture: Path, keys: Keys) -> Trace:
     """All connections of a capture; of a large one neither all packets nor bodies other than certificates.
 
     Raises:
@@ -61,7 +58,8 @@ def read_connections(capture: Path, key_log: bytes) -> Trace:
         with capture.open("rb") as stream:
             return decode(
                 watch(stream, capture, from_size=LARGE),
-                key_log=key_log,
+                key_log=keys.log,
+                rsa_keys=keys.rsa,
                 choose=lambda texts: None if texts else Chosen(ALL, may_hold_certificate),
                 stream_hashes=False,
             )

@@ -21,6 +21,7 @@ from harness.decode.clock import Offset, Sightings, find_key, place
 from harness.decode.decode import decode
 from harness.decode.observation import describe_damage
 from harness.decode.packet.frame import FrameDecoder, Segment
+from harness.decode.tls.rsa import RsaKeys
 from harness.trace.packet import PacketNumber
 from harness.trace.trace import Damage, Trace
 
@@ -146,7 +147,9 @@ class _Reading:
         self.comments = self.comments or tuple(comments)
 
 
-def merge(sources: Sequence[Source], *, key_log: bytes = b"") -> Merged:
+def merge(
+    sources: Sequence[Source], *, key_log: bytes = b"", rsa_keys: RsaKeys | None = None
+) -> Merged:
     """Read several files of one event as one capture.
 
     All packets are held in memory. One file may be given as well: then only connections that several of its
@@ -155,6 +158,7 @@ def merge(sources: Sequence[Source], *, key_log: bytes = b"") -> Merged:
     Args:
         sources: the files; the clock of the first one counts.
         key_log: TLS secrets in NSS key log format, beside those in the files.
+        rsa_keys: private keys that open RSA key exchanges (TLS 1.2 and before).
     """
     reading = _Reading()
     for source in sources:
@@ -167,7 +171,8 @@ def merge(sources: Sequence[Source], *, key_log: bytes = b"") -> Merged:
         frames = sorted(frames, key=lambda f: f.time_ns + offsets[f.file].offset_ns)
     stream = _write(reading, frames, offsets, moved)
     trace = replace(
-        decode(stream, key_log=key_log), slack_ns=max(offset.slack_ns for offset in offsets)
+        decode(stream, key_log=key_log, rsa_keys=rsa_keys),
+        slack_ns=max(offset.slack_ns for offset in offsets),
     )
     return Merged(
         trace=replace(trace, damage=(*reading.damage, *trace.damage)),

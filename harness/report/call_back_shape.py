@@ -9,6 +9,26 @@ from harness.site.contract import CallBackForm, find_call_back_port, find_certif
 from harness.trace.http import Exchange, Message, Request
 
 _PORT = re.compile(rb"[1-9][0-9]{0,4}", re.ASCII)
+_COMMON = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "cache-control",
+        "connection",
+        "content-length",
+        "content-type",
+        "date",
+        "host",
+        "pragma",
+        "te",
+        "transfer-encoding",
+        "user-agent",
+        "via",
+        "x-forwarded-for",
+    }
+)
+"""Header fields that any request may have."""
 _MEMBERS = 20
 """Members of an answer that are looked at."""
 
@@ -41,6 +61,16 @@ def find_shape(exchange: Exchange, ports: set[int]) -> CallBackForm | None:
             form,
         )
     return None
+
+
+def find_further_headers(request: Request, form: CallBackForm) -> tuple[str, ...]:
+    """Names of the header fields that are neither HTTP's own nor the one with the port: a proof may be in one."""
+    names = dict.fromkeys(header.name.decode("latin-1") for header in request.headers)
+    return tuple(
+        name
+        for name in names
+        if name.lower() not in _COMMON and name.lower() != form.header.lower()
+    )
 
 
 def _forms(request: Request, ports: set[int]) -> Iterator[CallBackForm]:

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 
 from harness.net.address import Address, Endpoint
 from harness.net.forwarding import parse_forwarded_for
-from harness.report.call_back_shape import find_shape
+from harness.report.call_back_shape import find_further_headers, find_shape
 from harness.report.site_evidence import Evidence, Hop, Listener, find_evidence
 from harness.site.contract import CallBackForm
 from harness.site.site import SERVICE_PORT
@@ -68,6 +68,8 @@ class Proposal:
     forwarded_for: tuple[str, Why] | None = None
     call_back: CallBackForm = field(default_factory=CallBackForm)
     call_back_why: Why | None = None
+    call_back_headers: tuple[str, ...] = ()
+    """Names of the header fields that only this kind of request had: one of them may hold the proof."""
     seen_as: dict[str, str] = field(default_factory=dict)
     unseen: list[str] = field(default_factory=list)
 
@@ -305,6 +307,7 @@ class _Proposer:
                 if form is not None and exchange.request is not None:
                     told = exchange.request.target[:80].decode("latin-1")
                     self._out.call_back = form
+                    self._out.call_back_headers = find_further_headers(exchange.request, form)
                     self._out.call_back_why = Why(
                         text=f"a node asked for {told!r}", packets=exchange.request.packets[:1]
                     )
@@ -337,7 +340,9 @@ class _Proposer:
         closed = [c for c in self._evidence.unread if c.tls is not None and c.tls.decrypted == "no"]
         if closed:
             count = f"{len(closed)} TLS connection{'s' if len(closed) > 1 else ''}"
-            out.unseen.append(f"the content of {count}: give --keylog to see requests and headers")
+            out.unseen.append(
+                f"the content of {count}: give --keylog or --rsa-key to see requests and headers"
+            )
 
 
 def _names(value: bytes, address: Address) -> bool:

@@ -89,6 +89,10 @@ def _contract(proposal: Proposal) -> Iterator[str]:
         for key, value in form.model_dump().items():
             if value != defaults[key]:
                 yield f"  {key}: {_text(value)}"
+        if not form.has_known_proof:
+            sent = ", ".join(printable(name) for name in proposal.call_back_headers) or "none"
+            yield f"  # Which header proves the shared key is not known; further ones sent: {sent}."
+            yield "  # proof_header: NAME says it; without it V10 is unknown."
     if proposal.seen_as:
         yield "# Several machines share an address here, or the service has another port than 443:"
         yield "# what the capture shows, and the machine and port that it stands for."

@@ -57,7 +57,13 @@ class CallBackForm(Model):
     certificate_name: str = ""
     """Name of the JSON member (`data.certificate` looks inside) or of the header."""
     proof_header: str = PROOF_HEADER
-    """Header by which the caller proves who it is."""
+    """Header by which the caller proves who it is; "", or not given beside another form: it is not known."""
+
+    @property
+    def has_known_proof(self) -> bool:
+        """Whether a request without a proof can be told: our own form says how one looks, others only when asked."""
+        is_told = "proof_header" in self.model_fields_set or self == CallBackForm()
+        return is_told and bool(self.proof_header)
 
 
 def find_call_back_port(

@@ -8,6 +8,7 @@ import pytest
 
 from harness.checks.check import examine
 from harness.checks.v10_admin_authentication import V10
+from harness.site.contract import CallBackForm
 from harness.verdict.outcome import Outcome
 from tests.checks.examining import NOTE, make_case, result_of
 from tests.trace_builder import N1, N2, Fields, TraceBuilder
@@ -48,6 +49,34 @@ def test_an_answer_to_a_bad_proof_fails(name: str, status: int) -> None:
     (finding,) = result_of(V10, builder).findings
     assert expected in finding.message
     assert finding.packets == tuple(wire.packets[-2:])
+
+
+OTHERS = "/certificate/{port}"
+
+
+@pytest.mark.parametrize(
+    ("form", "outcome"),
+    [
+        pytest.param({"path": OTHERS, "certificate_in": "der"}, Outcome.UNKNOWN, id="not told"),
+        pytest.param({"path": OTHERS, "proof_header": ""}, Outcome.UNKNOWN, id="no header has it"),
+        pytest.param(
+            {"path": OTHERS, "certificate_in": "der", "proof_header": "X-Proof"},
+            Outcome.FAIL,
+            id="told",
+        ),
+        pytest.param({"path": OTHERS}, Outcome.FAIL, id="our own form"),
+    ],
+)
+def test_without_a_proof_where_nobody_said_how_one_looks(
+    form: dict[str, str], outcome: Outcome
+) -> None:
+    """A deployment with call-backs of its own may prove the key in a way that the site does not tell."""
+    builder = TraceBuilder()
+    builder.call_back(N1, N2, key=PORT, answer=(200, b""), headers=(("Accept", b"*/*"),))
+    case = make_case(builder)
+    site = case.site.model_copy(update={"call_back": CallBackForm.model_validate(form)})
+
+    assert examine(V10, replace(case, site=site)).outcome is outcome
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])

@@ -35,7 +35,7 @@ def test_keys_show_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     main(["site-template", str(capture), "--keylog", str(keys)])
     seeing = capsys.readouterr().out
 
-    assert "give --keylog to see requests and headers" in blind
+    assert "give --keylog or --rsa-key to see requests and headers" in blind
     assert 'remote_port: "RemotePort"' in seeing
     assert [load_site(text, name="site").fqdn for text in (blind, seeing)]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.report.call_back_shape import find_shape
+from harness.report.call_back_shape import find_further_headers, find_shape
+from harness.site.contract import CallBackForm
 from harness.trace.http import Exchange
 from tests.trace_builder import N1, N2, TraceBuilder, make_certificate, make_pem, make_random
 
@@ -53,3 +54,13 @@ def test_what_names_no_known_port_is_no_call_back() -> None:
 
     assert find_shape(wire.exchanges[0], {41000}) is None
     assert find_shape(Exchange(request=None, response=None), {40000}) is None
+
+
+def test_headers_that_may_hold_a_proof() -> None:
+    """What any request has is none, nor what holds the port."""
+    lines = (("Accept", b"*/*"), ("X-Proof", b"ab"), ("X-Port", b"40000"), ("x-proof", b"cd"))
+    wire = TraceBuilder().call_back(N1, N2, key=40000, answer=(404, b""), headers=lines)
+    request = wire.exchanges[0].request
+
+    assert request is not None
+    assert find_further_headers(request, CallBackForm(header="x-port")) == ("X-Proof", "x-proof")

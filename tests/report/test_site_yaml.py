@@ -82,3 +82,15 @@ def test_other_contracts_are_written() -> None:
     site = load_site(text, name="site")
 
     assert (site.call_back, site.seen_as) == (form, {"[::1]:8443": "vip:443"})
+
+
+def test_what_may_prove_the_key_is_a_question() -> None:
+    """A header is named, but not chosen: of the wrong one everything would be said to be proof."""
+    form = CallBackForm(path="/cert", query="port")
+    text = build_site_yaml(
+        _proposal(call_back=form, call_back_headers=("X-Proof", "X\x1b")), name="x"
+    )
+
+    assert "# Which header proves the shared key is not known; further ones sent: X-Proof, " in text
+    assert "\x1b" not in text
+    assert not load_site(text, name="site").call_back.has_known_proof
