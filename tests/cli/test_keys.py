@@ -87,7 +87,7 @@ cert_proxy: {destination: localhost}
 def test_private_keys_open_captures_in_every_command(
     command: list[str],
     told: str,
-    is_told_with_keys: bool,  # noqa: FBT001 - a column of the table
+    is_told_with_keys: bool,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
