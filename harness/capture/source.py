@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from typing import BinaryIO
 
 GZIP_MAGIC = b"\x1f\x8b"
+MARGIN = 128
+"""Bytes behind a window, so that a header is read in one go wherever it begins."""
 _CHUNK = 1 << 20
 _GZIP = 31
 """zlib's word for "with a gzip header and trailer"."""
+
+
+def _reserve(size: int) -> memoryview:
+    return memoryview(bytearray(size))
 
 
 class Source:
@@ -18,19 +25,25 @@ class Source:
         "_buffer",
         "_end",
         "_ended",
+        "_memory",
         "_packed",
         "_packed_end",
         "_position",
+        "_reserve",
         "_stream",
         "_unzip",
         "offset",
         "problem",
     )
 
-    def __init__(self, stream: BinaryIO) -> None:
-        """Begin at the stream's present position."""
+    def __init__(
+        self, stream: BinaryIO, *, reserve: Callable[[int], memoryview] = _reserve
+    ) -> None:
+        """Begin at the stream's present position; so many bytes of memory are reserved by a call."""
         self._stream = stream
-        self._buffer = memoryview(bytearray(2 * _CHUNK))
+        self._reserve = reserve
+        self._memory = reserve(2 * _CHUNK + MARGIN)
+        self._buffer = self._memory[:-MARGIN]
         self._position = 0
         self._end = 0
         self._ended = False
@@ -58,9 +71,9 @@ class Source:
         """Move what is left to the front, of a larger buffer where that many bytes and a chunk do not fit this one."""
         rest = self._end - self._position
         if size + _CHUNK > len(self._buffer):
-            larger = memoryview(bytearray(size + _CHUNK))
+            larger = self._reserve(size + _CHUNK + MARGIN)
             larger[:rest] = self._buffer[self._position : self._end]
-            self._buffer = larger
+            self._memory, self._buffer = larger, larger[:-MARGIN]
         elif self._position:
             self._buffer[:rest] = self._buffer[self._position : self._end]
         self._position, self._end = 0, rest
@@ -121,9 +134,15 @@ class Source:
         return self._end - self._position >= size
 
     def window(self, size: int) -> memoryview:
-        """At least the next `size` bytes, fewer at the end of the file; good until the next call of anything here."""
+        """At least the next `size` bytes, fewer at the end of the file, and MARGIN bytes that mean nothing.
+
+        They are good until the next call of anything here.
+        """
+        if self._end - self._position < size and not self._ended:
+            # This length is ours, not the file's: there is no need to grow with the bytes that come.
+            self._make_room(size)
         self.has(size)
-        return self._buffer[self._position : self._end]
+        return self._memory[self._position : self._end + MARGIN]
 
     def look(self, size: int, *, skip: int = 0) -> bytes:
         """The next `size` bytes after `skip` bytes, without taking them; fewer at the end of the file."""

@@ -27,8 +27,9 @@ from harness.trace.brief import Brief, BriefExchange, BriefTls
 
 if TYPE_CHECKING:
     from harness.decode.stream import BriefStream
+    from harness.decode.tcp.segment_table import Ends
     from harness.decode.tcp.talk_table import TalkTable
-    from harness.decode.tcp.whole import Ends, WholeTable
+    from harness.decode.tcp.whole import WholeTable
     from harness.decode.tls.rsa import RsaKeys
     from harness.trace.tls import TlsSession
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import gzip
 import random
-import tracemalloc
 import zlib
 from collections.abc import Callable
 from io import BytesIO
 
 import pytest
 
-from harness.capture.source import Source
+from harness.capture.source import MARGIN, Source
 
 DATA = bytes(range(256)) * 20_000
 PACKED = gzip.compress(DATA, mtime=0)
@@ -97,16 +96,27 @@ def test_all_before_the_damage_is_given() -> None:
 
 def test_room_is_made_for_bytes_that_come() -> None:
     """A damaged length says 200 MB in a file of a few bytes: memory goes by the bytes."""
-    source = Source(BytesIO(b"few"))
-    tracemalloc.start()
-    try:
-        assert not source.has(200_000_000)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    reserved: list[int] = []
 
-    assert peak < 8_000_000
+    def reserve(size: int) -> memoryview:
+        reserved.append(size)
+        return memoryview(bytearray(size))
+
+    source = Source(BytesIO(b"few"), reserve=reserve)
+
+    assert not source.has(200_000_000)
     assert source.take(10) == b"few"
+    assert sum(reserved) < 8_000_000
+
+
+def test_a_window_has_a_margin() -> None:
+    """Its bytes, and some that mean nothing, also where all of the buffer is full."""
+    source = Source(BytesIO(DATA))
+
+    assert bytes(source.window(3_000_000)[:-MARGIN]) == DATA[: len(source.window(1)) - MARGIN]
+    assert len(source.window(1)) >= 3_000_000 + MARGIN
+    source.take(len(DATA) - 3)
+    assert bytes(source.window(3_000_000)[:-MARGIN]) == DATA[-3:]
 
 
 @pytest.mark.parametrize("stored", [lambda data: data, gzip.compress], ids=["plain", "gzip"])

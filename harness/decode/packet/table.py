@@ -17,7 +17,7 @@ from harness.capture import block as blocks
 from harness.capture.block import Block, Interface
 from harness.capture.pcap import RecordReader
 from harness.capture.pcapng import KEYS, NAMES, PACKET, STATISTICS, BlockReader, open_reader
-from harness.capture.source import Source
+from harness.capture.source import MARGIN, Source
 
 MAX_PACKETS = 1 << 17
 """Packets of one table: their index takes 17 bits of a sort key."""
@@ -27,8 +27,14 @@ _WORTHWHILE = 1000
 """Packets of a table that pay for the search."""
 _MAX_SMALL = 16
 """Small tables in a row."""
+START = 56
+"""Bytes of each frame that are brought together: the longest link header, IPv4, and TCP up to its flags."""
 _PACKET_HEAD = 28
 """Bytes of an enhanced packet block before the frame."""
+_MARGIN = MARGIN >> 2
+"""Words of a window that mean nothing, at its end."""
+_PIECE = 1 << 18
+"""Words that are compared at once: they should stay near the processor."""
 _KEYS_HEAD = 16
 """Bytes of a decryption secrets block before the secrets."""
 _MAX_TICKS = 1 << 62
@@ -42,6 +48,8 @@ class PacketTable:
 
     data: memoryview
     """The window; good until the next table is asked for."""
+    starts: NDArray[np.void]
+    """The first START bytes of each frame; one that is shorter has bytes of others behind it."""
     first_number: int
     """Of the first packet; the others follow."""
     offset: Ints
@@ -77,7 +85,7 @@ def read_tables(
     Blocks that do not change the meaning of packets (secrets, names, statistics) may come before packets that they
     follow in the file.
     """
-    source = Source(stream)
+    source = Source(stream, reserve=_reserve)
     reader = open_reader(source, past_damage=past_damage)
     if isinstance(reader, blocks.Damage):
         yield reader
@@ -104,6 +112,11 @@ def read_tables(
         yield blocks.Damage(offset=source.offset, message=source.problem)
 
 
+def _reserve(size: int) -> memoryview:
+    """Memory that takes place once it is written to, in large pages where the system has them."""
+    return np.empty(size, np.uint8).data
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
     """A run of packet blocks, and the harmless blocks within it; the reader is behind them."""
@@ -118,7 +131,7 @@ def _find_packets(reader: BlockReader, window: int, *, builds: bool, keys: bool)
     """What is at the reader's place; without a table where none is wanted."""
     data = reader.source.window(window)
     words = np.frombuffer(data, reader.order + "u4", len(data) >> 2)
-    if len(words) < 8 or not reader.interfaces:
+    if len(words) < 8 + _MARGIN or not reader.interfaces:
         return _Found(None, 0, [])
     usable = np.array([interface.link_type >= 0 for interface in reader.interfaces])
     begin, end, heads = _find_candidates(words, usable)
@@ -145,7 +158,7 @@ def _find_packets(reader: BlockReader, window: int, *, builds: bool, keys: bool)
                 passed.append(_join_keys(data, words, end[inside]))
             place, at = int(end[last - 1]), last
             continue
-        size = _harmless_size(words, place)
+        size = _harmless_size(words[:-_MARGIN], place)
         if not size:
             break
         block = reader.find_block(bytes(data[place * 4 : place * 4 + size]))
@@ -165,7 +178,8 @@ def _find_packets(reader: BlockReader, window: int, *, builds: bool, keys: bool)
     else:
         rows = np.concatenate([np.arange(at, last) for at, last in runs])
         begin, heads = begin[rows], heads[rows]
-    return _Found(_build_table(reader, data, begin, heads), count, passed)
+    named = heads.view(_name_head(words.dtype))
+    return _Found(_build_table(reader, data, begin, named), count, passed)
 
 
 def _are_keys(words: NDArray[np.uint32], begin: Ints, end: Ints) -> NDArray[np.bool_]:
@@ -189,22 +203,31 @@ def _join_keys(data: memoryview, words: NDArray[np.uint32], places: Ints) -> blo
 
 def _find_candidates(
     words: NDArray[np.uint32], usable: NDArray[np.bool_]
-) -> tuple[Ints, Ints, NDArray[np.uint32]]:
-    """Begin and end, in words, of all that looks like a whole enhanced packet block, and the words of its head."""
-    begin = np.flatnonzero(words[:-7] == PACKET)
-    # All heads at once: one word of each block after the other would go through the window again and again.
-    plain = np.ndarray((len(words) - 6,), f"V{_PACKET_HEAD}", words, strides=(4,))
-    heads = plain[begin].view(words.dtype).reshape(-1, _PACKET_HEAD // 4)
-    size = heads[:, 1].astype(np.int64)
+) -> tuple[Ints, Ints, NDArray[np.void]]:
+    """Begin and end, in words, of all that looks like a whole enhanced packet block, and its first bytes."""
+    limit = len(words) - _MARGIN
+    pieces = [slice(at, min(at + _PIECE, limit - 7)) for at in range(0, limit - 7, _PIECE)]
+    begin = np.concatenate([np.flatnonzero(words[p] == PACKET) + p.start for p in pieces])
+    size = words[1:][begin]
     end = begin + (size >> 2)
-    local = heads[:, 2]
-    good = (size >= 32) & (size & 3 == 0) & (end <= len(words)) & (local < len(usable))
-    good &= heads[:, 5].astype(np.int64) + 32 <= size
-    good &= usable[np.where(good, local, 0)]
+    good = (size >= 32) & (size & 3 == 0) & (end <= limit)
     good &= words[np.where(good, end, 1) - 1] == size
+    begin, end = begin[good], end[good]
+    # All heads at once: one word of each block after the other would go through the window again and again.
+    heads = np.ndarray((limit,), f"V{_PACKET_HEAD + START}", words, strides=(4,))[begin]
+    named = heads.view(_name_head(words.dtype))
+    local = named["interface"]
+    good = (local < len(usable)) & (named["kept"] <= named["block"] - 32)
+    good &= usable[np.where(good, local, 0)]
     if good.all():
         return begin, end, heads
     return begin[good], end[good], heads[good]
+
+
+def _name_head(word: np.dtype[np.uint32]) -> np.dtype[np.void]:
+    """The first bytes of an enhanced packet block and its frame (draft-ietf-opsawg-pcapng section 4.3)."""
+    names = ("type", "block", "interface", "high", "low", "kept", "size")
+    return np.dtype([*((name, word) for name in names), ("start", f"V{START}")])
 
 
 def _harmless_size(words: NDArray[np.uint32], place: int) -> int:
@@ -218,28 +241,28 @@ def _harmless_size(words: NDArray[np.uint32], place: int) -> int:
 
 
 def _build_table(
-    reader: BlockReader, data: memoryview, begin: Ints, heads: NDArray[np.uint32]
+    reader: BlockReader, data: memoryview, begin: Ints, heads: NDArray[np.void]
 ) -> PacketTable:
-    columns = heads.astype(np.int64)
-    local = columns[:, 2]
-    time_ns = _count_times(reader.interfaces, local, columns[:, 3] << 32 | columns[:, 4])
+    local = heads["interface"]
+    ticks = heads["high"].astype(np.int64) << 32 | heads["low"]
     index = np.array([interface.index for interface in reader.interfaces], np.int64)
     present = [0] if len(index) == 1 else np.unique(local).tolist()
     number = reader.packet_count + 1
     reader.packet_count += len(begin)
     return PacketTable(
         data,
+        heads["start"],
         number,
         begin * 4 + _PACKET_HEAD,
-        columns[:, 5],
-        columns[:, 6],
-        time_ns,
+        heads["kept"].astype(np.int64),
+        heads["size"].astype(np.int64),
+        _count_times(reader.interfaces, local, ticks),
         index[local],
         tuple(sorted(index[present].tolist())),
     )
 
 
-def _count_times(interfaces: list[Interface], local: Ints, ticks: Ints) -> Ints:
+def _count_times(interfaces: list[Interface], local: NDArray[np.uint32], ticks: Ints) -> Ints:
     """Ticks of each packet's interface to nanoseconds."""
     if len({(i.ticks_per_second, i.offset_s) for i in interfaces}) == 1:
         return _count_time(interfaces[0], ticks)
@@ -274,14 +297,15 @@ def _find_records(reader: RecordReader, window: int) -> PacketTable | None:
     data = reader.source.window(window)
     unpack = reader.head.unpack_from
     limit, head_size = reader.limit, reader.head.size
-    end = len(data) - head_size
+    size = len(data) - MARGIN
+    end = size - head_size
     place = 0
     rows: list[tuple[int, int, int, int]] = []
     offsets: list[int] = []
     while place <= end and len(rows) < MAX_PACKETS:
         row = unpack(data, place)
         after = place + head_size + row[2]
-        if row[2] > limit or after > len(data):
+        if row[2] > limit or after > size:
             break
         rows.append(row)
         offsets.append(place + head_size)
@@ -292,11 +316,13 @@ def _find_records(reader: RecordReader, window: int) -> PacketTable | None:
     reader.pass_over(len(rows), rows[-1][0])
     reader.source.skip(place)
     columns = np.array(rows, np.int64)
+    offset = np.array(offsets, np.int64)
     factor = 1_000_000_000 // reader.interfaces[0].ticks_per_second
     return PacketTable(
         data,
+        np.ndarray((len(data) - START + 1,), f"V{START}", data, strides=(1,))[offset],
         number,
-        np.array(offsets, np.int64),
+        offset,
         columns[:, 2],
         columns[:, 3],
         columns[:, 0] * 1_000_000_000 + columns[:, 1] * factor,

@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 
 import numpy as np
 
-from harness.decode.packet.table import Ints, PacketTable
+from harness.decode.packet.table import PacketTable
 from harness.decode.tcp.flow_key import Key
 from harness.decode.tcp.group import Group, build_share
 from harness.decode.tcp.payload import Payload
@@ -54,14 +54,6 @@ class GroupTable:
         return found
 
     @cached_property
-    def _answer(self) -> Ints:
-        """First segment of each group that the other end sent; or one after the last segment of all."""
-        segments = self._segments
-        other = segments.from_low != self.is_low_client[segments.group]
-        none = len(other)
-        return np.minimum.reduceat(np.where(other, np.arange(none), none), segments.start)
-
-    @cached_property
     def _payload(self) -> Payload:
         return Payload(self._table, self._segments)
 
@@ -100,7 +92,7 @@ class GroupTable:
         """One group; its bytes in two parts where somebody may want no more than those of the first packets."""
         low, high = build_share(sums.low[index].tolist()), build_share(sums.high[index].tolist())
         begin, end = self._start[index], self._start[index + 1]
-        answer, seq = int(self._answer[index]), self._segments.seq
+        answer, seq = int(sums.answer[index]), self._segments.seq
         is_answered = answer < len(seq)
         return Group(
             numbers=cast("Sequence[PacketNumber]", self._numbers.data)[begin:end],
@@ -128,7 +120,7 @@ class GroupTable:
         is_low = self.is_low_client[index]
         low, high = segments.low[start], segments.high[start]
         low_sums, high_sums = sums.low[index], sums.high[index]
-        answer = self._answer[index]
+        answer = sums.answer[index]
         is_answered = answer < len(segments.seq)
         answer = np.where(is_answered, answer, 0)
         mine = np.zeros(len(self), bool)

@@ -46,6 +46,8 @@ class GroupSums:
     high: Ints
     first_ns: Ints
     last_ns: Ints
+    answer: Ints
+    """First segment that the other end sent than the first one; or one after the last segment of the table."""
 
     def ends_late(self) -> Bools:
         """The connection may have been over before the last packets: they need a closer look."""
@@ -55,74 +57,89 @@ class GroupSums:
 
 def judge_groups(table: SegmentTable, before: Before) -> tuple[Bools, GroupSums]:
     """Which groups are regular, and the sums (which mean something for those only)."""
-    index = np.arange(len(table.row))
-    group, low, flags = table.group, table.from_low, table.flags
-    first = table.start[group]
-    syn, fin = flags & SYN != 0, flags & FIN != 0
-    rst, ack = flags & RST != 0, flags & ACK != 0
+    start, group, low, flags = table.start, table.group, table.from_low, table.flags
+    answer = _find_answers(table)
+    syn, fin, rst = flags & SYN != 0, flags & FIN != 0, flags & RST != 0
     advance = table.size + syn + fin
-    ends = (table.seq + advance) & _MASK
-    last_low, last_high = _last(low, index), _last(~low, index)
-    same, other = np.where(low, last_low, last_high), np.where(low, last_high, last_low)
-    has_same, has_other = same >= first, other >= first
-    is_first, is_new = index == first, before.is_new[group]
-    base_low, base_high = _bases(table, before, low)
-    mine = np.where(low, base_low[group], base_high[group])
-    theirs = np.where(low, base_high[group], base_low[group])
-    expected = np.where(has_same, ends[same], (mine - is_new) & _MASK)
-    heard = np.where(has_other, ends[other], theirs)
-    behind = (heard - table.ack) & _MASK
-    sent_before = np.where(low, before.sent_high[group], before.sent_low[group])
-    sent = sent_before + ((heard - theirs) & _MASK)
-    earlier_ns = np.where(is_first, before.time_ns[group], table.time_ns[index - 1])
-
-    good = (table.seq == expected) & (table.time_ns >= earlier_ns)
-    good &= syn == (is_new & ~has_same)
-    good &= ~(syn & (fin | (table.size > 0))) & ~(rst & (syn | fin | (table.size > 0)))
-    acknowledges = ack & (behind <= sent) & (has_other | ~is_new)
-    good &= rst | acknowledges | (is_first & is_new & ~ack)
-    good &= ~(is_first & is_new & (ack | rst))
+    # Where all is in its place, each packet begins where those before it end.
+    by_low = np.where(low, advance, 0)
+    before_low, before_both = _sum_before(by_low, table), _sum_before(advance, table)
+    mine = np.where(low, before_low, before_both - before_low)
+    theirs = before_both - mine
+    base_low, base_high, begins = _find_bases(table, before, answer)
+    good = table.seq == (np.where(low, base_low[group], base_high[group]) + mine) & _MASK
+    good &= syn == begins
+    # No packet has two of these, and one that opens or resets has no data.
+    kind = flags & (SYN | FIN | RST)
+    good &= (kind & (kind - 1) == 0) & (~(syn | rst) | (table.size == 0))
     if fin.any():
-        for side in (low, ~low):
-            good &= ~(side & (advance > 0) & (_last(side & fin, index) >= first))
+        after_low, after_both = np.add.reduceat(by_low, start), np.add.reduceat(advance, start)
+        last = np.flatnonzero(fin)
+        whole = np.where(low[last], after_low[group[last]], (after_both - after_low)[group[last]])
+        good[last] &= mine[last] + advance[last] == whole
+
+    behind = (np.where(low, base_high[group], base_low[group]) + theirs - table.ack) & _MASK
+    new = before.is_new
+    theirs -= new[group]  # What it can acknowledge; a new end has sent nothing before its SYN.
+    is_ack = flags & (ACK | RST) == ACK
+    sent = np.where(low, before.sent_high[group], before.sent_low[group]) + theirs
+    spoken = rst | is_ack & (behind <= sent)
+    spoken[start[new]] = flags[start[new]] & (ACK | RST) == 0
+    good &= spoken
+
+    later = table.time_ns[1:] >= table.time_ns[:-1]
+    later[start[1:] - 1] = True
+    good[1:] &= later
+    good[start] &= table.time_ns[start] >= before.time_ns
 
     # How far each acknowledgment goes beyond what the other side had sent before.
-    beyond = np.where(ack & ~rst, ((heard - theirs) & _MASK) - behind, _NO_ACK)
-    start = table.start
+    beyond = np.where(is_ack, theirs - behind, _NO_ACK)
     sums = GroupSums(
-        low=_sum(start, low, table.size, np.where(low, _NO_ACK, beyond), fin, rst),
-        high=_sum(start, ~low, table.size, np.where(low, beyond, _NO_ACK), fin, rst),
+        low=_sum(table, low, np.where(low, _NO_ACK, beyond), fin, rst),
+        high=_sum(table, ~low, np.where(low, beyond, _NO_ACK), fin, rst),
         first_ns=table.time_ns[start],
         last_ns=np.maximum.reduceat(table.time_ns, start),
+        answer=answer,
     )
     return np.logical_and.reduceat(good, start), sums
 
 
-def _sum(start: Ints, mine: Bools, size: Ints, acked: Ints, fin: Bools, rst: Bools) -> Ints:
+def _sum(table: SegmentTable, mine: Bools, acked: Ints, fin: Bools, rst: Bools) -> Ints:
     """The columns of one side."""
+    start, group = table.start, table.group
     sums = np.empty((len(start), 5), np.int64)
     sums[:, COUNT] = np.add.reduceat(mine, start, dtype=np.int64)
-    sums[:, SIZE] = np.add.reduceat(np.where(mine, size, 0), start)
+    sums[:, SIZE] = np.add.reduceat(np.where(mine, table.size, 0), start)
     sums[:, ACKED] = np.maximum.reduceat(acked, start)
-    sums[:, FIN_SENT] = np.logical_or.reduceat(fin & mine, start)
-    sums[:, RST_SENT] = np.add.reduceat(rst & mine, start, dtype=np.int64)
+    sums[:, FIN_SENT] = np.bincount(group[fin & mine], minlength=len(start)) > 0
+    sums[:, RST_SENT] = np.bincount(group[rst & mine], minlength=len(start))
     return sums
 
 
-def _last(marked: Bools, index: Ints) -> Ints:
-    """For each segment the last one before it that is marked; -1: none."""
-    last = np.empty_like(index)
-    last[0] = -1
-    np.maximum.accumulate(np.where(marked, index, -1)[:-1], out=last[1:])
-    return last
+def _sum_before(column: Ints, table: SegmentTable) -> Ints:
+    """What the packets before each one in its group have together."""
+    total = np.cumsum(column) - column
+    total -= total[table.start][table.group]
+    return total
 
 
-def _bases(table: SegmentTable, before: Before, low: Bools) -> tuple[Ints, Ints]:
-    """The next byte of both ends before the group; in a new one that after the first packet, which is the SYN."""
-    both = [before.next_low.copy(), before.next_high.copy()]
-    if before.is_new.any():
-        for side, mine in zip(both, (low, ~low), strict=True):
-            # Backwards, so that the first of each group is written last.
-            where = np.flatnonzero(mine & before.is_new[table.group])[::-1]
-            side[table.group[where]] = (table.seq[where] + 1) & _MASK
-    return both[0], both[1]
+def _find_answers(table: SegmentTable) -> Ints:
+    """First segment of each group that the other end sent; or one after the last segment of all."""
+    low, start, count = table.from_low, table.start, len(table.row)
+    turns = np.append(np.flatnonzero(low[1:] != low[:-1]) + 1, count)
+    found = turns[np.searchsorted(turns, start, "right")]
+    return np.where(found < np.append(start[1:], count), found, count)
+
+
+def _find_bases(table: SegmentTable, before: Before, answer: Ints) -> tuple[Ints, Ints, Bools]:
+    """Where the first packet of each end has to begin, and which packets are the first of a new end."""
+    new = np.flatnonzero(before.is_new)
+    first, other = table.start[new], answer[new]
+    begins = np.zeros(len(table.row) + 1, bool)
+    begins[first] = begins[other] = True
+    seq = np.append(table.seq, 0)
+    is_low = table.from_low[first]
+    low, high = before.next_low.copy(), before.next_high.copy()
+    low[new] = np.where(is_low, seq[first], seq[other])
+    high[new] = np.where(is_low, seq[other], seq[first])
+    return low, high, begins[:-1]

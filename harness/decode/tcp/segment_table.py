@@ -7,20 +7,22 @@ Within a group the order is that of the file.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.decode.packet.link import ETHER_IPV4, ETHERNET, IPV4, RAW, SLL, SLL2
 from harness.decode.packet.only import ALL, MIX, MIX_SHIFT, Only
-from harness.decode.packet.table import Ints, PacketTable
+from harness.decode.packet.table import START, Ints, PacketTable
 
 Bools = NDArray[np.bool_]
+Ends = NDArray[np.uint64]
+"""Address and port of IPv4: 32 and 16 bits."""
 
 _HEADER = np.dtype(
     [
-        ("version", ">u2"),
+        ("version", "u1"),
+        ("service", "u1"),
         ("length", ">u2"),
         ("id", ">u2"),
         ("fragment", ">u2"),
@@ -50,6 +52,7 @@ _MIX_1, _MIX_2, _MIX_3 = (
     np.uint64(0xC2B2AE3D27D4EB4F),
     np.uint64(0x165667B19E3779F9),
 )
+_FLAGS = np.uint16(0x1FF)
 _INDEX_BITS = np.uint64(17)
 _INDEX = np.uint64((1 << 17) - 1)
 
@@ -60,14 +63,14 @@ class SegmentTable:
 
     row: Ints
     """Of the packet table."""
-    low: NDArray[np.uint64]
-    """Address and port of the smaller end: 32 and 16 bits."""
-    high: NDArray[np.uint64]
+    low: Ends
+    """The smaller end."""
+    high: Ends
     from_low: Bools
     """The smaller end sent it."""
-    seq: Ints
-    ack: Ints
-    flags: Ints
+    seq: NDArray[np.uint32]
+    ack: NDArray[np.uint32]
+    flags: NDArray[np.uint16]
     size: Ints
     """Payload bytes."""
     place: Ints
@@ -90,41 +93,30 @@ def find_segments(
         link_types: By interface.
         only: Segments of other connections are left out of both.
     """
-    begin, usable = _find_ip(table, link_types)
-    after = table.offset + table.kept
-    usable &= begin + 40 <= after
-    rows = np.flatnonzero(usable)
-    if not len(rows):
-        return None, np.arange(len(table))
-    begin, after = begin[rows], after[rows]
-    header = _view(table.data, f"V{_HEADER.itemsize}")[begin].view(_HEADER)
-    bits = header["bits"].astype(np.int64)
+    header, skip, usable = _find_headers(table, link_types)
+    bits = header["bits"].astype(np.uint16)
     length = header["length"].astype(np.int64)
     head = 20 + (bits >> 12) * 4
     good = (
-        (header["version"] >> 8 == 0x45)
-        & (header["fragment"] & 0x3FFF == 0)
+        usable
+        & (header["version"] == 0x45)
         & (header["protocol"] == 6)
+        & (header["fragment"] & 0x3FFF == 0)
         & (head >= 40)
         & (length >= head)
-        & (begin + length <= after)
+        & (skip + length <= table.kept)
     )
-    other = np.concatenate([np.flatnonzero(~usable), rows[~good]])
-    other.sort()
+    other = np.flatnonzero(~good)
     if only != ALL:
         good &= _find_wanted(header, only)
-    if not good.any():
+    rows = np.flatnonzero(good)
+    if not len(rows):
         return None, other
-    place, size = begin + head, length - head
-    if not good.all():
-        rows, header, place, size = rows[good], _pick(header, good), place[good], size[good]
-    return _group(table, rows, header, place, size), other
-
-
-def _view(data: memoryview, kind: str) -> NDArray[Any]:
-    """One item of a kind at every byte of the window: headers stand anywhere."""
-    dtype = np.dtype(kind)
-    return np.ndarray((max(len(data) - dtype.itemsize + 1, 0),), dtype, data, strides=(1,))
+    place, size, flags = table.offset + skip + head, length - head, bits & _FLAGS
+    if len(rows) < len(good):
+        header = _pick(header, rows)
+        place, size, flags = place[rows], size[rows], flags[rows]
+    return _group(table, rows, header, place, size, flags), other
 
 
 def _pick(header: NDArray[np.void], chosen: Bools | Ints) -> NDArray[np.void]:
@@ -161,7 +153,7 @@ def _find_wanted(header: NDArray[np.void], only: Only) -> Bools:
     return wanted
 
 
-def _find_ends(header: NDArray[np.void]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+def _find_ends(header: NDArray[np.void]) -> tuple[Ends, Ends]:
     """Address and port of the sender, and of the receiver."""
     shift = np.uint64(16)
     return (
@@ -170,24 +162,40 @@ def _find_ends(header: NDArray[np.void]) -> tuple[NDArray[np.uint64], NDArray[np
     )
 
 
-def _find_ip(table: PacketTable, link_types: dict[int, int]) -> tuple[Ints, Bools]:
-    """Where the IPv4 header of each packet begins, and whether there is one at a known place."""
-    present = [index for index in table.interfaces if index in link_types]
-    ether_type = _view(table.data, ">u2")
-    begin = table.offset.copy()
-    usable = np.zeros(len(table), bool)
-    for index in present:
-        layout = _LAYOUTS.get(link_types[index])
+def _find_headers(
+    table: PacketTable, link_types: dict[int, int]
+) -> tuple[NDArray[np.void], Ints | int, Bools]:
+    """The IPv4 header of each packet, how far into its frame that is, and whether it is there."""
+    layouts = {index: _LAYOUTS.get(link_types.get(index, -1)) for index in table.interfaces}
+    first, *others = dict.fromkeys(layouts.values())
+    if first is not None and not others:
+        return _read_starts(table.starts, table.kept, first)
+    header = np.zeros(len(table), f"V{_HEADER.itemsize}").view(_HEADER)
+    skip, usable = np.zeros(len(table), np.int64), np.zeros(len(table), bool)
+    for layout in (first, *others):
         if layout is None:
             continue
-        mine: Bools | slice = slice(None) if len(present) == 1 else table.interface == index
-        at, skip = layout
-        begin[mine] += skip
-        usable[mine] = table.kept[mine] >= skip + 20
-        if at is not None:
-            place = np.where(usable[mine], table.offset[mine] + at, 0)
-            usable[mine] &= ether_type[place] == ETHER_IPV4
-    return begin, usable
+        mine = np.isin(table.interface, [i for i, other in layouts.items() if other == layout])
+        header[mine], skip[mine], usable[mine] = _read_starts(
+            table.starts[mine], table.kept[mine], layout
+        )
+    return header, skip, usable
+
+
+def _read_starts(
+    starts: NDArray[np.void], kept: Ints, layout: tuple[int | None, int]
+) -> tuple[NDArray[np.void], int, Bools]:
+    """The same of frames of one link type."""
+    at, skip = layout
+    parts = {"type": (">u2", at or 0), "ip": (_HEADER, skip)}
+    formats, offsets = zip(*parts.values(), strict=True)
+    named = starts.view(
+        np.dtype({"names": [*parts], "formats": formats, "offsets": offsets, "itemsize": START})
+    )
+    usable = kept >= skip + 40
+    if at is not None:
+        usable &= named["type"] == ETHER_IPV4
+    return named["ip"], skip, usable
 
 
 def _group(
@@ -196,43 +204,51 @@ def _group(
     header: NDArray[np.void],
     place: Ints,
     size: Ints,
+    flags: NDArray[np.uint16],
 ) -> SegmentTable:
     src, dst = _find_ends(header)
-    low, high = np.minimum(src, dst), np.maximum(src, dst)
-    tap = table.interface[rows]
+    order, begins, (low, high, tap) = _sort(
+        np.minimum(src, dst), np.maximum(src, dst), table.interface[rows]
+    )
+    row = rows[order]
+    return SegmentTable(
+        row=row,
+        low=low,
+        high=high,
+        from_low=(src <= dst)[order],
+        seq=header["seq"].astype(np.uint32)[order],
+        ack=header["ack"].astype(np.uint32)[order],
+        flags=flags[order],
+        size=size[order],
+        place=place[order],
+        time_ns=table.time_ns[row],
+        interface=tap,
+        start=np.flatnonzero(begins),
+        group=np.cumsum(begins) - 1,
+    )
+
+
+def _sort(low: Ends, high: Ends, tap: Ints) -> tuple[Ints, Bools, tuple[Ends, Ends, Ints]]:
+    """The order by connection, and within one as before; where each begins; and the columns in this order."""
     mixed = low * _MIX_1 ^ (high * _MIX_2 + tap.astype(np.uint64) * _MIX_3)
     mixed ^= mixed >> np.uint64(29)
     mixed *= _MIX_1
-    key = mixed & ~_INDEX | np.arange(len(rows), dtype=np.uint64)
+    key = mixed & ~_INDEX | np.arange(len(low), dtype=np.uint64)
     key.sort()
     order = (key & _INDEX).astype(np.int64)
-    low, high, tap = low[order], high[order], tap[order]
-    new = np.empty(len(order), bool)
-    new[0] = True
-    same = (low[1:] == low[:-1]) & (high[1:] == high[:-1]) & (tap[1:] == tap[:-1])
-    new[1:] = ~same
+    found = low[order], high[order], tap[order]
+    begins = _find_begins(*found)
     hashed = key >> _INDEX_BITS
-    if not np.array_equal(new[1:], hashed[1:] != hashed[:-1]):
+    if not np.array_equal(begins[1:], hashed[1:] != hashed[:-1]):
         # Two connections with one hash: sort by what was hashed.
-        order = np.lexsort((order, tap, high, low))
-        low, high, tap = low[order], high[order], tap[order]
-        order = (key & _INDEX).astype(np.int64)[order]
-        same = (low[1:] == low[:-1]) & (high[1:] == high[:-1]) & (tap[1:] == tap[:-1])
-        new[1:] = ~same
-    rows, header = rows[order], _pick(header, order)
-    bits = header["bits"].astype(np.int64)
-    return SegmentTable(
-        row=rows,
-        low=low,
-        high=high,
-        from_low=src[order] == low,
-        seq=header["seq"].astype(np.int64),
-        ack=header["ack"].astype(np.int64),
-        flags=bits & 0x1FF,
-        size=size[order],
-        place=place[order],
-        time_ns=table.time_ns[rows],
-        interface=tap,
-        start=np.flatnonzero(new),
-        group=np.cumsum(new) - 1,
-    )
+        order = np.lexsort((tap, high, low))
+        found = low[order], high[order], tap[order]
+        begins = _find_begins(*found)
+    return order, begins, found
+
+
+def _find_begins(low: Ends, high: Ends, tap: Ints) -> Bools:
+    """Which rows are not of the connection of the row before."""
+    begins = np.ones(len(low), bool)
+    begins[1:] = (low[1:] != low[:-1]) | (high[1:] != high[:-1]) | (tap[1:] != tap[:-1])
+    return begins

@@ -12,21 +12,18 @@ from ipaddress import IPv4Address
 from typing import Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.decode.packet.table import Ints
 from harness.decode.tcp.flow_key import Key
 from harness.decode.tcp.group import ACKED, COUNT, FIN_SENT, RST_SENT, SIZE, Group, build_share
 from harness.decode.tcp.regular import GroupSums
-from harness.decode.tcp.segment_table import Bools
+from harness.decode.tcp.segment_table import Bools, Ends
 from harness.decode.tcp.talk import Talk
 from harness.decode.tcp.talk_table import TalkTable
 from harness.net.address import Endpoint
 from harness.trace.packet import PacketNumber
 
 F = TypeVar("F")
-Ends = NDArray[np.uint64]
-"""Address and port of IPv4: 32 and 16 bits."""
 
 
 @dataclass(frozen=True, slots=True)
