@@ -261,7 +261,7 @@ class _Teller:
             line = f"[{self._told:{width}}/{self._total}] {tell_briefly(row.verdict, name=row.name)} {seconds}"
             print(line, file=sys.stderr, flush=True)
         if self._as_json:
-            print(verdict_json(row.verdict), flush=True)
+            print(verdict_json(row.verdict, file=file if self._total > 1 else ""), flush=True)
         elif self._total == 1 or not row.verdict.as_expected:
             print(tell(row.verdict, name=row.name, file=file), flush=True)
 

@@ -1,4 +1,7 @@
-"""The verdict as one line of JSON: the same bytes live and offline; no times, and no paths unless a check crashed."""
+"""The verdict as one line of JSON: the same bytes live and offline; no times, and no paths unless a check crashed.
+
+docs/output.schema.json is its schema.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ import json
 from harness.verdict.verdict import CheckResult, Verdict
 
 
-def verdict_json(verdict: Verdict) -> str:
-    """One line without its end; keys sorted."""
+def verdict_json(verdict: Verdict, *, file: str = "") -> str:
+    """One line without its end; keys sorted. `file` is told where there are several."""
     told: dict[str, object] = {
         "as_expected": verdict.as_expected,
         "checks": [_result(result) for result in verdict.results],
@@ -17,6 +20,8 @@ def verdict_json(verdict: Verdict) -> str:
         "signed_in": dict(verdict.signed_in),
         "verdict": verdict.outcome.value,
     }
+    if file:
+        told["file"] = file
     if verdict.notes:
         told["notes"] = list(verdict.notes)
     if verdict.sources:
