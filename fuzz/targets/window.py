@@ -10,9 +10,10 @@ from fuzz.target import Target
 from fuzz.targets.file import grow_file
 from fuzz.targets.replay import grow_replay
 from fuzz.targets.tcp import segment
+from harness.capture.writer import PcapngWriter
 from harness.decode.brief import decode_briefly
 from harness.decode.connections import decode_connections
-from tests.packet_builder import build_capture, build_ethernet, build_ip, build_tcp
+from tests.packet_builder import START_NS, STEP_NS, build_ethernet, build_ip, build_tcp
 
 _WINDOWS = (1, 3000, 20_000, 1 << 24)
 
@@ -29,8 +30,9 @@ def grow_window(choices: Choices) -> bytes:
 
 
 def _talk(choices: Choices) -> bytes:
-    """Segments of a few connections: two clients, two taps' worth of flags, sizes and orders."""
-    frames: list[bytes] = []
+    """Segments of a few connections: two clients, flags, sizes and orders; one tap, or one for each direction."""
+    frames: list[tuple[int, bytes]] = []
+    taps = choices.pick((1, 1, 2))
     places = {"client": 1, "server": 1}
     for number in range(choices.below(60) + 1):
         side = choices.pick(("client", "server"))
@@ -45,9 +47,16 @@ def _talk(choices: Choices) -> bytes:
         ends = (("203.0.113.5", port), ("10.20.0.10", 443))
         src, dst = ends if side == "client" else ends[::-1]
         tcp = build_tcp(src, dst, seq=made.seq, ack=made.ack, flags=flags, data=made.data)
-        frames.append(build_ethernet(build_ip(src[0], dst[0], 6, tcp)))
+        tap = number if choices.rarely() else int(side == "server")
+        frames.append((tap % taps, build_ethernet(build_ip(src[0], dst[0], 6, tcp))))
         places[side] = max(places[side], begin + size)
-    return build_capture(frames).getvalue()
+    stream = io.BytesIO()
+    writer = PcapngWriter(stream)
+    for tap in range(taps):
+        writer.write_interface(f"tap{tap}", link_type=1)
+    for number, (tap, frame) in enumerate(frames):
+        writer.write_packet(tap, START_NS + number * STEP_NS, frame)
+    return stream.getvalue()
 
 
 def check_window(material: bytes) -> None:

@@ -2,7 +2,8 @@
 
 Packets that both files hold tell it best: what travels one way is late in one file, what travels the other way in the
 other, so the middle of both is the offset (as in RFC 5905 section 8). Files without common packets may still hold both
-sides of a machine that passes TLS on: a ClientHello cannot leave it before it came in, nor a ServerHello.
+sides of a machine that passes TLS on: a ClientHello cannot leave it before it came in, nor a ServerHello. Files that
+hold a direction of the same connections each bound one another too: nothing is acknowledged before it was sent.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median_low
 
-from harness.decode.packet.frame import Segment
+from harness.decode.packet.frame import ACK, FIN, RST, SYN, Segment
 
 UNKNOWN_SLACK_NS = 24 * 3600 * 1_000_000_000
 """Where nothing tells: a day, so that no order between the files is believed."""
@@ -92,7 +93,11 @@ def find_key(segment: Segment) -> tuple[bytes, bytes, int, int, int, int, int]:
 
 def estimate(reference: Sightings, other: Sightings) -> Offset | None:
     """The offset of `other` against `reference`; None where they have nothing in common."""
-    return _from_packets(reference, other) or _from_hellos(reference, other)
+    return (
+        _from_packets(reference, other)
+        or _from_hellos(reference, other)
+        or _from_acknowledgments(reference, other)
+    )
 
 
 def place(files: Sequence[Sightings]) -> tuple[Offset, ...]:
@@ -154,9 +159,45 @@ def _from_hellos(reference: Sightings, other: Sightings) -> Offset | None:
     if not bounds:
         return None
     low, high = max(b[0] for b in bounds), min(b[1] for b in bounds)
+    middle = median_low([(b[0] + b[1]) // 2 for b in bounds]) if low > high else (low + high) // 2
     why = f"{len(bounds)} handshakes that a machine between the files passed on"
+    return _between(low, high, middle, why)
+
+
+def _from_acknowledgments(reference: Sightings, other: Sightings) -> Offset | None:
+    """By bytes that one file shows and the other one acknowledges, both ways."""
+    (sent, acknowledged), (theirs, their_acks) = (_find_first(s) for s in (reference, other))
+    low = [sent[place] - their_acks[place] for place in sent.keys() & their_acks.keys()]
+    high = [acknowledged[place] - theirs[place] for place in theirs.keys() & acknowledged.keys()]
+    if not low or not high:
+        return None
+    why = f"{len(low) + len(high)} packets of one file that the other acknowledges"
+    return _between(max(low), min(high), (max(low) + min(high)) // 2, why)
+
+
+_Place = tuple[bytes, bytes, int]
+"""Sender, receiver, and the sequence number behind what was sent."""
+
+
+def _find_first(sightings: Sightings) -> tuple[dict[_Place, int], dict[_Place, int]]:
+    """When each place was first sent up to, and when it was first acknowledged."""
+    sent: dict[_Place, int] = {}
+    acknowledged: dict[_Place, int] = {}
+    for (source, destination, seq, ack, flags, size, _), seen in sightings.packets.items():
+        time_ns = min(sighting.time_ns for sighting in seen)
+        size += bool(flags & SYN) + bool(flags & FIN)
+        if size and not flags & RST:
+            behind = (source, destination, (seq + size) & 0xFFFFFFFF)
+            sent[behind] = min(sent.get(behind, time_ns), time_ns)
+        if flags & ACK:
+            behind = (destination, source, ack)
+            acknowledged[behind] = min(acknowledged.get(behind, time_ns), time_ns)
+    return sent, acknowledged
+
+
+def _between(low: int, high: int, middle: int, why: str) -> Offset:
+    """The offset between two bounds: none where that fits, else the middle, where the bounds disagree too."""
     if low > high:
-        middle = median_low([(b[0] + b[1]) // 2 for b in bounds])
         return Offset(offset_ns=middle, slack_ns=low - high, why=f"{why} and that disagree")
-    offset_ns = 0 if low <= 0 <= high else (low + high) // 2
+    offset_ns = 0 if low <= 0 <= high else middle
     return Offset(offset_ns=offset_ns, slack_ns=max(high - offset_ns, offset_ns - low), why=why)

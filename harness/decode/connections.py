@@ -29,6 +29,7 @@ from harness.decode.observation import (
     reason_not_followed,
 )
 from harness.decode.packet.frame import FrameDecoder
+from harness.decode.packet.joins import Joins
 from harness.decode.packet.only import ALL, Only
 from harness.decode.packet.tap_names import TapNames
 from harness.decode.secret_source import SecretSource
@@ -210,6 +211,7 @@ class ConnectionReader(Iterator[T], Generic[T]):
                 stream = BytesIO(stream.read())
             is_late = self._asks_late and self._window > 0
             self._source.search(stream, self._window, is_late=is_late)
+        self._joins = Joins(stream, stream.tell() if stream.seekable() else 0)
         form = self._build_form(self._source.secrets)
         yield from (
             self._read_tables(stream, form, self._ending, self._window)
@@ -250,7 +252,7 @@ class ConnectionReader(Iterator[T], Generic[T]):
             if segment is None:
                 self.skipped[reason_not_followed(packet)] += 1
             elif self._only.accepts(segment):
-                reassembler.feed(tap, segment)
+                reassembler.feed(*self._joins.move(tap, segment))
             if self.packet_count % _SWEEP == 0:
                 yield from _tell(reassembler.take_ended(block.time_ns, block.number), form)
         yield from _tell(reassembler.finish(), form)
@@ -279,6 +281,7 @@ class ConnectionReader(Iterator[T], Generic[T]):
             only=self._only,
             reason=reason_not_followed,
             taps=self._taps,
+            joins=self._joins,
             skipped=self.skipped,
         )
         for item in read_tables(
@@ -308,6 +311,7 @@ class ConnectionReader(Iterator[T], Generic[T]):
                 self.skipped[f"block type {block.kind} without a frame"] += 1
             case blocks.Interface():
                 self._taps[block.index] = (self._tap_names.find(block), block.link_type)
+                self._joins.note_interface()
             case blocks.Keys(kind=blocks.TLS_KEY_LOG) if self._source.takes_keys:
                 self._source.take(block.data)
             case blocks.Damage():

@@ -20,6 +20,7 @@ from harness.decode.detail import Detail, Level
 from harness.decode.layers import LayerStack
 from harness.decode.observation import build_connection
 from harness.decode.packet.frame import FIN, RST
+from harness.decode.packet.joins import Joins
 from harness.decode.packet.only import ALL, Only
 from harness.decode.packet_log import PacketLog
 from harness.decode.tcp.ending import SHORTLY, Ending
@@ -111,11 +112,13 @@ class _File:
                 secrets.add(keys.data)
         secrets.add(self.key_log)
         detail = Detail(stream_hashes=self.stream_hashes)
-        log, reassembler = PacketLog(), Reassembler(lambda: LayerStack(secrets, detail=detail))
+        joins = Joins(self.stream, self.start)
+        log = PacketLog(joins=joins)
+        reassembler = Reassembler(lambda: LayerStack(secrets, detail=detail))
         for block in read_blocks(self._rewind()):
             followed = log.handle(block)
             if followed is not None:
-                reassembler.feed(*followed)
+                reassembler.feed(*joins.move(*followed))
         connections = map(build_connection, reassembler.finish_followed())
         return log.finish(tuple(connections))
 
@@ -166,7 +169,7 @@ class _File:
         # Not above: loading numpy takes longer than decoding a small file.
         from harness.decode.packet.table import PacketTable, read_tables
 
-        log = PacketLog(only)
+        log = PacketLog(only, Joins(self.stream, self.start))
         for item in read_tables(self._rewind(), window=self.window):
             if isinstance(item, PacketTable):
                 log.feed(item)

@@ -2,8 +2,8 @@
 
 A connection that several interfaces saw is put on one of them, the one that saw most of it: then its copies are
 retransmissions to the reader, and fill each other's gaps. Where the links differ in kind the copies are left out
-instead. Packets keep what they are, and get new numbers; `origins`
-says which packet of which file each one was.
+instead. Interfaces that saw one direction each are left as they are: whoever reads the merged file joins them.
+Packets keep what they are, and get new numbers; `origins` says which packet of which file each one was.
 """
 
 from __future__ import annotations
@@ -180,7 +180,11 @@ def merge(
             Origin(file=reading.names[f.file], number=PacketNumber(f.capture.number))
             for f in frames
         ),
-        notes=(*_tell_clocks(reading.names, offsets), *_tell_moved(reading, moved)),
+        notes=(
+            *_tell_clocks(reading.names, offsets),
+            *_tell_moved(reading, moved),
+            *_tell_joined(reading, trace),
+        ),
     )
 
 
@@ -229,10 +233,14 @@ def _find_moved(frames: Sequence[_Frame], links: Sequence[int]) -> _Moved:
             keys[ends, frame.tap].add(find_key(frame.segment))
     moved: _Moved = {}
     for ends in shared:
-        main, *others = sorted(counts[ends], key=lambda tap: (-counts[ends][tap], tap))
-        for other in others:
-            if keys[ends, main] & keys[ends, other]:
-                moved[other, ends] = main if links[main] == links[other] else None
+        kept: list[int] = []
+        for tap in sorted(counts[ends], key=lambda tap: (-counts[ends][tap], tap)):
+            main = next((m for m in kept if keys[ends, m] & keys[ends, tap]), None)
+            if main is None:
+                # Another connection on the same ends, or the other direction of one of them.
+                kept.append(tap)
+            else:
+                moved[tap, ends] = main if links[main] == links[tap] else None
     return moved
 
 
@@ -311,6 +319,11 @@ def _tell_moved(reading: _Reading, moved: _Moved) -> Iterator[str]:
         many = "connection" if count == 1 else "connections"
         where = f"counted once, on {names[main]}" if main is not None else "left out there"
         yield f"{count} {many} seen on {names[other]} and elsewhere: {where}"
+
+
+def _tell_joined(reading: _Reading, trace: Trace) -> Iterator[str]:
+    for name in [tap.name for tap in trace.taps if tap.name not in _name_taps(reading)]:
+        yield f"{name}: one tap, since each of these saw one direction of the same connections"
 
 
 def _seconds(time_ns: int) -> str:

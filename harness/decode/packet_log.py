@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from io import BytesIO
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from harness.capture.ledger import ETHER_TYPE as SENTINEL
 from harness.capture.ledger import find_freezes, parse_sentinel
 from harness.decode.observation import describe_damage, reason_not_followed
 from harness.decode.packet.frame import FrameDecoder, Segment
+from harness.decode.packet.joins import Joins
 from harness.decode.packet.only import ALL, Only
 from harness.decode.packet.tap_names import TapNames
 from harness.net.address import Address
@@ -49,12 +51,13 @@ class _TapDraft:
 class PacketLog:
     """Puts a trace together, block by block; the connections come from elsewhere."""
 
-    def __init__(self, only: Only | None = None) -> None:
-        """Keep every packet, or those at the addresses and endpoints of `only`."""
+    def __init__(self, only: Only | None = None, joins: Joins | None = None) -> None:
+        """Keep every packet, or those at the addresses and endpoints of `only`; taps are called as `joins` says."""
         self.packet_count = 0
         self.has_sentinel = False
         """One of our own recorder's marks was seen."""
         self._only = only
+        self._joins = joins or Joins(BytesIO(), 0)
         self._frames = FrameDecoder()
         self._columns = Columns()
         self._pending: dict[int, Packet] = {}
@@ -106,7 +109,7 @@ class PacketLog:
             self._rows = PacketRows(self._columns, is_whole=self._only is None)
         for index, count in count_interfaces(table):
             self._taps[index].packet_count += count
-        taps = {index: (tap.name, tap.link_type) for index, tap in self._taps.items()}
+        taps = {i: (self._joins.name(tap.name), tap.link_type) for i, tap in self._taps.items()}
         links = {index: tap.link_type for index, tap in self._taps.items()}
         segments, others = find_segments(table, links, self._only or ALL)
         columns = (table.offset, table.kept, table.size, table.time_ns, table.interface)
@@ -135,9 +138,7 @@ class PacketLog:
         return Trace(
             packets=self.packets,
             connections=connections,
-            taps=tuple(
-                _build_tap(tap) for tap in {t.name: t for t in self._taps.values()}.values()
-            ),
+            taps=self._build_taps(),
             host_names=MappingProxyType(
                 {address: tuple(names) for address, names in self._names.items()}
             ),
@@ -152,8 +153,18 @@ class PacketLog:
         """Those so far."""
         return PacketList(self._columns, file_count=self.packet_count, last_ns=self._last_ns)
 
+    def _build_taps(self) -> tuple[Tap, ...]:
+        drafts: dict[str, list[_TapDraft]] = {}
+        for draft in {tap.name: tap for tap in self._taps.values()}.values():
+            drafts.setdefault(self._joins.name(draft.name), []).append(draft)
+        return tuple(
+            _build_tap(group[0]) if len(group) == 1 else _join_taps(name, group)
+            for name, group in drafts.items()
+        )
+
     def _add_tap(self, interface: blocks.Interface) -> None:
         """A new tap, or one of an earlier section once more."""
+        self._joins.note_interface()
         name = self._tap_names.find(interface)
         for tap in self._taps.values():
             if tap.name == name:
@@ -178,7 +189,12 @@ class PacketLog:
         """One packet; it is pending then, unless nobody asks for it."""
         tap = self._taps[interface]
         packet, segment = self._frames.decode(
-            tap.link_type, data, number=number, time_ns=time_ns, tap=tap.name, size=size
+            tap.link_type,
+            data,
+            number=number,
+            time_ns=time_ns,
+            tap=self._joins.name(tap.name),
+            size=size,
         )
         if self._is_wanted(packet):
             self._pending[number] = packet
@@ -218,6 +234,17 @@ class PacketLog:
             elif kind == "stop":
                 tap.stopped = packet.number
         return True
+
+
+def _join_taps(name: str, drafts: list[_TapDraft]) -> Tap:
+    """Several that are one; nothing proves that nothing is missing in it, and what is said to be missing counts."""
+    dropped = [d.statistics.dropped for d in drafts if d.statistics and d.statistics.dropped]
+    return Tap(
+        name=name,
+        link_type=drafts[0].link_type,
+        packet_count=sum(draft.packet_count for draft in drafts),
+        dropped=sum(dropped) if dropped else None,
+    )
 
 
 def _build_tap(draft: _TapDraft) -> Tap:

@@ -17,7 +17,14 @@ MS = 1_000_000
 
 
 def _segment(
-    src: Address, dst: Address, time_ns: int, *, seq: int = 1, data: bytes = b"", port: int = 4000
+    src: Address,
+    dst: Address,
+    time_ns: int,
+    *,
+    seq: int = 1,
+    ack: int = 1,
+    data: bytes = b"",
+    port: int = 4000,
 ) -> Segment:
     ports = (port, 443) if src < dst else (443, port)  # type: ignore[operator] # all of one version
     return Segment(
@@ -27,7 +34,7 @@ def _segment(
         source=src.packed + ports[0].to_bytes(2),
         destination=dst.packed + ports[1].to_bytes(2),
         seq=seq,
-        ack=1,
+        ack=ack,
         flags=ACK,
         data=data,
         size=len(data),
@@ -102,6 +109,34 @@ def test_handshakes_that_disagree_say_so() -> None:
     assert offset is not None
     assert offset.why.endswith("disagree")
     assert offset.slack_ns >= 48 * MS
+
+
+@pytest.mark.parametrize(
+    ("ahead_ms", "offset_ms", "slack_ms"), [(0, 0, 9), (700, -699, 8), (-700, 701, 8)]
+)
+def test_what_the_other_file_acknowledges_bounds_the_clock(
+    ahead_ms: int, offset_ms: int, slack_ms: int
+) -> None:
+    """A direction each: 4 bytes at 10 are answered at 17, and the answer is acknowledged at 26."""
+    shift = ahead_ms * MS
+    up = _sightings(
+        _segment(A, B, 10 * MS, seq=100, data=b"abcd"), _segment(A, B, 26 * MS, seq=104, ack=503)
+    )
+    down = _sightings(_segment(B, A, 17 * MS + shift, seq=500, ack=104, data=b"xyz"))
+
+    offset = estimate(up, down)
+
+    assert offset is not None
+    assert (offset.offset_ns, offset.slack_ns) == (offset_ms * MS, slack_ms * MS)
+    assert offset.why == "2 packets of one file that the other acknowledges"
+
+
+def test_acknowledgments_of_one_way_alone_do_not_bound_it() -> None:
+    """The clock could be anything later."""
+    up = _sightings(_segment(A, B, 10 * MS, seq=100, data=b"abcd"))
+    down = _sightings(_segment(B, A, 17 * MS, seq=500, ack=104))
+
+    assert estimate(up, down) is None
 
 
 def test_files_are_placed_along_a_chain() -> None:

@@ -152,6 +152,40 @@ def test_twins_are_noticed() -> None:
     assert not has_twins(merged.trace)
 
 
+@pytest.mark.parametrize("shift_s", [0, 3])
+def test_files_of_one_direction_each_are_one_tap(whole: Trace, shift_s: int) -> None:
+    """What one acknowledges the other has sent: that sets the clocks, and joins the connections."""
+    frames = _read(split(RUN)["dmz"])
+    up = build_pcap((t, d) for t, d in frames if d[26:30] < d[30:34])
+    down = build_pcap((t + shift_s * SECOND, d) for t, d in frames if d[26:30] >= d[30:34])
+
+    merged = _merge({"up": up, "down": down})
+
+    wanted = [fact[1:] for fact in _facts(whole.connections) if fact[0] == "dmz"]
+    assert [fact[1:] for fact in _facts(merged.trace.connections)] == wanted
+    assert {connection.tap for connection in merged.trace.connections} == {"up + down"}
+    assert any("of one file that the other acknowledges" in note for note in merged.notes)
+    assert any(note.startswith("up + down: one tap") for note in merged.notes)
+    assert merged.trace.slack_ns < SECOND
+
+
+def test_both_sides_of_a_machine_tapped_by_direction_are_merged() -> None:
+    """Four interfaces: each copy goes to the one that saw the same direction, and the two that are left are joined."""
+    stream = BytesIO()
+    writer = PcapngWriter(stream)
+    taps = [writer.write_interface(name) for name in ("a", "b", "c", "d")]
+    for time_ns, data in _read(split(RUN)["dmz"]):
+        up = data[26:30] < data[30:34]
+        writer.write_packet(taps[0 if up else 1], time_ns, data)
+        writer.write_packet(taps[2 if up else 3], time_ns + 1000, data)
+    stream.seek(0)
+
+    merged = merge((Source(name="run", stream=stream),), key_log=read_key_log(RUN))
+
+    assert {connection.tap for connection in merged.trace.connections} == {"a + b"}
+    assert not has_twins(merged.trace)
+
+
 def test_damage_names_its_file() -> None:
     """A cut file is used up to the cut."""
     files = split(RUN)

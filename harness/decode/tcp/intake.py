@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.capture.block import Capture
 from harness.decode.packet.frame import FrameDecoder, Segment
+from harness.decode.packet.joins import Joins
 from harness.decode.packet.only import Only
 from harness.decode.packet.table import Ints, PacketTable
 from harness.decode.tcp.connection import TcpConnection
@@ -43,9 +44,10 @@ class Intake(Generic[R]):
         only: Only,
         reason: Callable[[Packet], str],
         taps: dict[int, tuple[str, int]],
+        joins: Joins,
         skipped: Counter[str],
     ) -> None:
-        """Take the filter; names and link types of interfaces, and counts, are shared with the caller."""
+        """Take the filter; names and link types of interfaces, joins and counts are shared with the caller."""
         self._reassembler = reassembler
         self._lingering = lingering
         self._form = form
@@ -53,18 +55,20 @@ class Intake(Generic[R]):
         self._only = only
         self._reason = reason
         self._taps = taps
+        self._joins = joins
         self._skipped = skipped
 
     def feed(self, table: PacketTable) -> None:
         """Take in a table; its window may change afterwards."""
         links = {index: link_type for index, (_, link_type) in self._taps.items()}
-        segments, others = find_segments(table, links, self._only)
+        names = {index: self._joins.name(tap) for index, (tap, _) in self._taps.items()}
+        segments, others = find_segments(table, links, self._only, alike=_find_alike(names))
         odd = self._decode(table, others)
         careful: list[Segment] = [segment for _, segment in odd]
         taps = {segment.number: tap for tap, segment in odd}
         if segments is not None:
             odd_keys = {find_key(tap, s) for tap, s in odd}
-            rows = self._feed_groups(table, segments, odd_keys)
+            rows = self._feed_groups(GroupTable(table, segments, names), segments, odd_keys)
             for tap, segment in self._decode(table, rows):
                 careful.append(segment)
                 taps[segment.number] = tap
@@ -93,6 +97,7 @@ class Intake(Generic[R]):
         if segment.earlier:
             # The fragments that wait were counted as skipped.
             self._skipped["fragment"] -= len(segment.earlier)
+        tap, segment = self._joins.move(tap, segment)
         return tap, segment if self._only.accepts(segment) else None
 
     def _decode(self, table: PacketTable, rows: Ints) -> list[tuple[str, Segment]]:
@@ -112,13 +117,9 @@ class Intake(Generic[R]):
                 found.append((tap, segment))
         return found
 
-    def _feed_groups(self, table: PacketTable, segments: SegmentTable, odd: set[Key]) -> Ints:
+    def _feed_groups(self, groups: GroupTable, segments: SegmentTable, odd: set[Key]) -> Ints:
         """Take in the regular groups; gives the rows of all others."""
-        groups = GroupTable(table, segments, {index: tap for index, (tap, _) in self._taps.items()})
         keys = set(groups.keys)
-        if len(keys) < len(groups):
-            # One tap in two sections of the file: two groups of one connection.
-            odd = odd | {key for key, count in Counter(groups.keys).items() if count > 1}
         odd = (keys & odd) | self._lingering.find(keys)
         present = self._reassembler.find_present(keys)
         careful = np.zeros(len(groups), bool)
@@ -169,6 +170,13 @@ class Intake(Generic[R]):
         connection.handle_group(
             groups.build_group(index, sums, is_low_client=is_low_client, first_packets=first)
         )
+
+
+def _find_alike(names: dict[int, str]) -> Ints | None:
+    """By interface the first one of that name; None: they all differ."""
+    first: dict[str, int] = {}
+    alike = [first.setdefault(names.get(i, ""), i) for i in range(max(names, default=-1) + 1)]
+    return np.array(alike, np.int64) if len(first) < len(alike) else None
 
 
 def _look_up(keys: list[Key], calm: dict[int, TcpConnection[R]], careful: Bools) -> Before:

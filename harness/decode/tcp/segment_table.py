@@ -77,6 +77,7 @@ class SegmentTable:
     """Where the payload begins in the window."""
     time_ns: Ints
     interface: Ints
+    """Of those that are one tap the first."""
     start: Ints
     """First segment of each group."""
     group: Ints
@@ -84,7 +85,11 @@ class SegmentTable:
 
 
 def find_segments(
-    table: PacketTable, link_types: dict[int, int], only: Only = ALL
+    table: PacketTable,
+    link_types: dict[int, int],
+    only: Only = ALL,
+    *,
+    alike: Ints | None = None,
 ) -> tuple[SegmentTable | None, Ints]:
     """The ordinary TCP segments of a table, and the rows of all other packets, ascending.
 
@@ -92,6 +97,7 @@ def find_segments(
         table: The packets.
         link_types: By interface.
         only: Segments of other connections are left out of both.
+        alike: By interface the first one that is the same tap; None: each is one of its own.
     """
     header, skip, usable = _find_headers(table, link_types)
     bits = header["bits"].astype(np.uint16)
@@ -116,7 +122,9 @@ def find_segments(
     if len(rows) < len(good):
         header = _pick(header, rows)
         place, size, flags = place[rows], size[rows], flags[rows]
-    return _group(table, rows, header, place, size, flags), other
+    tap = table.interface[rows]
+    tap = tap if alike is None else alike[tap]
+    return _group(table, rows, header, place, size, flags, tap), other
 
 
 def _pick(header: NDArray[np.void], chosen: Bools | Ints) -> NDArray[np.void]:
@@ -205,11 +213,10 @@ def _group(
     place: Ints,
     size: Ints,
     flags: NDArray[np.uint16],
+    tap: Ints,
 ) -> SegmentTable:
     src, dst = _find_ends(header)
-    order, begins, (low, high, tap) = _sort(
-        np.minimum(src, dst), np.maximum(src, dst), table.interface[rows]
-    )
+    order, begins, (low, high, tap) = _sort(np.minimum(src, dst), np.maximum(src, dst), tap)
     row = rows[order]
     return SegmentTable(
         row=row,
