@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from io import BytesIO
 from types import MappingProxyType
@@ -11,16 +12,17 @@ from typing import BinaryIO
 
 from harness.checks.call_back_form import find_key
 from harness.checks.case import Case
-from harness.checks.judge import abstain, judge
-from harness.checks.ledger import Ledger, read_ledger
+from harness.checks.judge import Judge, abstain
+from harness.checks.ledger import Ledger, add_up, read_ledger
 from harness.checks.legs import find_concerned
 from harness.checks.run_note import TAG as RUN_TAG
 from harness.checks.run_note import RunNote, parse_run_note
 from harness.checks.signed_in import find_signed_in
 from harness.decode.connections import SMALL
-from harness.decode.decode import LARGE, Chosen, decode
+from harness.decode.decode import LARGE, Chosen, decode_parts
 from harness.decode.merge import Merged, Source, has_twins, merge
 from harness.decode.packet.only import Only
+from harness.decode.spool import MOST, OpenFile
 from harness.decode.tls.rsa import RsaKeys
 from harness.site.sign_in import find_user
 from harness.site.site import Site
@@ -55,6 +57,7 @@ def replay(
     site: Site | None = None,
     key_log: bytes = b"",
     rsa_keys: RsaKeys | None = None,
+    open_file: OpenFile | None = None,
 ) -> Verdict:
     """The verdict on a capture, from the file alone.
 
@@ -63,10 +66,14 @@ def replay(
         site: replaces the site inside the file; needed for captures of others.
         key_log: TLS secrets in NSS key log format, beside those in the file.
         rsa_keys: private keys that open RSA key exchanges (TLS 1.2 and before).
+        open_file: opens a file for what does not fit into memory; None: all has to.
+
+    Raises:
+        SpoolError: that file takes no more.
     """
     if not stream.seekable():
         stream = BytesIO(stream.read())
-    return examine(stream, site=site, key_log=key_log, rsa_keys=rsa_keys)[0]
+    return examine(stream, site=site, key_log=key_log, rsa_keys=rsa_keys, open_file=open_file)[0]
 
 
 def examine(
@@ -77,8 +84,10 @@ def examine(
     rsa_keys: RsaKeys | None = None,
     small: int = SMALL,
     large: int = LARGE,
+    open_file: OpenFile | None = None,
+    most: int = MOST,
 ) -> tuple[Verdict, Case | None]:
-    """The verdict, and what the checks looked at; None: there was nothing to look at.
+    """The verdict, and what the checks looked at last; None: there was nothing to look at.
 
     Args:
         stream: the capture, pcapng or pcap, open for reading from where it can be read again.
@@ -87,19 +96,29 @@ def examine(
         rsa_keys: as for `replay`.
         small: bytes up to which a file is read packet by packet.
         large: bytes from which on only what concerns the site is kept of a capture of others.
+        open_file: as for `replay`.
+        most: connections and requests that are looked at together where there is such a file.
     """
     start = stream.tell()
-    trace = decode(
+    parts = decode_parts(
         stream,
         key_log=key_log,
         rsa_keys=rsa_keys,
         choose=lambda texts: _choose(texts, site),
         stream_hashes=False,
+        open_file=open_file,
+        most=most,
         small=small,
         large=large,
     )
-    if RUN_TAG in trace.annotations or not has_twins(trace):
-        return examine_trace(trace, site=site)
+    hearing = _Hearing(site)
+    with closing(parts):
+        for part in parts:
+            if RUN_TAG not in part.annotations and has_twins(part):
+                break
+            hearing.hear(part)
+        else:
+            return hearing.conclude()
     # Somebody recorded several interfaces of one machine: what passed through was seen on two.
     stream.seek(start)
     merged = merge((Source(name="capture", stream=stream),), key_log=key_log, rsa_keys=rsa_keys)
@@ -164,19 +183,54 @@ def judge_trace(trace: Trace, *, site: Site | None = None) -> Verdict:
 
 def examine_trace(trace: Trace, *, site: Site | None = None) -> tuple[Verdict, Case | None]:
     """The same, and what the checks looked at; never raises."""
-    said = _read_annotations(trace, site)
-    trace = _check_signatures(trace, said)
-    ledger = read_ledger(trace, site=said.site, note=said.note)
-    ledger = replace(ledger, problems=(*said.problems, *ledger.problems))
-    results, case = _judge(trace, said, ledger)
-    verdict = Verdict(
-        results=results,
-        mode=said.note.mode if said.note is not None else FOREIGN,
-        completeness=ledger.to_json(),
-        signed_in=find_signed_in(case) if case is not None else {},
-        expectation=said.expectation,
-    )
-    return verdict, case
+    hearing = _Hearing(site)
+    hearing.hear(trace)
+    return hearing.conclude()
+
+
+class _Hearing:
+    """A capture before the judge: in one piece, or part after part."""
+
+    def __init__(self, given: Site | None) -> None:
+        self._given = given
+        self._said: _Annotations | None = None
+        self._judge: Judge | None = None
+        self._abstained: tuple[CheckResult, ...] = ()
+        self._ledgers: list[Ledger] = []
+        self._signed_in: dict[str, str] = {}
+        self._case: Case | None = None
+
+    def hear(self, trace: Trace) -> None:
+        """Judge the trace, or its next part; never raises."""
+        if self._said is None:
+            self._said = _read_annotations(trace, self._given)
+            if not trace.taps and trace.damage:
+                self._abstained = abstain(trace.damage[0].message)
+            elif self._said.site is None:
+                self._abstained = abstain(self._said.site_problem)
+            else:
+                self._judge = Judge(self._said.site, note=self._said.note)
+        said = self._said
+        trace = _check_signatures(trace, said)
+        ledger = read_ledger(trace, site=said.site, note=said.note)
+        self._ledgers.append(replace(ledger, problems=(*said.problems, *ledger.problems)))
+        if self._judge is not None:
+            self._case = self._judge.hear(trace, self._ledgers[-1])
+        if self._case is not None:
+            self._signed_in |= find_signed_in(self._case)
+
+    def conclude(self) -> tuple[Verdict, Case | None]:
+        """The verdict, and what the checks looked at last."""
+        assert self._said is not None, "nothing was heard"
+        note = self._said.note
+        verdict = Verdict(
+            results=self._judge.conclude() if self._judge is not None else self._abstained,
+            mode=note.mode if note is not None else FOREIGN,
+            completeness=add_up(self._ledgers).to_json(),
+            signed_in=dict(sorted(self._signed_in.items())),
+            expectation=self._said.expectation,
+        )
+        return verdict, self._case
 
 
 def _check_signatures(trace: Trace, said: _Annotations) -> Trace:
@@ -188,16 +242,6 @@ def _check_signatures(trace: Trace, said: _Annotations) -> Trace:
 
     known = said.note.user_certificates if said.note is not None else ()
     return check_signatures(trace, (*known, *(pem.encode() for pem in asked.issuers)))
-
-
-def _judge(
-    trace: Trace, said: _Annotations, ledger: Ledger
-) -> tuple[tuple[CheckResult, ...], Case | None]:
-    if not trace.taps and trace.damage:
-        return abstain(trace.damage[0].message), None
-    if said.site is None:
-        return abstain(said.site_problem), None
-    return judge(trace, said.site, note=said.note, ledger=ledger)
 
 
 def _read_annotations(trace: Trace, given: Site | None) -> _Annotations:

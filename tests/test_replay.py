@@ -12,6 +12,7 @@ import pytest
 from harness.capture.block import Capture
 from harness.capture.pcapng import read_blocks
 from harness.capture.writer import PcapngWriter
+from harness.checks.ledger import IN_PARTS
 from harness.checks.registry import CHECKS
 from harness.decode.decode import decode
 from harness.decode.merge import Source
@@ -19,7 +20,7 @@ from harness.replay import examine, judge_trace, replay, replay_event
 from harness.report.json import verdict_json
 from harness.trace.trace import Trace
 from harness.verdict.outcome import Outcome
-from harness.verdict.verdict import Verdict
+from harness.verdict.verdict import CheckResult, Verdict
 from tests.canary_trace import commit_canary
 from tests.defect_traces import DEFECTIVE
 from tests.split_capture import read_key_log, read_site, split, strip
@@ -240,3 +241,27 @@ def test_a_large_capture_of_others_is_judged_like_a_small_one(file: Path) -> Non
 
     assert whole == singly
     assert part == singly
+
+
+@pytest.mark.parametrize("file", CAPTURES, ids=lambda path: path.stem)
+def test_a_capture_in_parts_is_judged_like_a_whole_one(file: Path) -> None:
+    """However small the parts: the same findings, the same people signed in, the same counts; and that is said."""
+    with file.open("rb") as stream:
+        site = read_site(decode(stream))
+    data = strip(file).getvalue()
+    whole, parts = (
+        examine(BytesIO(data), site=site, small=0, large=0, open_file=open_file, most=5)[0]
+        for open_file in (None, BytesIO)
+    )
+
+    assert [r.findings for r in parts.results] == [r.findings for r in whole.results]
+    assert parts.signed_in == whole.signed_in
+    assert parts.completeness == {
+        **whole.completeness,
+        "problems": [*whole.completeness["problems"], IN_PARTS],  # type: ignore[misc]
+    }
+    assert [_plain(r) for r in parts.results] == [_plain(r) for r in whole.results]
+
+
+def _plain(result: CheckResult) -> str:
+    return (result.reason or "").replace(f"; {IN_PARTS}", "")

@@ -8,6 +8,7 @@ from harness.trace.connection import Connection
 from harness.trace.http import Exchange
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Seen
+from harness.trace.trace import Trace
 
 LIMIT = 50
 """As many as a finding may name."""
@@ -43,7 +44,7 @@ def seen(*messages: Seen | None) -> tuple[PacketNumber, ...]:
     return gather(*(message.packets for message in messages if message is not None))
 
 
-def count(noun: str, things: Iterable[object]) -> str:
-    """`1 request`, `3 requests`."""
-    number = sum(1 for _ in things)
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def count_own(trace: Trace, *things: Connection | Exchange) -> int:
+    """How many of these connections and requests no other part of the capture has."""
+    begun = (thing.packets[:1] for thing in things)
+    return sum(not first or first[0] in trace.own for first in begun)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.checks.legs import LOOPBACK_SUFFIX
 from harness.checks.run_note import RunNote
@@ -17,6 +17,7 @@ from harness.trace.trace import Tap, Trace
 SEGMENTS = ("outside", "dmz", "inside")
 """Every recorded run has these taps, and one `NODE.lo` for each node."""
 
+IN_PARTS = "it is judged in parts, since it is so large, and what lies far apart is not compared"
 FOREIGN = "another program recorded it, and nothing proves that it saw every packet"
 
 _NEVER = 1 << 62
@@ -67,7 +68,7 @@ class Ledger:
 
 
 def read_ledger(trace: Trace, *, site: Site | None, note: RunNote | None) -> Ledger:
-    """Account for every tap and connection of a trace."""
+    """Account for every tap and connection of a trace; of a part of one, for the connections that are its own."""
     problems: list[str] = []
     packets = PacketList.of(trace.packets)
     if not packets.file_count:
@@ -83,18 +84,27 @@ def read_ledger(trace: Trace, *, site: Site | None, note: RunNote | None) -> Led
         problems += _missing_taps(trace, site)
         problems += (problem for tap in trace.taps for problem in _tap_problems(tap))
         problems += _strays(trace, packets)
-    problems += (
-        problem for connection in trace.connections for problem in _connection_problems(connection)
-    )
+    problems += (IN_PARTS,) if trace.is_part else ()
+    own = [connection for connection in trace.connections if trace.owns(connection)]
+    problems += (problem for connection in own for problem in _connection_problems(connection))
     return Ledger(
         problems=tuple(problems),
         taps=trace.taps,
         packet_count=packets.file_count,
-        connection_count=len(trace.connections) + trace.left_out,
-        gap_count=sum(
-            len(c.client_stream.gaps) + len(c.server_stream.gaps) for c in trace.connections
-        ),
+        connection_count=len(own) + trace.left_out,
+        gap_count=sum(len(c.client_stream.gaps) + len(c.server_stream.gaps) for c in own),
         damage_count=len(trace.damage),
+    )
+
+
+def add_up(ledgers: Iterable[Ledger]) -> Ledger:
+    """The account of a capture from those of its parts, at least one."""
+    listed = tuple(ledgers)
+    return replace(
+        listed[0],
+        problems=tuple(dict.fromkeys(problem for ledger in listed for problem in ledger.problems)),
+        connection_count=sum(ledger.connection_count for ledger in listed),
+        gap_count=sum(ledger.gap_count for ledger in listed),
     )
 
 

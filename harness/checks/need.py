@@ -22,7 +22,8 @@ class Need:
 
 
 def _missing_content(case: Case, *legs: tuple[Connection, ...]) -> tuple[str, ...]:
-    found = (case.unreadable.get(connection.number) for leg in legs for connection in leg)
+    own = (connection for leg in legs for connection in leg if case.trace.owns(connection))
+    found = (case.unreadable.get(connection.number) for connection in own)
     return tuple(reason for reason in found if reason is not None)
 
 
@@ -36,11 +37,9 @@ def _missing_hellos(case: Case) -> tuple[str, ...]:
     for connection in (*case.legs.outer, *case.legs.fronts, *case.legs.proxy, *case.legs.upstream):
         tls = connection.tls
         is_silent = not connection.client_stream.size or not connection.server_stream.size
-        if (
-            not is_silent
-            and not connection.exchanges
-            and (tls is None or tls.client_random is None)
-        ):
+        if is_silent or connection.exchanges or not case.trace.owns(connection):
+            continue
+        if tls is None or tls.client_random is None:
             told = f"{case.machines.tell_client(connection)} to {case.machines.tell_server(connection)}"
             reasons.append(
                 f"no ClientHello of {told} was seen ({tell_packets(connection.packets[:1])})"

@@ -16,7 +16,7 @@ def find_signed_in(case: Case) -> Mapping[str, str]:
     """The user of each device's last successful answer, by device name, sorted."""
     behind = {connection.number: proxied for connection, proxied in case.journeys.proxied}
     answers: list[tuple[int, str, str]] = []
-    for connection in case.legs.fronts:
+    for connection in filter(case.trace.owns, case.legs.fronts):
         device = _find_device(case, connection, behind.get(connection.number))
         if device is None:
             continue

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from harness.checks.alternatives import settle
 from harness.checks.call_back_form import find_fingerprint
 from harness.checks.case import Case
-from harness.checks.check import Absent, Check, Judgement, Unjudged, as_absent
-from harness.checks.evidence import answering, asking, count, gather, opening, seen
+from harness.checks.check import Absent, Check, Judgement, LookedAt, Unjudged, as_absent
+from harness.checks.evidence import answering, asking, count_own, gather, opening, seen
 from harness.checks.joining import outer_random
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, PROXY_CONTENT, SERVICE_CONTENT
 from harness.net.address import Address, Endpoint
@@ -214,7 +214,10 @@ V01 = Check(
     source="V01; F01 F07 F16 F37 F54",
     needs=(COMPLETE, PROXY_CONTENT, SERVICE_CONTENT, CALL_BACK_CONTENT),
     judge=_judge,
-    looked_at=lambda case: count(
-        "sign-in", (r for r in case.journeys.requests if _user(r.exchange))
+    looked_at=LookedAt(
+        "sign-in",
+        lambda case: count_own(
+            case.trace, *(r.exchange for r in case.journeys.requests if _user(r.exchange))
+        ),
     ),
 )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 
 from harness.checks.call_back_form import find_fingerprint
 from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement
 from harness.checks.evidence import answering, gather, opening
 from harness.checks.need import COMPLETE, HELLOS, PROXY_CONTENT
-from harness.checks.tunnel import CallBackOf, overlapping
+from harness.checks.tunnel import CallBackOf, Key, Owner, overlapping
 from harness.verdict.finding import Finding
 
 
@@ -39,11 +40,16 @@ def _judge(case: Case) -> Iterator[Judgement]:
             )
             # An end that was not seen may have been lost.
             yield finding if earlier.ended_ns is not None else Absent(finding=finding)
+    by_name: dict[Key, list[Owner]] = defaultdict(list)
+    for owner in (owner for owners in case.owners.values() for owner in owners):
+        by_name[owner.node, owner.proxy.client.port].append(owner)
     for asked in case.call_backs:
-        yield from _judge_name(case, asked)
+        yield from _judge_name(case, asked, by_name)
 
 
-def _judge_name(case: Case, asked: CallBackOf) -> Iterator[Judgement]:
+def _judge_name(
+    case: Case, asked: CallBackOf, by_name: Mapping[Key, list[Owner]]
+) -> Iterator[Judgement]:
     """F05: the certificate of another tunnel was handed out, whose device came from a port of the same number.
 
     Then it is this number that names certificates, and it belongs to two tunnels.
@@ -56,11 +62,10 @@ def _judge_name(case: Case, asked: CallBackOf) -> Iterator[Judgement]:
     if len(living) != 1 or living[0].certificate is None or living[0].certificate.sha256 == given:
         return
     own = living[0]
-    others = (o for (node, _), owners in case.owners.items() if node == own.node for o in owners)
-    for other in others:
+    for other in by_name[own.node, own.proxy.client.port]:
         if other.certificate is None or other.certificate.sha256 != given:
             continue
-        if other.proxy.client.port != own.proxy.client.port or not other.lives(asked_ns):
+        if not other.lives(asked_ns):
             continue
         machines = case.machines
         told = (

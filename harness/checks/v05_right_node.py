@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from harness.checks.alternatives import settle
 from harness.checks.attribution import names_port
 from harness.checks.case import Case
-from harness.checks.check import Absent, Check, Judgement, Unjudged
-from harness.checks.evidence import asking, count, gather, opening
+from harness.checks.check import Absent, Check, Judgement, LookedAt, Unjudged
+from harness.checks.evidence import asking, count_own, gather, opening
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, SERVICE_CONTENT
 from harness.checks.v06_header_origin import find_refusal, is_header_used
 from harness.trace.journey import (
@@ -118,5 +118,8 @@ V05 = Check(
     source="V05; F24 F44",
     needs=(COMPLETE, SERVICE_CONTENT, CALL_BACK_CONTENT),
     judge=_judge,
-    looked_at=lambda case: count("call-back", find_call_backs(case.journeys)),
+    looked_at=LookedAt(
+        "call-back",
+        lambda case: count_own(case.trace, *(c.exchange for c in find_call_backs(case.journeys))),
+    ),
 )

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from harness.checks.alternatives import settle
 from harness.checks.case import Case
-from harness.checks.check import Check, Judgement, Unjudged
-from harness.checks.evidence import asking, count, gather, opening
+from harness.checks.check import Check, Judgement, LookedAt, Unjudged
+from harness.checks.evidence import asking, count_own, gather, opening
 from harness.checks.headers import find_claimed_ports, port_header, port_values, show
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, SERVICE_CONTENT
 from harness.checks.policy import Policy
@@ -159,5 +159,8 @@ V06 = Check(
     source="V06; F15 F17 F18 F28",
     needs=(COMPLETE, SERVICE_CONTENT, CALL_BACK_CONTENT),
     judge=_judge,
-    looked_at=lambda case: count("call-back", find_call_backs(case.journeys)),
+    looked_at=LookedAt(
+        "call-back",
+        lambda case: count_own(case.trace, *(c.exchange for c in find_call_backs(case.journeys))),
+    ),
 )

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from harness.checks.alternatives import settle
 from harness.checks.case import Case
-from harness.checks.check import Absent, Check, Judgement, Unjudged
-from harness.checks.evidence import asking, count, gather, opening
+from harness.checks.check import Absent, Check, Judgement, LookedAt, Unjudged
+from harness.checks.evidence import asking, count_own, gather, opening
 from harness.checks.headers import find_listed, find_pick, find_remote_port, port_header, show
 from harness.checks.need import (
     CALL_BACK_CONTENT,
@@ -152,5 +152,8 @@ V07 = Check(
     source="V07; F15 F24",
     needs=(COMPLETE, SERVICE_CONTENT, CALL_BACK_CONTENT),
     judge=_judge,
-    looked_at=lambda case: count("balanced request", find_balanced(case)),
+    looked_at=LookedAt(
+        "balanced request",
+        lambda case: count_own(case.trace, *(r.exchange for r in find_balanced(case))),
+    ),
 )

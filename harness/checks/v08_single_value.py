@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.checks.case import Case
-from harness.checks.check import Check, Judgement
-from harness.checks.evidence import asking, count, gather
+from harness.checks.check import Check, Judgement, LookedAt
+from harness.checks.evidence import asking, count_own, gather
 from harness.checks.headers import find_blurred, port_header, show
 from harness.checks.need import COMPLETE, NODE_SERVICE_CONTENT
 from harness.checks.v06_header_origin import find_policies
@@ -82,5 +82,8 @@ V08 = Check(
     source="V08; F19 F20 F21 F22 F23 F27 F31",
     needs=(COMPLETE, NODE_SERVICE_CONTENT),
     judge=_judge,
-    looked_at=lambda case: count("balanced request", find_balanced(case)),
+    looked_at=LookedAt(
+        "balanced request",
+        lambda case: count_own(case.trace, *(r.exchange for r in find_balanced(case))),
+    ),
 )

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from harness.checks.call_back_form import find_key
 from harness.checks.case import Case
-from harness.checks.check import Check, Judgement
-from harness.checks.evidence import accepting, answering, asking, count, gather, opening
+from harness.checks.check import Check, Judgement, LookedAt
+from harness.checks.evidence import accepting, answering, asking, count_own, gather, opening
 from harness.checks.need import COMPLETE, NODE_SERVICE_CONTENT, PROXY_CONTENT
 from harness.trace.connection import Connection
 from harness.verdict.finding import Finding
@@ -69,7 +69,8 @@ V09 = Check(
     source="V09; F45 F47",
     needs=(COMPLETE, PROXY_CONTENT, NODE_SERVICE_CONTENT),
     judge=_judge,
-    looked_at=lambda case: count(
-        "connection", (*case.legs.admin, *case.legs.proxy, *case.legs.service)
+    looked_at=LookedAt(
+        "connection",
+        lambda case: count_own(case.trace, *case.legs.admin, *case.legs.proxy, *case.legs.service),
     ),
 )

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from harness.checks.call_back_form import find_key
 from harness.checks.case import Case
-from harness.checks.check import Absent, Check, Judgement, Unjudged
-from harness.checks.evidence import answering, asking, count, gather, opening, seen
+from harness.checks.check import Absent, Check, Judgement, LookedAt, Unjudged
+from harness.checks.evidence import answering, asking, count_own, gather, opening, seen
 from harness.checks.joining import inner_random, outer_random
 from harness.checks.need import COMPLETE, PROXY_CONTENT
 from harness.checks.policy import TCP
@@ -179,5 +179,7 @@ V11 = Check(
     source="V11; F36 F39 F67 F74",
     needs=(COMPLETE, PROXY_CONTENT),
     judge=_judge,
-    looked_at=lambda case: count("connection", (*case.legs.outer, *case.legs.proxy)),
+    looked_at=LookedAt(
+        "connection", lambda case: count_own(case.trace, *case.legs.outer, *case.legs.proxy)
+    ),
 )

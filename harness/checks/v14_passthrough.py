@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from harness.checks.case import Case
-from harness.checks.check import Absent, Check, Judgement, Unjudged
-from harness.checks.evidence import count, gather, opening, seen
+from harness.checks.check import Absent, Check, Judgement, LookedAt, Unjudged
+from harness.checks.evidence import count_own, gather, opening, seen
 from harness.checks.joining import outer_random
 from harness.checks.need import COMPLETE, HELLOS
 from harness.net.address import Address
@@ -170,5 +170,7 @@ V14 = Check(
     source="V14; F36 F37 F42",
     needs=(COMPLETE, HELLOS),
     judge=_judge,
-    looked_at=lambda case: count("connection", (*case.legs.outer, *case.legs.fronts)),
+    looked_at=LookedAt(
+        "connection", lambda case: count_own(case.trace, *case.legs.outer, *case.legs.fronts)
+    ),
 )

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from harness.checks.case import Case
-from harness.checks.check import Check, Judgement, Unjudged
+from harness.checks.check import Check, Judgement, LookedAt, Unjudged
 from harness.checks.legs import LOOPBACK_SUFFIX
 from harness.checks.need import COMPLETE
 from harness.checks.policy import TCP, UDP, Policy
@@ -31,17 +32,22 @@ NEIGHBOUR = range(133, 138)
 """Neighbour discovery, IPv6's ARP: never leaves the link (RFC 4861)."""
 PROTOCOLS = {ICMP: "ICMP", TCP: "TCP", UDP: "UDP", ICMPV6: "ICMPv6"}
 
+MOST_PAIRS = 20_000
+"""Pairs of ends of which all is remembered; of more the older TCP connections that were judged are forgotten."""
+
 _End = bytes
 """Address and port of one end."""
+_Pair = tuple[str, int, _End, _End]
+"""Tap, protocol, and two ends that talk there, the same for both directions."""
 
 
 @dataclass(slots=True)
 class _Talk:
     """Who spoke first: grows while the packets go by."""
 
-    first: dict[int, _End] = field(default_factory=dict)
+    first: dict[_Pair, _End] = field(default_factory=dict)
     """By pair: who opened a TCP connection, or sent the first packet between two endpoints."""
-    since_ns: dict[int, int] = field(default_factory=dict)
+    since_ns: dict[_Pair, int] = field(default_factory=dict)
     """By pair: when that was."""
     received: set[tuple[str, Flow]] = field(default_factory=set)
     """What was sent to a node; ICMP errors quote it."""
@@ -106,8 +112,7 @@ class _Way:
     flow: Flow
     source: _End
     destination: _End
-    pair: int
-    """The same for both directions between two ends."""
+    pair: _Pair
     is_to_node: bool
     is_from_node: bool
     is_asking_balancer: bool
@@ -121,8 +126,7 @@ class _Ways:
     def __init__(self, case: Case) -> None:
         self._case = case
         self._ways: dict[int, _Way | None] = {}
-        self._pairs: dict[tuple[str, int, _End, _End], int] = {}
-        self._by_pair: dict[int, list[int]] = defaultdict(list)
+        self._by_pair: dict[_Pair, list[int]] = defaultdict(list)
         self.done = bytearray(len(case.packets.columns.ways))
         """By index: 1 where TCP packets that open nothing were judged, and nobody has opened the connection anew."""
 
@@ -136,12 +140,11 @@ class _Ways:
             machines = self._case.machines
             source, destination = _encode(flow.src, flow.src_port), _encode(flow.dst, flow.dst_port)
             low, high = sorted((source, destination))
-            pair = self._pairs.setdefault((tap, flow.protocol, low, high), len(self._pairs))
             way = _Way(
                 flow=flow,
                 source=source,
                 destination=destination,
-                pair=pair,
+                pair=(tap, flow.protocol, low, high),
                 is_to_node=_receiver(self._case, tap, flow).address in machines.nodes,
                 is_from_node=machines.is_sender_node(tap, flow),
                 is_asking_balancer=machines.balancer_mode(flow.destination) is not None,
@@ -150,10 +153,28 @@ class _Ways:
         self._ways[index] = way
         return way
 
-    def reopen(self, pair: int) -> None:
+    def reopen(self, pair: _Pair) -> None:
         """Somebody opened a connection: who answers whom may have changed."""
         for index in self._by_pair[pair]:
             self.done[index] = False
+
+    def forget_some(self, talk: _Talk) -> None:
+        """Of very many pairs let the older half of those go of which everything was judged.
+
+        Of one that comes again its SYN is looked at as of any other; what answers it needs no second look.
+        """
+        if len(self._by_pair) <= MOST_PAIRS:
+            return
+        for pair in tuple(islice(self._by_pair, MOST_PAIRS // 2)):
+            indexes = self._by_pair[pair]
+            if pair[1] == TCP and all(self.done[index] for index in indexes):
+                for index in indexes:
+                    way = self._ways.pop(index)
+                    if way is not None:
+                        talk.received.discard((pair[0], way.flow))
+                del self._by_pair[pair]
+                talk.first.pop(pair, None)
+                talk.since_ns.pop(pair, None)
 
 
 _Lists = dict[str, list[PacketNumber]]
@@ -171,6 +192,7 @@ def _judge(case: Case) -> Iterator[Judgement]:
     for row, (index, flags) in enumerate(zip(columns.way, columns.tcp_flags, strict=True)):
         if done[index] and not _is_opening(flags):
             continue
+        ways.forget_some(talk)
         way = ways.find(index)
         packet = case.packets[row]
         if way is None:
@@ -283,14 +305,13 @@ def _finding(case: Case, packet: Packet, flow: Flow) -> Finding:
     )
 
 
-def _tell_looked_at(case: Case) -> str:
-    ways, columns = _Ways(case), case.packets.columns
-    number = sum(
+def _count_packets(case: Case) -> int:
+    columns = case.packets.columns
+    return sum(
         count
-        for index, count in enumerate(columns.count)
-        if (way := ways.find(index)) is not None and way.is_from_node
+        for (tap, flow), count in zip(columns.ways, columns.count, strict=True)
+        if flow is not None and case.machines.is_sender_node(tap, flow)
     )
-    return f"{number} packet{'' if number == 1 else 's'}"
 
 
 V15 = Check(
@@ -299,5 +320,6 @@ V15 = Check(
     source="V15; F57 F58 F59 F66",
     needs=(COMPLETE,),
     judge=_judge,
-    looked_at=_tell_looked_at,
+    looked_at=LookedAt("packet", _count_packets),
+    by_packets=True,
 )

@@ -272,8 +272,11 @@ class _Teller:
 
 
 def _replay(file: Path, site: Site | None, keys: Keys) -> Verdict:
+    from tempfile import TemporaryFile, gettempdir
+
     from harness.cli.progress import watch
     from harness.decode.decode import LARGE
+    from harness.decode.spool import SpoolError
     from harness.replay import replay
 
     # Observations have no cycles: looking for some all the time would cost a tenth.
@@ -281,7 +284,16 @@ def _replay(file: Path, site: Site | None, keys: Keys) -> Verdict:
     try:
         with file.open("rb") as stream:
             watched = watch(stream, file, from_size=LARGE)
-            return replay(watched, site=site, key_log=keys.log, rsa_keys=keys.rsa)
+            return replay(
+                watched,
+                site=site,
+                key_log=keys.log,
+                rsa_keys=keys.rsa,
+                open_file=TemporaryFile,
+            )
+    except SpoolError as error:
+        told = f"{file}: {error}; the temporary folder is {gettempdir()}, TMPDIR names another one"
+        raise Complaint(told, ExitCode.ENVIRONMENT) from error
     except OSError as error:
         raise unreadable(file, error) from error
 

@@ -6,7 +6,7 @@ connections. Of a large capture of others only what concerns the site is kept, i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from io import SEEK_END, BytesIO
 from typing import Any, BinaryIO
@@ -23,6 +23,7 @@ from harness.decode.packet.frame import FIN, RST
 from harness.decode.packet.joins import Joins
 from harness.decode.packet.only import ALL, Only
 from harness.decode.packet_log import PacketLog
+from harness.decode.spool import MOST, OpenFile, Spool
 from harness.decode.tcp.ending import SHORTLY, Ending
 from harness.decode.tcp.reassembly import MAX_PRESENT, Reassembler
 from harness.decode.tls.rsa import RsaKeys
@@ -77,18 +78,53 @@ def decode(
         large: bytes from which on a file is large.
         window: bytes looked at together.
     """
+    (trace,) = decode_parts(
+        stream,
+        key_log=key_log,
+        rsa_keys=rsa_keys,
+        choose=choose,
+        stream_hashes=stream_hashes,
+        small=small,
+        large=large,
+        window=window,
+    )
+    return trace
+
+
+def decode_parts(
+    stream: BinaryIO,
+    *,
+    key_log: bytes = b"",
+    rsa_keys: RsaKeys | None = None,
+    choose: Choose | None = None,
+    stream_hashes: bool = True,
+    open_file: OpenFile | None = None,
+    most: int = MOST,
+    small: int = SMALL,
+    large: int = LARGE,
+    window: int = WINDOW,
+) -> Generator[Trace, None, None]:
+    """The same, in parts where what is chosen of a large file is more than `most` connections and requests.
+
+    Connections that do not concern a part are in a file meanwhile, if there is somebody who opens it.
+
+    Raises:
+        SpoolError: the file takes no more.
+    """
     if not stream.seekable():
         stream = BytesIO(stream.read())
     size = _find_size(stream)
     file = _File(stream, stream.tell(), key_log, rsa_keys, window, stream_hashes)
     if size <= small:
-        return file.read_singly()
+        yield file.read_singly()
+        return
     chosen = choose(file.read_annotations()) if choose is not None and size >= large else None
     if chosen is not None:
-        trace = file.read_chosen(chosen)
-        if trace is not None:
-            return trace
-    return file.read_whole()
+        log = file.read_packets(chosen.only)
+        if not log.has_sentinel:
+            yield from file.read_chosen(chosen, log, Spool(open_file, most=most))
+            return
+    yield file.read_whole()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,35 +173,37 @@ class _File:
         # Not above: loading numpy takes longer than decoding a small file.
         from harness.decode.tcp.horizon import Horizon
 
-        log = self._log(None)
+        log = self.read_packets(None)
         # There are no more connections than packets.
         found = self._follow(ending=Horizon(log.packets), max_present=len(log.packets))
         return log.finish(tuple(sorted(found, key=lambda connection: connection.number)))
 
-    def read_chosen(self, chosen: Chosen) -> Trace | None:
-        """By tables, and what was chosen; None: the file turned out to be a recording of ours."""
+    def read_chosen(self, chosen: Chosen, log: PacketLog, spool: Spool) -> Iterator[Trace]:
+        """By tables, and what was chosen."""
         only = chosen.only
-        log = self._log(only)
-        if log.has_sentinel:
-            return None
         closing = _find_closing(log.packets)
-        found = [_reduce(c, chosen.wants_body, closing) for c in self._follow(only)]
-        total = len(found) if only == ALL else 0
-        for connection in self._follow(level="connections") if only != ALL else ():
-            total += 1
-            is_whole = connection.from_start and not (
-                connection.client_stream.gaps or connection.server_stream.gaps
-            )
-            if not is_whole and not only.accepts_ends(connection.client, connection.server):
-                found.append(replace(connection, packets=_shorten(connection.packets, closing)))
-        found.sort(key=lambda connection: connection.packets[0])
-        numbered = tuple(
-            c if c.number == number else replace(c, number=number)
-            for number, c in enumerate(found, 1)
-        )
-        return log.finish(numbered, left_out=total - len(numbered))
+        trace = log.finish(())
+        with spool as found:
+            for connection in self._follow(only):
+                found.add(_reduce(connection, chosen.wants_body, closing))
+            total = len(found) if only == ALL else 0
+            for connection in self._follow(level="connections") if only != ALL else ():
+                total += 1
+                is_whole = connection.from_start and not (
+                    connection.client_stream.gaps or connection.server_stream.gaps
+                )
+                if not is_whole and not only.accepts_ends(connection.client, connection.server):
+                    found.add(replace(connection, packets=_shorten(connection.packets, closing)))
+            left_out = total - len(found)
+            for part in found.parts():
+                yield replace(trace, connections=part.connections, own=part.own, left_out=left_out)
+                left_out = 0  # Counted with the first part.
 
-    def _log(self, only: Only | None) -> PacketLog:
+    def read_packets(self, only: Only | None) -> PacketLog:
+        """All but connections: every packet, or what a check can name of those at some addresses.
+
+        Only as far as something shows that the file is a recording of ours, where addresses are given.
+        """
         # Not above: loading numpy takes longer than decoding a small file.
         from harness.decode.packet.table import PacketTable, read_tables
 

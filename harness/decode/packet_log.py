@@ -130,11 +130,12 @@ class PacketLog:
         self.packet_count = table.first_number + len(table) - 1
         self._last_ns = int(table.time_ns[-1])
 
-    def finish(self, connections: tuple[Connection, ...], *, left_out: int = 0) -> Trace:
+    def finish(self, connections: tuple[Connection, ...]) -> Trace:
         """The trace; nothing may be handled after it."""
         annotations = decode_annotations(self._comments)
         problems = (Damage(offset=0, message=problem) for problem in annotations.problems)
         self._columns.drop_indexes()
+        self._rows = None
         return Trace(
             packets=self.packets,
             connections=connections,
@@ -145,7 +146,6 @@ class PacketLog:
             annotations=annotations.texts,
             damage=(*self._damage, *problems),
             skipped=MappingProxyType(dict(+self._skipped)),
-            left_out=left_out,
         )
 
     @property

@@ -12,6 +12,9 @@ from harness.trace.connection import Connection
 from harness.trace.packet import Packet, PacketNumber
 from harness.trace.packet_list import PacketList
 
+EVERYTHING = range(1 << 62)
+"""All packet numbers."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tap:
@@ -67,6 +70,18 @@ class Trace:
 
     left_out: int = 0
     """Connections that were whole and at no address of the site, in a large capture of others: only counted."""
+    own: range = EVERYTHING
+    """Of a part of a large capture: numbers of the packets that are judged here. Connections that begin at others are
+    here for what they tell about these; `packets` are those of all parts."""
+
+    @property
+    def is_part(self) -> bool:
+        """Whether there are connections of the capture that are not here."""
+        return self.own != EVERYTHING
+
+    def owns(self, connection: Connection) -> bool:
+        """Whether a connection is counted here, and in no other part."""
+        return not self.is_part or connection.packets[0] in self.own
 
     def packet(self, number: PacketNumber) -> Packet:
         """The packet with this 1-based number.

@@ -6,7 +6,18 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from harness.checks.case import Case
-from harness.checks.check import Absent, Check, Judgement, Unjudged, crashed, examine, unknown
+from harness.checks.check import (
+    REMEMBERED,
+    Absent,
+    Check,
+    Examination,
+    Judgement,
+    LookedAt,
+    Unjudged,
+    crashed,
+    examine,
+    unknown,
+)
 from harness.checks.need import COMPLETE, Need
 from harness.net.address import Endpoint
 from harness.trace.packet import PacketNumber
@@ -128,9 +139,76 @@ def test_unknown_and_crashed_name_the_check() -> None:
     assert crashed(check, ValueError("x")).outcome is Outcome.UNKNOWN
 
 
+def test_of_a_part_counts_what_ends_there() -> None:
+    """The last packet decides; what has no packets is said by every part, and told once."""
+    doubt, bare = (
+        Unjudged(reason="who", packets=(PacketNumber(2), PacketNumber(9))),
+        Unjudged(reason="why"),
+    )
+    examination = Examination(_check(_finding(4), doubt, bare))
+    parts = [_part(1, 5), _part(5, 9)]
+    for part in parts:
+        examination.look(part)
+    before = Examination(_check(_finding(4), doubt, bare))
+    before.look(parts[1])
+
+    assert examination.conclude().findings == (_finding(4),)
+    assert before.conclude().reason == "why"
+    before.look(_part(9, 10))
+    assert before.conclude().reason == "why; who (packets 2, 9)"
+
+
+def test_a_check_of_packets_looks_once_and_at_all() -> None:
+    """They are the same in every part."""
+    examination = Examination(replace(_check(_finding(4)), by_packets=True))
+    examination.look(_part(7, 9))
+    examination.look(_part(9, 10))
+
+    assert examination.conclude().findings == (_finding(4),)
+
+
+def test_what_is_absent_from_a_part_is_judged_with_what_all_parts_lack() -> None:
+    """Evidence that is missing later makes it doubtful as well."""
+    missing: list[tuple[str, ...]] = [(), ("the keys are gone",)]
+    need = Need(name="n", missing=lambda case: missing[case.trace.own.start > 1])
+    examination = Examination(_check(Absent(finding=_finding(4)), need=need))
+    examination.look(_part(1, 5))
+    assert examination.conclude().outcome is Outcome.FAIL
+    examination.look(_part(5, 9))
+
+    assert examination.conclude().reason == (
+        "it broke (packet 4), unless the evidence is missing; the keys are gone"
+    )
+
+
+def test_a_crash_in_one_part_is_unknown_for_all() -> None:
+    """Also where others found something."""
+
+    def judge(case: Case) -> Iterable[Judgement]:
+        return (_finding(4),) if case.trace.own.start == 1 else _crash(case)
+
+    examination = Examination(replace(_check(), judge=judge))
+    for part in (_part(1, 5), _part(5, 9), _part(1, 5)):
+        examination.look(part)
+
+    assert examination.conclude().traceback is not None
+
+
+def test_very_many_reasons_are_counted() -> None:
+    """Three are told, and a thousand remembered."""
+    many = [Unjudged(reason=f"reason {n}") for n in range(REMEMBERED + 5)]
+
+    told = examine(_check(*many, many[0]), CASE).reason
+    assert told == f"reason 0; reason 1; reason 2; and {REMEMBERED + 2} more"
+
+
+def _part(start: int, stop: int) -> Case:
+    return replace(CASE, trace=replace(CASE.trace, own=range(start, stop)))
+
+
 def test_a_doubtful_capture_does_not_hide_that_what_it_shows_is_right() -> None:
     """Said only where nothing else is in the way."""
-    check = replace(_check(), needs=(COMPLETE,), looked_at=lambda case: "3 requests")
+    check = replace(_check(), needs=(COMPLETE,), looked_at=LookedAt("request", lambda case: 3))
     case = replace(CASE, ledger=replace(CASE.ledger, problems=("a gap",)))
     blind = replace(check, needs=(COMPLETE, UNMET))
 

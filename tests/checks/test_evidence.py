@@ -7,13 +7,14 @@ from harness.checks.evidence import (
     accepting,
     answering,
     asking,
-    count,
+    count_own,
     gather,
     opening,
     seen,
 )
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Seen
+from harness.trace.trace import Trace
 from tests.trace_builder import SYN, TraceBuilder
 
 
@@ -59,10 +60,14 @@ def test_messages_that_were_not_seen_show_nothing() -> None:
     assert seen(None, Seen(time_ns=1, packets=_numbers(5, 6)), None) == (5, 6)
 
 
-def test_things_are_counted_in_words() -> None:
-    """One, none, several."""
-    assert [count("request", range(n)) for n in (1, 0, 3)] == [
-        "1 request",
-        "0 requests",
-        "3 requests",
-    ]
+def test_what_another_part_of_the_capture_has_is_not_counted() -> None:
+    """By the first packet, of connections and of requests; all of them in a whole capture."""
+    builder = TraceBuilder()
+    wire = builder.open("dmz", builder.site.entry, builder.site.entry, 443)
+    wire.ask("/")
+    connection, exchange = wire.build(1), wire.exchanges[0]
+    behind = range(connection.packets[0] + 1, 99)
+
+    assert count_own(Trace(), connection, exchange) == 2
+    assert count_own(Trace(own=behind), connection, exchange) == 1
+    assert count_own(Trace(own=range(0)), connection, exchange) == 0

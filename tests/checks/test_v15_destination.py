@@ -6,7 +6,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from harness.checks.v15_destination import V15
+from harness.checks import v15_destination
+from harness.checks.v15_destination import MOST_PAIRS, V15
 from harness.net.address import Address, Endpoint
 from harness.site.site import Site
 from harness.trace.packet import Flow
@@ -14,6 +15,7 @@ from harness.verdict.outcome import Outcome
 from tests.checks.examining import result_of
 from tests.lost_evidence import without_packet
 from tests.trace_builder import (
+    ACK,
     BYSTANDER,
     CLUSTER,
     LOCALHOST,
@@ -30,6 +32,12 @@ from tests.trace_builder import (
 )
 
 ICMP, UDP, ICMPV6 = 1, 17, 58
+
+
+@pytest.fixture(autouse=True, params=[MOST_PAIRS, 2], ids=["remembering", "forgetful"])
+def _forget(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of large captures not every connection is remembered for ever, which changes no verdict."""
+    monkeypatch.setattr(v15_destination, "MOST_PAIRS", request.param)
 
 
 def _listed(text: str) -> Site:
@@ -121,6 +129,21 @@ def test_a_four_tuple_used_again_the_other_way_fails() -> None:
     first = builder.open("dmz", BYSTANDER, N2, 443)
     again = builder.packet("dmz", first.server, first.client, flags=SYN)
 
+    (finding,) = result_of(V15, builder).findings
+    assert finding.packets == (again,)
+
+
+def test_what_was_forgotten_is_judged_when_it_opens_again() -> None:
+    """After many others the node still answers whoever asks, and may still open nothing itself."""
+    builder = TraceBuilder()
+    old = builder.open("dmz", BYSTANDER, N2, 443)
+    for port in range(1, 9):
+        builder.open("dmz", PIXEL, N2, 443 + port)
+    builder.packet("dmz", old.client, old.server, flags=SYN)
+    builder.packet("dmz", old.server, old.client, flags=SYN | ACK)
+    assert result_of(V15, builder).outcome is Outcome.PASS
+
+    again = builder.packet("dmz", old.server, old.client, flags=SYN)
     (finding,) = result_of(V15, builder).findings
     assert finding.packets == (again,)
 

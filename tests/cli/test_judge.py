@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.main import main
+from harness.decode.spool import SpoolError
 from tests.cli.scenario_text import SINGLE_NODE
 from tests.cli.tiny_capture import tiny_pcap
 
@@ -38,6 +39,22 @@ def test_replay_json_is_one_line(dump: Path, capsys: pytest.CaptureFixture[str])
     assert len(lines) == 1
     assert (verdict["verdict"], verdict["mode"]) == ("unknown", "foreign")
     assert list(verdict) == sorted(verdict)
+
+
+def test_replay_says_where_a_large_capture_did_not_fit(
+    dump: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And by what another folder is named: the environment is at fault."""
+
+    def fill(*_: object, **__: object) -> None:
+        raise SpoolError("7 connections did not fit: No space left on device")
+
+    monkeypatch.setattr("harness.replay.replay", fill)
+    monkeypatch.setattr("tempfile.tempdir", "/full")
+
+    assert main(["replay", str(dump)]) == 4
+    told = "did not fit: No space left on device; the temporary folder is /full, TMPDIR names"
+    assert told in capsys.readouterr().err
 
 
 def test_replay_of_a_folder_has_a_table(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
