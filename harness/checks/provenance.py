@@ -1,12 +1,14 @@
 """Provenance: for each call-back the way from the device to the user who was signed in, link by link.
 
 device connection, tunnel, outgoing port, header, call-back, certificate, user. Each link names its packets; a link
-that was not found says so, and a port with two owners while it was asked for is told with both.
+that was not found says so, and a port with two owners while it was asked for is told with both. Requests that nobody
+called back for have a way as well: it shows what the service was told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from harness.checks.call_back_form import find_fingerprint
 from harness.checks.case import Case
@@ -20,6 +22,8 @@ from harness.trace.certificate import Certificate
 from harness.trace.connection import Connection
 from harness.trace.journey import Ambiguous, Front, Proxied, ServiceRequest
 from harness.verdict.provenance import Chain, Link
+
+_NOBODY: Mapping[int, Owner] = MappingProxyType({})
 
 
 class Directory:
@@ -68,6 +72,47 @@ def find_chains(case: Case) -> tuple[Chain, ...]:
     )
 
 
+def find_uncalled(case: Case) -> tuple[Chain, ...]:
+    """One for each request at a service that no call-back followed, in order of time."""
+    by_upstream = {o.upstream.number: o for listed in case.owners.values() for o in listed}
+    return tuple(
+        _build_uncalled(case, request, by_upstream)
+        for request in case.journeys.requests
+        if not request.call_backs and not request.perhaps
+    )
+
+
+def _build_uncalled(case: Case, request: ServiceRequest, by_upstream: Mapping[int, Owner]) -> Chain:
+    user = _find_user(request)
+    return Chain(
+        links=(
+            *_tell_behind(case, request, by_upstream),
+            *_tell_header(case, request),
+            Link(part="call-back", text="no node was asked for a certificate"),
+            _tell_user(case, request),
+        ),
+        is_ambiguous=False,
+        devices=_find_devices(case, request, by_upstream),
+        users=frozenset((user,)) if user is not None else frozenset(),
+    )
+
+
+def _find_devices(
+    case: Case, request: ServiceRequest, by_upstream: Mapping[int, Owner] = _NOBODY
+) -> frozenset[Address]:
+    """Whom a request came from."""
+    found = set()
+    if isinstance(request.front, Front):
+        connection = request.front.connection
+        if connection.number in by_upstream:
+            found.add(_find_device(case, by_upstream[connection.number]))
+        elif connection.client.address not in case.machines.nodes:
+            found.add(connection.client.address)
+    if isinstance(request.proxied, Proxied):
+        found.add(request.proxied.device.address)
+    return frozenset(found)
+
+
 def _build_chain(
     case: Case,
     asked: CallBackOf,
@@ -92,10 +137,8 @@ def _build_chain(
         user = _find_user(request)
         users += [user] if user is not None else []
     proved = [find_identity(o.certificate) for o in living if o.certificate is not None]
-    fronts = (r.front.connection for r in requests if isinstance(r.front, Front))
     devices = {_find_device(case, owner) for owner in living}
-    devices |= {c.client.address for c in fronts if c.client.address not in case.machines.nodes}
-    devices |= {r.proxied.device.address for r in requests if isinstance(r.proxied, Proxied)}
+    devices = devices.union(*(_find_devices(case, request) for request in requests))
     return Chain(
         links=tuple(links),
         is_ambiguous=len(living) > 1 or len(requests) > 1,
@@ -181,19 +224,26 @@ def _tell_nobody(
     """Where no tunnel had the port: what is known of the connection behind the request."""
     by_upstream = {o.upstream.number: o for listed in owners.values() for o in listed}
     for request in requests:
-        match request.front:
-            case Front(connection=connection) if connection.number in by_upstream:
-                yield from _tell_owner(case, by_upstream[connection.number])
-            case Front(connection=connection):
-                told = f"{case.machines.tell_client(connection)} to {case.machines.tell_server(connection)}"
-                yield Link(part="device", text=f"request from {told}", packets=opening(connection))
-            case Ambiguous(reason=reason, packets=packets):
-                yield Link(part="device", text=f"not known: {reason}", packets=packets)
-            case None:
-                yield Link(part="device", text="the connection behind the request was not found")
+        yield from _tell_behind(case, request, by_upstream)
     node, port = asked.key
     text = f"no tunnel of {case.machines.tell_address(node)} had port {port} at that time"
     yield Link(part="port", text=text)
+
+
+def _tell_behind(
+    case: Case, request: ServiceRequest, by_upstream: Mapping[int, Owner]
+) -> Iterator[Link]:
+    """The connection behind a request, and its tunnel where it has one."""
+    match request.front:
+        case Front(connection=connection) if connection.number in by_upstream:
+            yield from _tell_owner(case, by_upstream[connection.number])
+        case Front(connection=connection):
+            told = f"{case.machines.tell_client(connection)} to {case.machines.tell_server(connection)}"
+            yield Link(part="device", text=f"request from {told}", packets=opening(connection))
+        case Ambiguous(reason=reason, packets=packets):
+            yield Link(part="device", text=f"not known: {reason}", packets=packets)
+        case None:
+            yield Link(part="device", text="the connection behind the request was not found")
 
 
 def _tell_header(case: Case, request: ServiceRequest) -> Iterator[Link]:

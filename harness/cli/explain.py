@@ -27,7 +27,7 @@ def explain_captures(
     Raises:
         Complaint: a capture knows nobody of that name, or cannot be read.
     """
-    from harness.checks.provenance import Directory, find_chains
+    from harness.checks.provenance import Directory, find_chains, find_uncalled
     from harness.replay import examine
     from harness.report.provenance import chains_json, tell_chains
 
@@ -41,16 +41,18 @@ def explain_captures(
         if case is None:
             reason = next((r.reason for r in verdict.results if r.reason), "it shows no site")
             raise Complaint(f"{file}: nothing to explain: {reason}")
-        chains = find_chains(case)
-        directory = Directory(case, chains)
+        chains, uncalled = find_chains(case), find_uncalled(case)
+        directory = Directory(case, (*chains, *uncalled))
         if not directory.knows(wanted):
             known = _tell_known(directory.names, wanted)
             raise Complaint(f"{file}: got --explain {wanted}; expected a device or user: {known}")
         found = [chain for chain in chains if directory.concerns(chain, wanted)]
+        # Where nothing was asked, what the service was told says why.
+        others = [] if found else [one for one in uncalled if directory.concerns(one, wanted)]
         if as_json:
-            print(chains_json(wanted, found, verdict=verdict.outcome.value), flush=True)
+            print(chains_json(wanted, found or others, verdict=verdict.outcome.value), flush=True)
         else:
-            print(tell_chains(wanted, found))
+            print(tell_chains(wanted, found, others))
             print(tell_briefly(verdict, name=str(file)), flush=True)
         codes.append(code_of(verdict))
     return worst(codes)

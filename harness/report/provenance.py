@@ -10,15 +10,25 @@ from harness.verdict.provenance import Chain
 
 WIDTH = 11
 """Of the longest name of a part."""
+SHOWN = 20
+"""Requests without a call-back that are told: a page has many."""
 
 
-def tell_chains(wanted: str, chains: Sequence[Chain]) -> str:
-    """Each chain, one line a link, with the packets that show it."""
-    lines = [f"{wanted}: {len(chains)} call-back{'' if len(chains) == 1 else 's'}"]
-    for number, chain in enumerate(chains, start=1):
+def tell_chains(wanted: str, chains: Sequence[Chain], uncalled: Sequence[Chain] = ()) -> str:
+    """Each chain, one line a link, with the packets that show it; `uncalled`: requests without a call-back."""
+    lines = [f"{wanted}: {_count(len(chains), 'call-back')}"]
+    if uncalled:
+        lines[0] += f", {_count(len(uncalled), 'request')} without one"
+    for number, chain in enumerate((*chains, *uncalled[:SHOWN]), start=1):
         lines.append(f"{number}. {_headline(chain)}")
         lines += _tell_links(chain)
+    if len(uncalled) > SHOWN:
+        lines.append(f"and {len(uncalled) - SHOWN} more")
     return "\n".join(printable(line) for line in lines)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def chains_json(wanted: str, chains: Sequence[Chain], *, verdict: str) -> str:

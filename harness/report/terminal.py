@@ -34,7 +34,7 @@ def tell(verdict: Verdict, *, name: str, file: str) -> str:
     """
     lines = [_headline(verdict, name)]
     lines += _failures(verdict, file)
-    lines += _differences(verdict)
+    lines += _differences(verdict, file)
     lines += _unknowns(verdict)
     lines += _facts(verdict, file)
     return printable_lines(lines)
@@ -136,7 +136,7 @@ def _places(
     return {name: tuple(sorted(numbers)) for name, numbers in places.items()}
 
 
-def _differences(verdict: Verdict) -> Iterator[str]:
+def _differences(verdict: Verdict, file: str) -> Iterator[str]:
     if verdict.as_expected:
         return
     expected = verdict.expectation or Expectation()
@@ -146,6 +146,9 @@ def _differences(verdict: Verdict) -> Iterator[str]:
     )
     for difference in found:
         yield f"not as expected: {difference}{source}"
+    device = expected.find_other(verdict.signed_in)
+    if device is not None and not verdict.sources:
+        yield f"  see why: harness replay {shlex.quote(file)} --explain {shlex.quote(device)}"
 
 
 def _unknowns(verdict: Verdict) -> Iterator[str]:

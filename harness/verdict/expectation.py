@@ -67,10 +67,19 @@ class Expectation:
             found.append(_tell_signed_in(signed_in, self.signed_in))
         return tuple(found)
 
+    def find_other(self, signed_in: Mapping[str, str]) -> str | None:
+        """A device that is signed in as somebody else than expected, or not at all; None: there is none."""
+        expected = signed_in if self.signed_in is None else self.signed_in
+        return next(iter(_find_others(signed_in, expected)), None)
+
+
+def _find_others(got: Mapping[str, str], expected: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in {*got, *expected} if got.get(name) != expected.get(name))
+
 
 def _tell_signed_in(got: Mapping[str, str], expected: Mapping[str, str]) -> str:
     """The devices whose users differ, a few of them: a fleet has thousands."""
-    names = sorted(name for name in {*got, *expected} if got.get(name) != expected.get(name))
+    names = _find_others(got, expected)
     told = [
         f"{name} as {got.get(name, 'nobody')} (expected {expected.get(name, 'nobody')})"
         for name in names[:SHOWN]

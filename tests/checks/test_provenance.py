@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from harness.checks.provenance import Directory, find_chains
+from harness.checks.provenance import Directory, find_chains, find_uncalled
 from harness.verdict.provenance import Chain
 from tests.checks.examining import make_case
 from tests.defect_traces import DEFECTIVE
@@ -160,3 +160,32 @@ def test_the_directory_lists_names_before_addresses() -> None:
 
     assert directory.names == (ALICE, "pixel", str(PIXEL))
     assert not directory.knows(str(ip_address("192.0.2.1")))
+
+
+def test_a_request_that_nobody_called_back_for_shows_what_the_service_was_told() -> None:
+    """Device, tunnel and header are there; nobody was asked, and nobody is signed in."""
+    builder = TraceBuilder()
+    legs = builder.sign_in(call_back=False, status=403)
+    case = make_case(builder.build(), builder.site)
+    (chain,) = find_uncalled(case)
+
+    assert find_chains(case) == ()
+    assert [link.part for link in chain.links] == [
+        "device",
+        "tunnel",
+        "port",
+        "header",
+        "call-back",
+        "user",
+    ]
+    assert _texts(chain, "call-back") == ["no node was asked for a certificate"]
+    assert f"RemotePort {legs.l3.client.port}" in _texts(chain, "header")[0]
+    assert chain.devices == {PIXEL}
+
+
+def test_a_request_with_its_call_back_is_not_told_twice() -> None:
+    """What led to a call-back has a chain already."""
+    builder = TraceBuilder()
+    builder.sign_in()
+
+    assert find_uncalled(make_case(builder.build(), builder.site)) == ()

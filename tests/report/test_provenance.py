@@ -54,3 +54,12 @@ def test_the_json_is_one_line() -> None:
     (chain,) = told["chains"]
     assert (chain["ambiguous"], chain["devices"], chain["users"]) == (False, [str(PIXEL)], ["a@b"])
     assert chain["links"][0] == {"packets": [7], "part": "port", "text": "node1 10.20.1.1:40000"}
+
+
+def test_requests_without_a_call_back() -> None:
+    """They are counted apart, and a page has many."""
+    lines = tell_chains("pixel", [], [CHAIN] * 22).splitlines()
+
+    assert lines[0] == "pixel: 0 call-backs, 22 requests without one"
+    assert sum(line[0].isdigit() for line in lines) == 20
+    assert lines[-1] == "and 2 more"

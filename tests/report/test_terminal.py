@@ -117,6 +117,14 @@ def test_missing_failure_is_explained() -> None:
     ]
 
 
+def test_who_is_missing_can_be_asked_about() -> None:
+    """The command that explains the first of them, quoted as a shell wants it."""
+    expectation = Expectation(signed_in={"old phone": "alice@example.com"})
+    text = tell(verdict(HELD, expectation=expectation), name="x", file="my run.pcapng")
+
+    assert "  see why: harness replay 'my run.pcapng' --explain 'old phone'" in text.splitlines()
+
+
 def test_unknown_says_why() -> None:
     """Checks with the same reason share one line, without an expectation PASS is what was expected."""
     second = CheckResult(

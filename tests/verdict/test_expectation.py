@@ -94,3 +94,13 @@ def test_of_many_devices_a_few_are_named() -> None:
 
     assert told.startswith("signed in are 0, expected 2000: phone-0 as nobody (expected u@b.c), ")
     assert told.endswith(", and 1995 more")
+
+
+def test_a_device_to_ask_about() -> None:
+    """The first whose user is another one than expected, or nobody; where nothing is stated, nobody is wrong."""
+    stated = Expectation(signed_in={"a": "x", "b": "y", "c": "z"})
+
+    assert stated.find_other({"a": "x", "b": "z"}) == "b"
+    assert stated.find_other({"a": "x", "b": "y", "c": "z", "0": "x"}) == "0"
+    assert stated.find_other({"a": "x", "b": "y", "c": "z"}) is None
+    assert Expectation().find_other({"a": "x"}) is None
