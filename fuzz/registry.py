@@ -9,6 +9,7 @@ from fuzz.targets.foreign import MERGE, RSA_KEY, SECOND_OPINION, SITE_TEMPLATE
 from fuzz.targets.frame import FRAME
 from fuzz.targets.growth import GROWTH
 from fuzz.targets.http import HTTP
+from fuzz.targets.http2 import HTTP2
 from fuzz.targets.replay import REPLAY
 from fuzz.targets.scenario import SCENARIO
 from fuzz.targets.tcp import TCP
@@ -21,6 +22,7 @@ TARGETS: tuple[Target, ...] = (
     WINDOW,
     TLS,
     HTTP,
+    HTTP2,
     TCP,
     FILE,
     FRAME,

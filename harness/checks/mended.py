@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from harness.trace.connection import Connection
-from harness.trace.http import Header, Malformed, Request
+from harness.trace.http import HTTP_2, Header, Malformed, Request
 from harness.trace.journey import Front, Journeys, ServiceRequest
 
 Mended = Mapping[tuple[int, int], bool]
@@ -61,8 +61,10 @@ def find_odd_requests(connection: Connection) -> tuple[Malformed, ...]:
 def is_length_doubtful(request: Request) -> bool:
     """Whether what follows a request may be a part of it: then it must be the last one, even where it was put right.
 
-    RFC 9112 sections 6.1 and 6.3: Transfer-Encoding beside Content-Length, or in HTTP/1.0.
+    RFC 9112 sections 6.1 and 6.3: Transfer-Encoding beside Content-Length, or in HTTP/1.0. HTTP/2 has frames for that.
     """
+    if request.version == HTTP_2:
+        return False
     is_beside = bool(request.values("Content-Length")) or request.version == b"HTTP/1.0"
     return is_beside and bool(request.values("Transfer-Encoding"))
 
@@ -74,17 +76,20 @@ def _is_whole(request: ServiceRequest, front: Front) -> bool:
     own = next(i for i, e in enumerate(request.connection.exchanges) if e is request.exchange)
     left = (m.exchange for m in find_odd_requests(request.connection))
     return (
-        not _must_be_refused(front.exchange.request)
+        not must_be_refused(front.exchange.request)
         and not any(exchange in (own, None) for exchange in left)
         and not any(_torn_lines(request, front))
     )
 
 
-def _must_be_refused(request: Request) -> bool:
+def must_be_refused(request: Request) -> bool:
     """What nobody may put right: a blank before the colon (RFC 9112 section 5.1), or several Hosts (3.2).
 
-    The same Host twice has to be refused too, but whoever takes it for one reads what everybody reads.
+    The same Host twice has to be refused too, but whoever takes it for one reads what everybody reads. Nothing that is
+    malformed in HTTP/2 may be passed on (RFC 9113 section 8.1.1).
     """
+    if request.version == HTTP_2:
+        return True
     is_blurred = any(header.name != header.name.strip() for header in request.headers)
     return is_blurred or len({host.lower() for host in request.values("Host")}) > 1
 

@@ -9,7 +9,7 @@ from harness.checks.ledger import tell_packets
 from harness.checks.legs import Legs, Machines
 from harness.checks.mended import Mended
 from harness.trace.connection import Connection
-from harness.trace.http import Malformed
+from harness.trace.http import HTTP_2, Malformed
 from harness.trace.tls import TlsSession
 
 TLS_1_3 = 0x0304
@@ -72,6 +72,10 @@ def _is_refused(connection: Connection, malformed: Malformed) -> bool:
     if malformed.layer != "http" or malformed.sender != "client" or not malformed.packets:
         return False
     own = malformed.exchange
+    exchange = connection.exchanges[own] if own is not None else None
+    if exchange is not None and exchange.request is not None and exchange.request.version == HTTP_2:
+        answer = exchange.response
+        return exchange.is_reset or (answer is not None and answer.status >= 400)
     statuses = [
         e.response.status
         for index, e in enumerate(connection.exchanges)

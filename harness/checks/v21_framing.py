@@ -10,10 +10,10 @@ from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement, Unjudged
 from harness.checks.evidence import answering, asking, gather
 from harness.checks.headers import show
-from harness.checks.mended import find_odd_requests, find_torn, is_length_doubtful
+from harness.checks.mended import find_odd_requests, find_torn, is_length_doubtful, must_be_refused
 from harness.checks.need import COMPLETE, PROXY_CONTENT, SERVICE_CONTENT
 from harness.trace.connection import Connection
-from harness.trace.http import Exchange, Header, Malformed, Response
+from harness.trace.http import HTTP_2, Exchange, Header, Malformed, Response
 from harness.trace.journey import Front
 from harness.trace.packet import PacketNumber
 from harness.verdict.finding import Finding
@@ -50,9 +50,14 @@ def _is_settled(case: Case, connection: Connection, index: int) -> bool:
     """Whether an odd request was passed on and put right, or refused, and does not make what follows it doubtful."""
     request, response = connection.exchanges[index].request, connection.exchanges[index].response
     made = case.mended.get((connection.number, index))
-    if made is None or request is None or is_length_doubtful(request):
+    if request is None or is_length_doubtful(request):
         return False
-    return made or (response is not None and response.status >= REFUSED)
+    is_refused = response is not None and response.status >= REFUSED
+    if request.version == HTTP_2:
+        return (
+            is_refused or connection.exchanges[index].is_reset
+        )  # Streams know nothing of one another.
+    return made is not None and (made or is_refused)
 
 
 def _judge_request(
@@ -67,7 +72,8 @@ def _judge_request(
     if exchange.response is not None and exchange.response.status < REFUSED and not made:
         told = f"{server} answered {exchange.response.status} to {client}, to {why}"
         packets = gather(malformed.packets, answering(exchange))
-        if made is None and _may_be_mended(case, connection):
+        is_lawful = exchange.request is not None and not must_be_refused(exchange.request)
+        if made is None and is_lawful and _may_be_mended(case, connection):
             yield Unjudged(reason=f"{told}; what it passed on is not in the file", packets=packets)
         else:
             yield _finding(told, packets, connection)

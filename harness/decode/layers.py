@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from harness.capture.keylog import Secrets
 from harness.decode.detail import EVERYTHING, Detail
 from harness.decode.http.http1 import HttpDecoder, TunnelBytes
+from harness.decode.http.http2 import Http2Decoder
 from harness.decode.layer_fields import LayerFields
 from harness.decode.proxy_header import decode_proxy_header, find_proxy_header
 from harness.decode.sniff import (
@@ -93,10 +94,11 @@ class _Undecided:
             return answer
         return "other" if client and not self._cut else None
 
-    def take(self) -> Iterable[Part]:
+    def take(self, protocol: Protocol) -> Iterable[Part]:
         """All items, without the PROXY header and with an old ClientHello in its new form; they are gone then."""
         items, self._items = self._items, []
-        if items[0].side == "server" and items[0].data and not items[0].data.startswith(b"HTTP/"):
+        is_late = items[0].side == "server" and not items[0].data.startswith(b"HTTP/")
+        if is_late and items[0].data and protocol != "http2":
             # It speaks first, so this is the middle of an answer.
             yield Part("server", b"", items[0].seen, None)
         client = self._first["client"]
@@ -156,9 +158,7 @@ class LayerStack:
         """What answers plain HTTP in TLS: a server that expected TLS refuses it with an alert."""
         self._ssl2: Seen | None = None
         """Where the ClientHello of SSL 2.0 was seen."""
-        self._http: HttpDecoder | None = None
-        self._http2: Seen | None = None
-        """Where HTTP/2 began, of which nothing more is read."""
+        self._http: HttpDecoder | Http2Decoder | None = None
         self._tunnel: LayerStack | None = None
         self._begun: set[Side] = set()
         """Sides of which TLS has got something."""
@@ -218,7 +218,7 @@ class LayerStack:
         if protocol is None:
             return
         undecided, self._undecided = self._undecided, None
-        waiting = tuple(undecided.take())
+        waiting = tuple(undecided.take(protocol))
         self._preamble = undecided.preamble
         if protocol == "tls":
             self._tls = TlsDecoder(self._secrets, self._detail)
@@ -226,9 +226,10 @@ class LayerStack:
             self._ssl2 = item.seen
         elif protocol == "http":
             self._http = HttpDecoder(self._detail)
+        elif protocol == "http2":
+            self._http = Http2Decoder(self._detail)
         else:
             self._is_other = True
-            self._http2 = item.seen if protocol == "http2" else None
         for early in waiting:
             self._pass_on(early)
 
@@ -259,12 +260,11 @@ class LayerStack:
 
     def _may_turn_to_http(self, item: Part) -> bool:
         """Whether HTTP begins behind another protocol: a request line at the start of a segment."""
-        is_other = self._is_other and self._http2 is None
-        return is_other and item.side == "client" and begins_with_request(item.data)
+        return self._is_other and item.side == "client" and begins_with_request(item.data)
 
     def _is_alarm(self, item: Part) -> bool:
         """Whether this belongs to an answer in TLS: no answer of HTTP begins with the type of a TLS record."""
-        if self._http is None or item.side != "server":
+        if not isinstance(self._http, HttpDecoder) or item.side != "server":
             return False
         if "server" not in self._begun and item.data and item.data[0] in _RECORD_TYPES:
             self._alarm = TlsDecoder(self._secrets, self._detail)
@@ -292,10 +292,10 @@ class LayerStack:
             protocol = self._inside.add(item)
             if protocol is None:
                 continue
-            waiting, self._inside = self._inside.take(), None
-            self._http2 = item.seen if protocol == "http2" else None
-            if protocol == "http":
-                self._http = HttpDecoder(self._detail)
+            waiting, self._inside = self._inside.take(protocol), None
+            if protocol in ("http", "http2"):
+                kind = HttpDecoder if protocol == "http" else Http2Decoder
+                self._http = kind(self._detail)
                 for early in waiting:
                     self._take_http(early)
 
@@ -350,16 +350,13 @@ class LayerStack:
         )
 
     def _tell_http2(self, session: TlsSession | None) -> tuple[Malformed, ...]:
-        """That HTTP/2 is spoken: by its first bytes, or by ALPN where those were not seen (RFC 9113 section 3.2)."""
-        seen = self._http2
-        if self._detail.level != "exchanges":
+        """That ALPN names HTTP/2 (RFC 9113 section 3.2), of which the beginning was not seen."""
+        if self._detail.level != "exchanges" or self._http is not None or session is None:
             return ()
-        is_open = session is not None and session.decrypted != "no" and self._http is None
-        if seen is None and is_open and session is not None and session.alpn == "h2":
-            seen = session.client_application_data or session.server_application_data
-        if seen is None:
+        seen = session.client_application_data or session.server_application_data
+        if session.decrypted == "no" or session.alpn != "h2" or seen is None:
             return ()
-        message = "HTTP/2, which is not read here: what was asked and answered is not known"
+        message = "HTTP/2 without its beginning: what was asked and answered is not known"
         return (Malformed(sender="client", layer="http", message=message, packets=seen.packets),)
 
     def _build_tunnel(self, *, client_closed: bool, server_closed: bool) -> Tunnel | None:

@@ -190,6 +190,9 @@ DEFECTS: tuple[Defect, ...] = (
     _defect("F80", "balancer", "V22", "TLS 1.1 is taken, whatever the site demands"),
     _defect("F81", "cert_proxy", "V26", "certificates of another authority are asked for"),
     _defect("F82", "balancer, access", "V08 V21", "a request with two lengths is read in two ways"),
+    _defect(
+        "F83", "balancer", "V08 V21", "a line break in a value of HTTP/2 becomes one of the request"
+    ),
     _defect("F84", "cert_proxy", "V21", "what comes behind a CONNECT is answered as a request"),
     _defect("F85", "cert_proxy", "V21", "the answer to a CONNECT has a Content-Length"),
     _defect("F86", "cert_proxy", "V16", "other requests than CONNECT are answered"),

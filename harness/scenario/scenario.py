@@ -36,6 +36,8 @@ class Device(Model):
     """Android version, which decides what its ClientHello looks like."""
     tls: Literal["1.2", "1.3"] = "1.3"
     """The newest version it offers."""
+    http2: bool = False
+    """It speaks HTTP/2 with a host that offers it."""
     certificate: Literal["own", "none", "expired", "other_ca", "server_only"] = "own"
     """`own`: its user's; `none`: it shows none to the cert proxy; else out of date, of a CA that only has the right
     name, or for servers only."""

@@ -95,6 +95,8 @@ class Balancer(Model):
     engine: Engine = "builtin"
     """Which program balances: the one built in, or a real HAProxy or nginx, which has to be installed and needs the
     kernel wire."""
+    http2: bool = False
+    """Offers HTTP/2 to clients where it ends TLS on the service port; nodes are asked in HTTP/1.1 all the same."""
     health_check_ms: Annotated[int, Field(ge=50, le=60_000)] | None = None
     """Milliseconds between two looks whether a node's ports answer; HAProxy alone does it. Not given: never."""
 

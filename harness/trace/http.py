@@ -1,4 +1,4 @@
-"""HTTP/1.1 messages and exchanges as seen on the wire (RFC 9112)."""
+"""HTTP messages and exchanges as seen on the wire (RFC 9112, RFC 9113)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from harness.trace.packet import PacketNumber
 from harness.trace.revocation import StatusAnswer, StatusQuery
 from harness.trace.tls import Side
 
+HTTP_2 = b"HTTP/2"
+"""The version of its messages."""
 _ABSOLUTE = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
 
 
@@ -83,6 +85,8 @@ class Exchange:
 
     request: Request | None
     response: Response | None
+    is_reset: bool = False
+    """The server refused it without an answer (RST_STREAM or GOAWAY of HTTP/2, RFC 9113 sections 5.4.2 and 6.8)."""
 
     @property
     def packets(self) -> tuple[PacketNumber, ...]:

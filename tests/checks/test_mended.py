@@ -8,11 +8,19 @@ import pytest
 
 from harness.checks.mended import find_mended, find_torn, is_length_doubtful
 from harness.checks.v21_framing import V21
-from harness.trace.http import Header, Malformed
+from harness.trace.http import HTTP_2, Header, Malformed
 from harness.verdict.outcome import Outcome
 from tests.checks.examining import make_case, result_of
 from tests.lost_evidence import without_keys
-from tests.trace_builder import CLUSTER, Fields, SignIn, TraceBuilder
+from tests.trace_builder import (
+    CLUSTER,
+    PIXEL,
+    VIP,
+    Fields,
+    SignIn,
+    TraceBuilder,
+    make_random,
+)
 
 NOTE = b"one\r\n RemotePort: 40000"
 
@@ -159,3 +167,46 @@ def test_nothing_odd_is_nothing_to_mend() -> None:
     builder.sign_in()
 
     assert dict(find_mended(make_case(builder).journeys)) == {}
+
+
+def _http_2(*, status: int, passed: Fields) -> TraceBuilder:
+    """A request of HTTP/2 with a line break in a value, and what the balancer made of it."""
+    builder, legs = _sign_in(sent=(("x-note", b"one\r\nRemotePort: 40000"),), passed=passed)
+    asked, got = legs.l3.exchanges[0].request, legs.l4.exchanges[0]
+    assert asked is not None
+    assert got.response is not None
+    answered = replace(got.response, status=status, body=b"", body_size=0, body_sha256="")
+    legs.l4.exchanges[0] = replace(got, response=answered)
+    legs.l3.exchanges[0] = replace(
+        legs.l3.exchanges[0],
+        request=replace(asked, version=HTTP_2),
+        response=replace(answered, packets=legs.l3.packets[-1:], last_ns=builder.now_ns),
+    )
+    return builder
+
+
+def test_a_line_break_of_http_2_that_became_one_fails() -> None:
+    """F83, although the node refused the request: it is not the one that the balancer got."""
+    builder = _http_2(status=400, passed=(("x-note", b"one"), ("RemotePort", b"40000")))
+
+    (finding,) = result_of(V21, builder).findings
+    assert 'got the line "RemotePort: 40000"' in finding.message
+
+
+def test_a_line_break_of_http_2_must_not_be_put_right() -> None:
+    """RFC 9113 section 8.1.1: nobody passes a malformed request on, whatever he makes of it."""
+    builder = _http_2(status=200, passed=(("x-note", b"one RemotePort: 40000"),))
+
+    (finding,) = result_of(V21, builder).findings
+    assert "vip 10.20.0.10:443 answered 200" in finding.message
+
+
+def test_streams_know_nothing_of_one_another() -> None:
+    """What is refused in one does not end the others."""
+    builder = TraceBuilder()
+    wire = builder.open("outside", PIXEL, VIP, 443).handshake(make_random("h2"))
+    wire.answer(wire.ask("/odd", version=HTTP_2), 400)
+    wire.answer(wire.ask("/good", version=HTTP_2), 401)
+    wire.malformed = (_odd(wire.exchanges[0].packets[0]),)
+
+    assert result_of(V21, builder).outcome is Outcome.PASS

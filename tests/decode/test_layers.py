@@ -357,21 +357,36 @@ HTTP_2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 SETTINGS = b"\0\0\0\4\0\0\0\0\0"
 
 
+ASKED = HTTP_2 + b"\0\0\3\1\5\0\0\0\1" + b"\x82\x87\x84"
+"""GET https /."""
+
+
 @pytest.mark.parametrize("size", [1, 5, 100])
-def test_http_2_is_named(size: int) -> None:
-    """Not read, and not taken for a broken HTTP/1."""
-    parts: list[Part] = [("client", HTTP_2[i : i + size]) for i in range(0, len(HTTP_2), size)]
+def test_http_2_is_read(size: int) -> None:
+    """Also where the server spoke first, as it may."""
+    parts: list[Part] = [("client", ASKED[i : i + size]) for i in range(0, len(ASKED), size)]
 
-    fields = play([*parts, ("server", SETTINGS)])
+    fields = play([("server", SETTINGS), *parts, ("server", b"\0\0\1\1\5\0\0\0\1\x88")])
 
-    (malformed,) = fields["malformed"]
-    assert (malformed.layer, malformed.message[:6], fields["exchanges"]) == ("http", "HTTP/2", ())
+    (exchange,) = fields["exchanges"]
+    assert (exchange.request.version, exchange.request.target) == (b"HTTP/2", b"/")
+    assert exchange.response.status == 200
+    assert fields["malformed"] == ()
 
 
-@pytest.mark.parametrize("first", [HTTP_2, SETTINGS], ids=["preface", "ALPN alone"])
-def test_http_2_in_tls_is_named(first: bytes) -> None:
-    """By what the client says first, or by what both agreed on."""
-    talk = converse(Peers(alpn=("h2",)), [("client", first), ("server", SETTINGS)])
+def test_http_2_in_tls_is_read() -> None:
+    """By what the client says first."""
+    talk = converse(Peers(alpn=("h2",)), [("client", ASKED), ("server", SETTINGS)])
+
+    fields = play(list(talk.chunks), talk.secrets)
+
+    assert [e.request.target for e in fields["exchanges"]] == [b"/"]
+    assert fields["malformed"] == ()
+
+
+def test_http_2_without_its_beginning_is_named() -> None:
+    """By what both agreed on; what was asked is not known."""
+    talk = converse(Peers(alpn=("h2",)), [("client", SETTINGS), ("server", SETTINGS)])
 
     fields = play(list(talk.chunks), talk.secrets)
 

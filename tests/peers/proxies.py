@@ -10,7 +10,7 @@ from tests.peers.openssl import Keys, configure, make_keys
 from tests.peers.place import Place
 
 ACCESS_PORT, NODE_PORT, FRONT_PORT, PROXY_PORT = 8080, 8443, 5262, 8888
-BEHIND_PORT, CHAT_PORT = 8444, 8081
+BEHIND_PORT, CHAT_PORT, MANY_PORT = 8444, 8081, 8445
 NGINX = """user root root; daemon off; master_process off; pid nginx.pid; error_log stderr;
 events {{}}
 http {{
@@ -39,6 +39,14 @@ http {{
     ssl_certificate server.pem; ssl_certificate_key server.key;
     location /said {{ return 200 "$proxy_protocol_addr $proxy_protocol_port\n"; }}
   }}
+  server {{
+    listen 127.0.0.1:{many} ssl http2;
+    ssl_certificate server.pem; ssl_certificate_key server.key;
+    location /empty {{ return 204; }}
+    location /moved {{ return 302 /page; }}
+    location /whole {{ gzip off; }}
+    location /said {{ return 200 "$request_method $http_remoteport $http_x_forwarded_for\n"; }}
+  }}
 }}
 """
 HAPROXY = """global
@@ -57,7 +65,12 @@ def start_nginx(place: Place) -> Keys:
     authority = make_keys(place, "authority")
     make_keys(place, "server", issuer=authority)
     text = NGINX.format(
-        folder=place.folder, plain=ACCESS_PORT, tls=NODE_PORT, behind=BEHIND_PORT, chat=CHAT_PORT
+        folder=place.folder,
+        plain=ACCESS_PORT,
+        tls=NODE_PORT,
+        behind=BEHIND_PORT,
+        chat=CHAT_PORT,
+        many=MANY_PORT,
     )
     place.write("whole", "one page, not compressed\n" * 20)
     config = place.write("nginx.conf", text)
@@ -175,6 +188,33 @@ def terminated(place: Place) -> list[str]:
     body = place.write("upload", "what is sent\n" * 100)
     curl(place, "--insecure", "--header", "Transfer-Encoding: chunked", "--upload-file", body, url)
     return [*["GET /said"] * 6, *["PUT /said"] * 2]
+
+
+def http_2(place: Place) -> list[str]:
+    """HTTP/2 to nginx, and to HAProxy, which writes HTTP/1.1 of it; several streams at once, bodies."""
+    start_nginx(place)
+    server = place.folder / "both.pem"
+    server.write_text(
+        (place.folder / "server.pem").read_text() + (place.folder / "server.key").read_text()
+    )
+    start_haproxy(
+        place,
+        FRONT_PORT,
+        f"listen front\n  mode http\n  bind 127.0.0.1:{FRONT_PORT} ssl crt {server} alpn h2,http/1.1\n"
+        "  option forwardfor\n  http-request set-header RemotePort %[src_port]\n"
+        f"  server access 127.0.0.1:{ACCESS_PORT}\n",
+    )
+    body = place.write("upload", "what is sent\n" * 200)
+    own = f"https://127.0.0.1:{MANY_PORT}"
+    pages = [f"{own}/{name}" for name in ("page", "empty", "moved", "absent")]
+    curl(place, "--insecure", "--http2", "--compressed", *pages)
+    curl(place, "--insecure", "--http2", "--head", f"{own}/whole", f"{own}/whole")
+    for port in (MANY_PORT, FRONT_PORT):
+        url = f"https://127.0.0.1:{port}/said"
+        curl(place, "--insecure", "--http2", "--parallel", "--parallel-max", "4", *[url] * 4)
+        curl(place, "--insecure", "--http2", "--upload-file", body, url)
+    alone = ["GET /page", "GET /empty", "GET /moved", "GET /absent", "HEAD /whole", "HEAD /whole"]
+    return [*alone, *(["GET /said"] * 4 + ["PUT /said"]) * 3]
 
 
 def tunnelled(place: Place) -> list[str]:

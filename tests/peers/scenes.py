@@ -39,6 +39,7 @@ SCENES: dict[str, Scene] = {
     "openssl-asked-later": openssl.asked_later,
     "gnutls-camellia-gcm": openssl.camellia_gcm,
     "http-forms": proxies.http_forms,
+    "http-2": proxies.http_2,
     "http-pipelined": proxies.pipelined,
     "http-upgraded": proxies.upgraded,
     "nginx-mutual": proxies.mutual_with_nginx,

@@ -14,6 +14,7 @@ from harness.scenario.scenario import Device, TunnelRule
 from harness.scenario.step import KeptTunnel, RawProxyRequest, Revoke, SignIn
 from harness.site import sign_in
 from harness.site.site import SERVICE_PORT
+from harness.world.actors import http2
 from harness.world.actors.authority import (
     as_verified,
     build_authority,
@@ -124,7 +125,8 @@ class Android:
         carrier = await self._open(host, port, written or build_authority(host, port))
         if carrier is None:
             return None
-        return await self._open_tls(carrier, ClientSettings(server_name=host))
+        alpn = (*((http2.PROTOCOL,) if self._device.http2 else ()), "http/1.1")
+        return await self._open_tls(carrier, ClientSettings(server_name=host, alpn=alpn))
 
     async def _talk(self, tls: TlsStream, host: str, step: SignIn, answers: list[Response]) -> None:
         patience_s = None if step.give_up_after_ms is None else step.give_up_after_ms / 1e3
@@ -143,7 +145,8 @@ class Android:
     async def _converse(
         self, tls: TlsStream, host: str, step: SignIn, answers: list[Response]
     ) -> None:
-        http = HttpClient(tls, timeout_ns=self._setting.timeout_ns)
+        kind = http2.Http2Client if tls.protocol == http2.PROTOCOL else HttpClient
+        http = kind(tls, timeout_ns=self._setting.timeout_ns)
         app = quote(step.sign_in, safe="")
         cookies: Headers = ()
         for number in range(step.requests):

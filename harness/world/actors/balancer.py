@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from harness.net.address import Endpoint
 from harness.site.site import SERVICE_PORT, BalancerMode
+from harness.world.actors import http2
 from harness.world.actors.connections import Connections
 from harness.world.actors.forwarded import forward_headers, strip_connection
 from harness.world.actors.http1 import HttpClient, HttpServer, Request, Response, Rest
@@ -221,7 +222,7 @@ class LoadBalancer:
         await join(stream, upstream, idle_ns=self._setting.timeout_ns)
 
     async def _terminate_service(self, stream: Stream) -> None:
-        tls = await self._accept(stream)
+        tls = await self._accept(stream, is_service=True)
         if {"F22", "F31", "F82", "V21"} & self._setting.defects:
             await self._pass_leniently(tls)
             return
@@ -255,12 +256,22 @@ class LoadBalancer:
                 return await self._pool.exchange(forwarded)
 
         try:
-            await HttpServer(tls, timeout_ns=self._setting.timeout_ns).serve(respond)
+            await self._serve(tls, respond)
         finally:
             self._client_ports[tls.peer.port] -= 1
             if upstream is not self._pool:
                 await upstream.close()
             await tls.close()
+
+    async def _serve(
+        self, tls: TlsStream, respond: Callable[[Request], Awaitable[Response]]
+    ) -> None:
+        """Speak what the client wants, of what this balancer offers."""
+        timeout_ns, defects = self._setting.timeout_ns, self._setting.defects
+        if tls.protocol == http2.PROTOCOL:
+            await http2.Http2Server(tls, timeout_ns=timeout_ns, defects=defects).serve(respond)
+        else:
+            await HttpServer(tls, timeout_ns=timeout_ns).serve(respond)
 
     async def _pass_leniently(self, tls: TlsStream) -> None:
         """One request, handed on with most of its bytes as they came (lenient.py)."""
@@ -311,12 +322,17 @@ class LoadBalancer:
         finally:
             await tls.close()
 
-    async def _accept(self, stream: Stream, *, asks: bool = False) -> TlsStream:
+    async def _accept(
+        self, stream: Stream, *, asks: bool = False, is_service: bool = False
+    ) -> TlsStream:
         assert self._identity is not None, "nobody connects before the balancer listens"
         settings = ServerSettings(
             identity=self._identity,
             version=self._setting.site.tls,
             is_lax="F80" in self._setting.defects,
+            alpn=(http2.PROTOCOL, "http/1.1")
+            if is_service and self._settings.http2
+            else ("http/1.1",),
             client_certificate="required" if asks else "none",
             verify=self._setting.pki.user_verifier() if asks else None,
         )

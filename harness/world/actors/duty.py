@@ -50,6 +50,8 @@ class Duty:
     """How long nobody need say anything."""
     answer_ms: int
     """How long a node may take."""
+    offers_http2: bool
+    """To clients of the service port."""
     health_check_ms: int | None
     """How often it looks whether nodes answer; None: never."""
     defects: frozenset[str]
@@ -101,6 +103,7 @@ def read_duty(setting: Setting, name: str) -> Duty:
         newest_tls=site.tls,
         idle_ms=setting.timeout_ns // 1_000_000,
         answer_ms=setting.upstream_timeout_ns // 1_000_000,
+        offers_http2=balancer.http2,
         health_check_ms=balancer.health_check_ms,
         defects=defects,
         identity_pem="".join((*identity.chain_pem, identity.key_pem)),

@@ -83,7 +83,8 @@ def _end_proxy_port(duty: Duty, port: int) -> Iterator[str]:
 
 def _end_service(duty: Duty) -> Iterator[str]:
     """TLS ends here; the headers are set in each request, and a node is asked over TLS again."""
-    tls = f" ssl crt {IDENTITY} alpn http/1.1 {_taken(duty)}"
+    protocols = "h2,http/1.1" if duty.offers_http2 else "http/1.1"
+    tls = f" ssl crt {IDENTITY} alpn {protocols} {_taken(duty)}"
     yield from ("", "frontend service", "    mode http", *_binds(duty, SERVICE_PORT, tls))
     yield from _headers(duty)
     yield "    default_backend nodes"

@@ -120,7 +120,7 @@ def _unless_handed_on(name: str, told: str, own: str) -> str:
 
 
 def _http_server(duty: Duty) -> Iterator[str]:
-    yield from _listens(duty, SERVICE_PORT, " ssl")
+    yield from _listens(duty, SERVICE_PORT, " ssl http2" if duty.offers_http2 else " ssl")
     yield from _identity(duty)
     yield f"client_header_timeout {duty.idle_ms}ms;"
     yield f"client_body_timeout {duty.idle_ms}ms;"

@@ -89,6 +89,12 @@ class TlsStream:
         return self._version
 
     @property
+    def protocol(self) -> str:
+        """What both ends agreed on by ALPN; "": nothing."""
+        session = self._connection.session
+        return bytes(session.appProto or b"").decode("ascii", "replace") if session else ""
+
+    @property
     def client_random(self) -> bytes:
         """Random of the ClientHello, 32 bytes: the name of this session in every key log."""
         return self._connection.client_random
