@@ -90,9 +90,8 @@ class TlsStream:
 
     @property
     def protocol(self) -> str:
-        """What both ends agreed on by ALPN; "": nothing."""
-        session = self._connection.session
-        return bytes(session.appProto or b"").decode("ascii", "replace") if session else ""
+        """What both ends agreed on by ALPN, or ""."""
+        return bytes(self._connection.session.appProto or b"").decode("ascii", "replace")
 
     @property
     def client_random(self) -> bytes:
