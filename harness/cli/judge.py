@@ -272,9 +272,9 @@ class _Teller:
 
 
 def _replay(file: Path, site: Site | None, keys: Keys) -> Verdict:
-    from tempfile import TemporaryFile, gettempdir
+    from tempfile import gettempdir
 
-    from harness.cli.progress import watch
+    from harness.cli.progress import open_spool, watch
     from harness.decode.decode import LARGE
     from harness.decode.spool import SpoolError
     from harness.replay import replay
@@ -289,7 +289,7 @@ def _replay(file: Path, site: Site | None, keys: Keys) -> Verdict:
                 site=site,
                 key_log=keys.log,
                 rsa_keys=keys.rsa,
-                open_file=TemporaryFile,
+                open_file=lambda: open_spool(file),
             )
     except SpoolError as error:
         told = f"{file}: {error}; the temporary folder is {gettempdir()}, TMPDIR names another one"

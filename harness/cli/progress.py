@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from io import RawIOBase
 from pathlib import Path
-from typing import BinaryIO, Final, TextIO, cast
+from tempfile import TemporaryFile
+from typing import IO, Any, BinaryIO, Final, TextIO, cast
 
 PAUSE_NS: Final = 10_000_000_000
 """Between two lines, and before the first."""
@@ -17,6 +18,15 @@ def watch(stream: BinaryIO, file: Path, *, from_size: int) -> BinaryIO:
     """An open file, watched where it has at least so many bytes."""
     size = file.stat().st_size
     return stream if size < from_size else cast(BinaryIO, Watched(stream, str(file), size=size))
+
+
+def open_spool(file: Path) -> IO[bytes]:
+    """A temporary file without a name, for connections of a capture; says how many of them were taken out again.
+
+    Raises:
+        OSError: there is no folder that takes it.
+    """
+    return cast(IO[bytes], Watched(TemporaryFile(), f"{file}: connections", size=0))
 
 
 class Watched(RawIOBase):
@@ -31,7 +41,7 @@ class Watched(RawIOBase):
         out: TextIO | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        """Watch a stream of so many bytes; lines go to `out` (stderr)."""
+        """Watch a stream of so many bytes, and of those that are written; lines go to `out` (stderr)."""
         super().__init__()
         self._stream = stream
         self._name = name
@@ -74,6 +84,22 @@ class Watched(RawIOBase):
         count: int = self._stream.readinto(buffer)  # type: ignore[attr-defined]
         self._say(count)
         return count
+
+    def write(self, data: Any) -> int:
+        """Put bytes at the present position, which is the end."""
+        count = self._stream.write(data)
+        self._size += count
+        return count
+
+    def flush(self) -> None:
+        """Hand over what was written."""
+        if not self._stream.closed:
+            self._stream.flush()
+
+    def close(self) -> None:
+        """Also the file itself."""
+        self._stream.close()
+        super().close()
 
     def _say(self, count: int) -> None:
         self._read += count

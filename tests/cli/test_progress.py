@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import itertools
 from io import BytesIO, StringIO
+from pathlib import Path
 
-from harness.cli.progress import PAUSE_NS, Watched
+import pytest
+
+from harness.cli.progress import PAUSE_NS, Watched, open_spool
 
 DATA = bytes(range(100))
 
@@ -50,3 +53,30 @@ def test_each_reading_has_a_number() -> None:
         "big.pcap: 60 % read",
         "big.pcap: 25 % read, reading 2",
     ]
+
+
+def test_what_is_written_can_be_read_and_is_counted() -> None:
+    """A temporary file for connections: how many were taken out again."""
+    out, times = StringIO(), itertools.count(0, PAUSE_NS)
+    kept = BytesIO()
+    watched = Watched(kept, "big.pcap: connections", size=0, out=out, clock=lambda: next(times))
+    assert (watched.write(DATA[:60]), watched.write(DATA[60:]), watched.tell()) == (60, 40, 100)
+    watched.flush()
+    watched.seek(40)
+
+    assert watched.read(35) == DATA[40:75]
+    assert out.getvalue() == "big.pcap: connections: 75 % read\n"
+    watched.close()
+    assert (watched.closed, kept.closed) == (True, True)
+
+
+def test_connections_wait_in_a_file_without_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever ends the program leaves nothing behind."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with open_spool(Path("big.pcap")) as spool:
+        spool.write(DATA)
+        spool.seek(1)
+        assert spool.read(2) == DATA[1:3]
+        assert list(tmp_path.iterdir()) == []
