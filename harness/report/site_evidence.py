@@ -47,7 +47,9 @@ class Listener:
     endpoint: Endpoint
     connections: list[Connection] = field(default_factory=list)
     connects: list[PacketNumber] = field(default_factory=list)
-    """Where a CONNECT was asked."""
+    """Where a CONNECT was asked inside TLS."""
+    plain_connects: list[PacketNumber] = field(default_factory=list)
+    """Where one was asked outside, as of proxies that ask for no certificate."""
     certificate_requests: list[PacketNumber] = field(default_factory=list)
     """Where a client certificate was asked for, or shown."""
 
@@ -84,7 +86,8 @@ def find_evidence(trace: Trace) -> Evidence:
     for connection in served:
         listener = listeners.setdefault(connection.server, Listener(connection.server))
         listener.connections.append(connection)
-        listener.connects += (
+        connects = listener.connects if connection.tls is not None else listener.plain_connects
+        connects += (
             number
             for exchange in connection.exchanges
             if exchange.request is not None and exchange.request.method == b"CONNECT"
@@ -93,7 +96,7 @@ def find_evidence(trace: Trace) -> Evidence:
         tls = connection.tls
         if tls is not None and (asked := tls.certificate_request or tls.client_certificate):
             listener.certificate_requests += asked.packets[:1]
-    hops = (*_passed(served), *_tunnelled(served), *_ended(served))
+    hops = (*_passed(served, trace.slack_ns), *_tunnelled(served), *_ended(served))
     return Evidence(
         listeners=tuple(listeners.values()),
         hops=(*hops, *_perhaps_ended(served, hops)),
@@ -117,14 +120,16 @@ def _hello(connection: Connection) -> tuple[PacketNumber, ...]:
     return tls.client_hello.packets[:1]
 
 
-def _passed(connections: Iterable[Connection]) -> Iterator[Hop]:
+def _passed(connections: Iterable[Connection], slack_ns: int) -> Iterator[Hop]:
+    """Where one goes on as the other while it is open: the same random at another time is made, or played again."""
     by_random: dict[bytes, list[Connection]] = defaultdict(list)
     for connection in connections:
         if (random := _random(connection)) is not None:
             by_random[random].append(connection)
     for same in by_random.values():
         for before, after in pairwise(same):
-            if before.server != after.server:
+            is_open = after.opened_ns <= before.closed_ns + slack_ns
+            if before.server != after.server and is_open:
                 packets = (*_hello(before), *_hello(after))
                 yield Hop(way="passed", before=before, after=after, packets=packets)
 
@@ -236,7 +241,7 @@ def _perhaps_ended(connections: Sequence[Connection], hops: Sequence[Hop]) -> It
         machine = being_asked.get(after.client.address)
         if machine is None or after.tls.decrypted == "yes":
             continue
-        before = machine.find_first(after.opened_ns)
+        before = machine.find_first(after.opened_ns, after.server)
         if before is not None:
             packets = (*_hello(before), *_hello(after))
             found[index] = Hop(way="perhaps ended", before=before, after=after, packets=packets)
@@ -254,8 +259,8 @@ class _Open:
         self._next = 0
         self._heap: list[int] = []
 
-    def find_first(self, now_ns: int) -> Connection | None:
-        """The first in the capture that is open then; times are asked for in order."""
+    def find_first(self, now_ns: int, server: Endpoint) -> Connection | None:
+        """The first in the capture that is open then, to another server than this; times are asked for in order."""
         while self._next < len(self._opened) and self._opened[self._next][0] <= now_ns:
             index = self._opened[self._next][1]
             tls = self._connections[index].tls
@@ -265,6 +270,13 @@ class _Open:
         while self._heap:
             connection = self._connections[self._heap[0]]
             if connection.closed_ns >= now_ns:
-                return connection
+                if connection.server != server:
+                    return connection
+                break
             heappop(self._heap)
+        # A machine that connects to itself: there are few of those.
+        for index in sorted(self._heap):
+            connection = self._connections[index]
+            if connection.closed_ns >= now_ns and connection.server != server:
+                return connection
         return None

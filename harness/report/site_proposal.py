@@ -10,8 +10,11 @@ from ipaddress import ip_address
 from harness.net.address import Address, Endpoint
 from harness.net.forwarding import parse_forwarded_for
 from harness.report.call_back_shape import find_further_headers, find_shape
+from harness.report.node_services import NodeService, find_services
 from harness.report.site_evidence import Evidence, Hop, Listener, find_evidence
+from harness.report.text import fold_numbers
 from harness.site.contract import CallBackForm
+from harness.site.machine_address import address_problem
 from harness.site.site import SERVICE_PORT
 from harness.trace.packet import PacketNumber
 from harness.trace.trace import Trace
@@ -21,8 +24,10 @@ PROXY_PORT, ADMIN_PORT = 5262, 5263
 FQDN = "access.example.com"
 """Stands where no name was seen."""
 
-_STAND_IN = "198.51.100.{}"
+_STAND_INS = ip_address("198.51.100.0")
 """RFC 5737 TEST-NET-2: nobody's."""
+_INVENTED = 200
+"""The stand-in of a node that was not seen."""
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*", re.ASCII)
 
@@ -70,6 +75,8 @@ class Proposal:
     call_back_why: Why | None = None
     call_back_headers: tuple[str, ...] = ()
     """Names of the header fields that only this kind of request had: one of them may hold the proof."""
+    services: tuple[NodeService, ...] = ()
+    """What nodes ask of others besides."""
     seen_as: dict[str, str] = field(default_factory=dict)
     unseen: list[str] = field(default_factory=list)
 
@@ -100,6 +107,9 @@ class _Proposer:
         self._find_balancers([h for h in onward if h.before.server in passing])
         self._find_admin_ports()
         self._find_destination()
+        if not self._is_shared:
+            addresses = {node.address for node in self._out.nodes}
+            self._out.services = find_services(self._trace.packets, addresses)
         self._find_headers(onward)
         self._find_call_back()
         self._find_fqdn()
@@ -121,8 +131,8 @@ class _Proposer:
         machine = self._by_key.get(key)
         if machine is None:
             address = endpoint.address
-            if self._is_shared:
-                address = ip_address(_STAND_IN.format(len(self._by_key) + 1))
+            if self._is_shared or address_problem((), address, is_built=False):
+                address = _STAND_INS + (len(self._by_key) + 1)
             names = self._trace.host_names.get(endpoint.address, ()) if not self._is_shared else ()
             known = {m.name for m in self._by_key.values()}
             name = next((n for n in names if _NAME.fullmatch(n) and n not in known), None)
@@ -143,6 +153,11 @@ class _Proposer:
             endpoint = listener.endpoint
             if endpoint in passing or (endpoint.address.is_loopback and not self._is_shared):
                 continue
+            if listener.plain_connects and not listener.connects:
+                numbers = fold_numbers(tuple(listener.plain_connects[:3]))
+                self._out.unseen.append(
+                    f"no TLS on {endpoint}, which is asked for CONNECT (packets {numbers}): another proxy"
+                )
             shown = (*listener.connects[:1], *listener.certificate_requests[:1])
             if listener.is_proxy and endpoint.port != SERVICE_PORT and not self._is_shared:
                 what = "answers CONNECT" if listener.connects else "asks for client certificates"
@@ -160,7 +175,9 @@ class _Proposer:
                 continue
             else:
                 continue
-            self._machine(endpoint, self._out.nodes, "node", why)
+            machine = self._machine(endpoint, self._out.nodes, "node", why)
+            if machine.address != endpoint.address and not self._is_shared:
+                self._out.seen_as[str(endpoint)] = f"{machine.name}:{endpoint.port}"
             if endpoint.port != ADMIN_PORT:
                 self._out.proxy_ports.setdefault(endpoint.port, why)
 
@@ -168,7 +185,7 @@ class _Proposer:
         """Say what an endpoint stands for, where its address or port is not the site's."""
         is_service = self._is_service(endpoint)
         port = SERVICE_PORT if is_service else endpoint.port
-        if not self._is_shared and port == endpoint.port:
+        if machine.address == endpoint.address and port == endpoint.port:
             return
         sender = (
             self._by_key.get(hop.before.server) if hop is not None and self._is_shared else None
@@ -260,7 +277,12 @@ class _Proposer:
 
     def _find_destination(self) -> None:
         addresses = {node.address for node in self._out.nodes}
-        opened = [hop.after for hop in self._evidence.hops if hop.way == "tunnelled"]
+        nodes = {id(node) for node in self._out.nodes}
+        opened = [
+            hop.after
+            for hop in self._evidence.hops
+            if hop.way == "tunnelled" and id(self._at(hop.before.server)) in nodes
+        ]
         opened = opened or [
             c
             for c in self._trace.connections
@@ -268,7 +290,13 @@ class _Proposer:
         ]
         if not opened:
             return
-        servers = tuple(dict.fromkeys(c.server.address for c in opened))
+        machines = {c.server: self._at(c.server) for c in opened}
+        servers = tuple(
+            dict.fromkeys(
+                server.address if machine is None or self._is_shared else machine.address
+                for server, machine in machines.items()
+            )
+        )
         why = Why(
             text="nodes connect to " + ", ".join(str(s) for s in servers),
             packets=tuple(c.packets[0] for c in opened[:3]),
@@ -328,7 +356,7 @@ class _Proposer:
             out.unseen.append(
                 "no node: nothing listens as a cert proxy or behind a balancer; node1 is invented"
             )
-            out.nodes.append(Machine(name="node1", address=ip_address(_STAND_IN.format(200))))
+            out.nodes.append(Machine(name="node1", address=_STAND_INS + _INVENTED))
         if not out.proxy_ports:
             out.unseen.append(f"no proxy port: {PROXY_PORT} is the vendor's")
             out.proxy_ports[PROXY_PORT] = Why(text="not seen; the vendor's default")

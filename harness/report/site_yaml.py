@@ -93,6 +93,12 @@ def _contract(proposal: Proposal) -> Iterator[str]:
             sent = ", ".join(printable(name) for name in proposal.call_back_headers) or "none"
             yield f"  # Which header proves the shared key is not known; further ones sent: {sent}."
             yield "  # proof_header: NAME says it; without it V10 is unknown."
+    if proposal.services:
+        yield "# What nodes ask of others besides. Strike out what they should not:"
+        yield "other_services:"
+    for service in proposal.services:
+        yield f"  # (packets {service.packet})"
+        yield f"  {service.name}: {_text(service.text)}"
     if proposal.seen_as:
         yield "# Several machines share an address here, or the service has another port than 443:"
         yield "# what the capture shows, and the machine and port that it stands for."

@@ -69,6 +69,36 @@ def test_listeners_say_what_they_ask() -> None:
     assert listener.certificate_requests == [legs.l2.packets[4]]
 
 
+def test_the_same_random_later_is_no_hop() -> None:
+    """Made by hand, or played again: nothing goes on from what is over."""
+    builder = TraceBuilder(CLUSTER)
+    legs = builder.sign_in()
+    late = replace(
+        legs.l2.build(2),
+        opened_ns=legs.l1.build(1).closed_ns + 1,
+        closed_ns=legs.l1.build(1).closed_ns + 2,
+    )
+    first = legs.l1.build(1)
+
+    apart = find_evidence(Trace(connections=(first, late))).hops
+    merged = find_evidence(Trace(connections=(first, late), slack_ns=1)).hops
+
+    assert [hop.way for hop in apart] == []
+    assert [hop.way for hop in merged] == ["passed"]
+
+
+def test_connect_outside_tls_is_told_apart() -> None:
+    """As of a proxy that asks for no certificate."""
+    builder = TraceBuilder(PASSTHROUGH)
+    legs = builder.sign_in()
+    bare = replace(legs.l2.build(1), tls=None)
+
+    (listener,) = find_evidence(Trace(connections=(bare,))).listeners
+
+    assert (listener.connects, listener.plain_connects) == ([], [legs.l2.packets[6]])
+    assert not listener.is_proxy
+
+
 def test_the_canary_is_left_out() -> None:
     """Its machines are the harness's, not the site's."""
     builder = TraceBuilder(CLUSTER)
@@ -156,6 +186,7 @@ def _first_open(
             c
             for c in others
             if c.server.address == after.client.address
+            and c.server != after.server
             and c.number not in befores
             and "yes" not in (states[c.number], states[after.number])
             and c.opened_ns <= after.opened_ns <= c.closed_ns

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from harness.decode.decode import Chosen, decode
 from harness.decode.packet.only import ALL
-from harness.net.address import Address
+from harness.net.address import Address, Endpoint
 from harness.report.call_back_shape import may_hold_certificate
 from harness.report.site_proposal import propose
 from harness.report.site_yaml import build_site_yaml
+from harness.scenario.yaml import load_site
 from harness.site.callback import build_target
 from harness.site.site import Site
 from harness.trace.trace import Trace
@@ -88,6 +91,80 @@ def test_nothing_seen_is_said() -> None:
     assert [node.name for node in proposal.nodes] == ["node1"]
     assert any("node1 is invented" in text for text in proposal.unseen)
     assert any("5262 is the vendor's" in text for text in proposal.unseen)
+
+
+def _moved(trace: Trace, old: Address, new: str) -> Trace:
+    """The same connections, one machine of which has another address."""
+
+    def move(end: Endpoint) -> Endpoint:
+        return replace(end, address=ip_address(new)) if end.address == old else end
+
+    connections = (
+        replace(c, client=move(c.client), server=move(c.server)) for c in trace.connections
+    )
+    return replace(trace, connections=tuple(connections))
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "254.1.2.3", "0.0.0.7"])
+def test_an_address_that_no_machine_can_have_gets_a_stand_in(address: str) -> None:
+    """Loopback, reserved, or nobody's: the proposal loads, and says what stands for it."""
+    trace = _moved(_signed_in(PASSTHROUGH).build(), VIP, address)
+
+    proposal = propose(trace)
+
+    (balancer,) = proposal.balancers
+    assert load_site(build_site_yaml(proposal, name="x"), name="site").balancers
+    assert str(balancer.address).startswith("198.51.100.")
+    assert proposal.seen_as[f"{address}:5262"] == f"{balancer.name}:5262"
+
+
+def test_a_node_gets_a_stand_in_too() -> None:
+    """Its proxy port is seen there."""
+    trace = _moved(_signed_in(SINGLE, node=N1).build(), N1, "254.1.2.3")
+
+    proposal = propose(trace)
+
+    assert load_site(build_site_yaml(proposal, name="x"), name="site").nodes
+    assert proposal.seen_as["254.1.2.3:5262"] == "node1:5262"
+
+
+def test_a_proxy_without_tls_is_no_cert_proxy() -> None:
+    """It is told, and nothing is judged by it."""
+    builder = _signed_in(PASSTHROUGH)
+    listener = Endpoint(ip_address("10.0.0.8"), 8080)
+    (connect,) = [c for c in builder.build().connections if c.server == Endpoint(N2, 5262)]
+    plain = replace(connect, server=listener, tls=None)
+
+    proposal = propose(Trace(connections=(plain,)))
+
+    assert [node.address for node in proposal.nodes] == [ip_address("198.51.100.200")]
+    assert any(
+        text.startswith("no TLS on 10.0.0.8:8080, which is asked for CONNECT")
+        for text in proposal.unseen
+    )
+
+
+def test_what_nodes_ask_besides_is_proposed() -> None:
+    """Names and time; what somebody else asks, and what a node asks on other ports, is not."""
+    builder = _signed_in()
+    dns, ntp = ip_address("10.0.0.53"), ip_address("10.0.0.123")
+    for server, port, source in (
+        (dns, 53, N2),
+        (ntp, 123, N1),
+        (dns, 53, N1),
+        (dns, 99, N1),
+        (ntp, 53, VIP),
+    ):
+        builder.packet("inside", Endpoint(source, 40000), Endpoint(server, port), protocol=17)
+
+    proposal = propose(builder.build())
+
+    assert [(s.name, s.text) for s in proposal.services] == [
+        ("dns", "udp 10.0.0.53:53"),
+        ("ntp", "udp 10.0.0.123:123"),
+    ]
+    site = load_site(build_site_yaml(proposal, name="x"), name="site")
+    assert site.other_services == {"dns": "udp 10.0.0.53:53", "ntp": "udp 10.0.0.123:123"}
 
 
 @pytest.mark.parametrize(
