@@ -120,6 +120,14 @@ def _limits(random: Random, scenario: Drawn) -> None:
     site["certificate_lifetime_s"] = 300
 
 
+def _speak_http2(random: Random, scenario: Drawn) -> None:
+    """Balancers offer HTTP/2, and some devices take it, where there is somebody to offer it."""
+    for balancer in scenario["site"].get("balancers", {}).values():
+        balancer["http2"] = random.random() < 0.8
+    for device in scenario["devices"].values():
+        device["http2"] = random.random() < 0.6
+
+
 def _hide(random: Random, scenario: Drawn) -> None:
     """Devices share an address, and perhaps ports behind it."""
     for device in scenario["devices"].values():
@@ -161,5 +169,6 @@ _FEATURES: tuple[Callable[[Random, Drawn], None], ...] = (
     _probe,
     _speechless,
     _limits,
+    _speak_http2,
 )
 _SIMULATED: tuple[Callable[[Random, Drawn], None], ...] = (_hide, _translate, _skew, _rest)
