@@ -115,13 +115,16 @@ class FrameDecoder:
 
         A tunnel is stepped into, from `depth` others on: then the Packet is the outer one, and the Segment the inner.
         """
-        payload = find_payload(link_type, data)
+        payload, limit = find_payload(link_type, data), size
+        if payload.end is not None:
+            # Padding may stand where the IP header says that bytes do: the receiver never sees it.
+            data, limit = data[: payload.end], min(size, payload.end)
         ether_type = payload.ether_type
         known = PacketNumber(number)
         note = payload.note
         datagram = None
         if note is None and ether_type in (ETHER_IPV4, ETHER_IPV6):
-            found = self._decode_ip(ether_type, data, payload.offset, size)
+            found = self._decode_ip(ether_type, data, payload.offset, limit)
             if isinstance(found, str):
                 note = found
             else:

@@ -5,7 +5,7 @@ Numbers of link types: the tcpdump group's registry (LINKTYPE_...).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 ETHER_IPV4 = 0x0800
@@ -68,6 +68,8 @@ class Payload:
     wire_type: int | None
     """The Ethernet type as it stands in the frame; None where the link has no such field."""
     note: str | None = None
+    end: int | None = None
+    """Where the link's own length says that it ends, what is behind being padding; None: it says nothing."""
 
 
 def find_payload(link_type: int, data: bytes) -> Payload:
@@ -236,7 +238,9 @@ def _find_pppoe(data: bytes, wire_type: int | None, offset: int) -> Payload:
         return Payload(None, 0, wire_type, "cut PPPoE header")
     if data[offset] != 0x11 or data[offset + 1]:
         return Payload(None, 0, wire_type, f"PPPoE code {data[offset + 1]}")
-    return _find_ppp(data, offset + 6, wire_type)
+    size = int.from_bytes(data[offset + 4 : offset + 6], "big")
+    found = _find_ppp(data, offset + 6, wire_type)
+    return replace(found, end=max(offset + 6 + size, found.offset))
 
 
 def _find_ppp(data: bytes, offset: int, wire_type: int | None = None) -> Payload:

@@ -144,6 +144,24 @@ def test_a_length_beyond_the_frame_is_not_believed() -> None:
     assert found.payload_size == 40
 
 
+@pytest.mark.parametrize(
+    ("carried", "data", "size"),
+    [(0, b"", 0), (3, b"abc", 3), (6, b"abcxyz", 6)],
+    ids=["padding", "partly", "all"],
+)
+def test_padding_behind_a_pppoe_session_is_no_payload(carried: int, data: bytes, size: int) -> None:
+    """RFC 2516 section 4 tells where it ends, also where the IP length reaches into the padding."""
+    tcp = build_tcp(("10.0.0.1", 5000), ("10.0.0.2", 80), seq=1, data=b"abcxyz")
+    packet = build_ip("10.0.0.1", "10.0.0.2", 6, tcp)
+    session = struct.pack(">BBHHH", 0x11, 0, 7, 2 + 40 + carried, 0x0021)
+    frame = build_ethernet(session + packet, ether_type=0x8864)
+
+    _, segment = decode(frame)
+
+    assert segment is not None
+    assert (segment.data, segment.size) == (data, size)
+
+
 def test_a_length_of_zero_means_the_frame() -> None:
     """Segmentation offload writes it for packets above 64 KiB."""
     frame = bytearray(
