@@ -240,7 +240,8 @@ def _find_pppoe(data: bytes, wire_type: int | None, offset: int) -> Payload:
         return Payload(None, 0, wire_type, f"PPPoE code {data[offset + 1]}")
     size = int.from_bytes(data[offset + 4 : offset + 6], "big")
     found = _find_ppp(data, offset + 6, wire_type)
-    return replace(found, end=max(offset + 6 + size, found.offset))
+    # 0 where nobody filled it in, as segmentation offload leaves lengths.
+    return replace(found, end=max(offset + 6 + size, found.offset)) if size else found
 
 
 def _find_ppp(data: bytes, offset: int, wire_type: int | None = None) -> Payload:

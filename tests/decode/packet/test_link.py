@@ -181,7 +181,7 @@ def link_heads(draw: st.DrawFn, version: int) -> tuple[int, bytes]:
                 (9, ppp),
                 (9, b"\xff\x03" + ppp),
                 (50, b"\xff\x03" + ppp[1:]),
-                (51, b"\x11\0\0\1\0\0" + ppp),
+                (51, b"\x11\0\0\1" + draw(st.sampled_from([b"\0\0", b"\5\xdc"])) + ppp),
                 (239, b"\x02\0\0\0" + log + b"\x18\0\x09\0"),
             ]
         )
