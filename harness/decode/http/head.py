@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from harness.decode.http.ordinary import HOST, MAX_DIGITS
 from harness.trace.http import Header
 
-MAX_HEAD_SIZE = 256 << 10
-"""Bytes of a head or a chunk line; far above what any server takes."""
-MAX_DIGITS = 18
-"""Of a length: more than any file has."""
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _REQUEST = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^\s]+) (HTTP/[0-9]\.[0-9])")
 _LOOSE_REQUEST = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)\s+(.*?)\s+(HTTP/\S*)\s*", re.DOTALL)
@@ -23,9 +20,6 @@ _SIMPLE_REQUEST = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)\s+(\S.*)", re.DOT
 _RESPONSE = re.compile(rb"(HTTP/[0-9]\.[0-9]) ([0-9]{3})(?: (.*))?", re.DOTALL)
 _LOOSE_RESPONSE = re.compile(rb"(HTTP/\S*)\s+([0-9]{3})(?:\s(.*))?", re.DOTALL)
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-HOST = re.compile(
-    rb"(?:\[[0-9A-Fa-fv:.%]+\]|[A-Za-z0-9._~!$&'()*+;=%-]*)(?::[0-9]*)?"
-)  # RFC 3986 section 3.2.2, without the comma that joins two fields
 _TARGET = re.compile(rb"/|\*\Z|[A-Za-z][A-Za-z0-9+.\-]*://")  # RFC 9112 section 3.2
 _ABSOLUTE = re.compile(rb"(https?)://([^/?#]*)", re.IGNORECASE)
 _LENGTH = re.compile(rb"[0-9]{1,%d}" % MAX_DIGITS)

@@ -1,7 +1,8 @@
 """OrdinaryHead: the head of an HTTP/1.1 message in which nothing is odd, found at one look.
 
 This is all that quick readers know of RFC 9112 sections 2 to 6. Whatever two readers could take in different ways is
-not ordinary: only head.py, whose findings these are a part of, can say what it is.
+not ordinary: only head.py, whose findings these are a part of, can say what it is. It knows this module, not the other
+way round: who reads quickly need not load it.
 """
 
 from __future__ import annotations
@@ -10,8 +11,13 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from harness.decode.http.head import HOST, MAX_DIGITS, MAX_HEAD_SIZE
-
+MAX_HEAD_SIZE = 256 << 10
+"""Bytes of a head or a chunk line; far above what any server takes."""
+MAX_DIGITS = 18
+"""Of a length: more than any file has."""
+HOST = re.compile(
+    rb"(?:\[[0-9A-Fa-fv:.%]+\]|[A-Za-z0-9._~!$&'()*+;=%-]*)(?::[0-9]*)?"
+)  # RFC 3986 section 3.2.2, without the comma that joins two fields
 _FIELDS = rb"\r\n(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*\r\n"
 # What follows CONNECT or PROXY may be no HTTP, or not be meant for who reads it.
 _REQUEST = re.compile(

@@ -11,7 +11,6 @@ from typing import Protocol
 
 from harness.decode.detail import Detail
 from harness.decode.http.head import (
-    MAX_HEAD_SIZE,
     Framing,
     RequestLine,
     StatusLine,
@@ -26,6 +25,7 @@ from harness.decode.http.head import (
 )
 from harness.decode.http.lane import Lane, Span
 from harness.decode.http.message import Draft, build_body
+from harness.decode.http.ordinary import MAX_HEAD_SIZE
 from harness.trace.tls import Seen, Side
 
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})((?:[ \t]*;.*)?)", re.DOTALL)

@@ -8,9 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from harness.decode.swift.odd import OddError
-from harness.decode.swift.record import Record, find_record_end, open_first, pass_over
+from harness.decode.swift.record import (
+    MAX_TRIES,
+    Record,
+    find_record_end,
+    open_first,
+    pass_over,
+)
 from harness.decode.tcp.run import Run
 from harness.decode.tcp.talk import Talk
 from harness.decode.tls.cipher import BadRecordError
@@ -126,8 +133,10 @@ class Channel:
         """
         data = run.data
         if self._is_tls13:
-            first = open_first(self.epoch.opener, data, _find_sealed(data, at))
-            return first[0] if first is not None else None
+            places = list(islice(_find_sealed(data, at), MAX_TRIES))
+            begins, ends = [begin for begin, _ in places], [end for _, end in places]
+            first = open_first(self.epoch.opener, data, begins, ends, range(len(places)))
+            return begins[first[0]] if first is not None else None
         while (end := find_record_end(data, at, len(data))) is not None:
             if _is_change(data, at, end):
                 return self._pass_finished(data, end)
@@ -195,11 +204,11 @@ class Channel:
         self.rest = (rest + run.data[at:], number, run.times[-1])
 
 
-def _find_sealed(data: bytes, at: int) -> Iterator[tuple[int, int, int]]:
-    """Of TLS 1.3 the protected records from there on, each by its place; a ChangeCipherSpec may be among them."""
+def _find_sealed(data: bytes, at: int) -> Iterator[tuple[int, int]]:
+    """Of TLS 1.3 where the protected records from there on begin and end; a ChangeCipherSpec may be among them."""
     while (end := find_record_end(data, at, len(data))) is not None:
         if data[at] == APPLICATION_DATA:
-            yield at, at, end
+            yield at, end
         elif not _is_change(data, at, end):
             raise OddError
         at = end

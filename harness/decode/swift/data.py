@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -128,15 +129,8 @@ class _Reader:
             return found
         data, opener = self._data, build_tls13_opener(suite, secret)
         begins, ends, finished = self._begin, self._end, self._finished[side]
-        opened = open_first(
-            opener,
-            data,
-            (
-                (index, begins[index], ends[index])
-                for index in (finished, *range(start, stop))
-                if index < stop
-            ),
-        )
+        likely = range(finished, min(finished + 1, stop))
+        opened = open_first(opener, data, begins, ends, chain(likely, range(start, stop)))
         if opened is None:
             raise OddError
         first, kind, content = opened

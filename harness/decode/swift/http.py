@@ -11,7 +11,6 @@ from typing import NamedTuple, TypedDict
 
 from harness.decode.detail import Detail
 from harness.decode.http.head import (
-    MAX_HEAD_SIZE,
     RequestLine,
     StatusLine,
     decode_headers,
@@ -22,6 +21,7 @@ from harness.decode.http.head import (
     find_response_framing,
     is_last,
 )
+from harness.decode.http.ordinary import MAX_HEAD_SIZE
 from harness.decode.http.revocation import find_answer, find_query
 from harness.decode.proxy_header import find_proxy_header
 from harness.decode.sniff import sniff_client

@@ -5,7 +5,7 @@ What is not ordinary raises OddError.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from harness.decode.swift.odd import OddError
 from harness.decode.tls.cipher import BadRecordError, Opener
@@ -14,8 +14,9 @@ from harness.decode.tls.record import ALERT, FRAGMENT_LIMIT, HANDSHAKE, HEADER_S
 
 Record = tuple[bytes, int, int]
 """What was in a record of application data; where it begins and ends, in whatever its reader counts."""
-_MAX_TRIES = 16
+MAX_TRIES = 16
 """Records that are tried for the first one of application data."""
+_TICKET = int(HandshakeType.new_session_ticket)
 _USUAL = (b"\x17\3\3", b"\x16\3\3")
 """How most records begin: type and version."""
 
@@ -35,26 +36,29 @@ def find_record_end(data: bytes, at: int, size: int) -> int | None:
 
 
 def open_first(
-    opener: Opener, data: bytes, places: Iterable[tuple[int, int, int]]
+    opener: Opener, data: bytes, begins: Sequence[int], ends: Sequence[int], tried: Iterable[int]
 ) -> tuple[int, int, bytes] | None:
-    """Name, type and content of the first record that the keys of application data open as their first one.
+    """Index, type and content of the first record that the keys of application data open as their first one.
 
     A tag proves it, so nothing is guessed. What came before it belongs to the handshake of TLS 1.3, and is not read.
 
     Args:
         opener: Has the keys of application data.
         data: Holds the records.
-        places: A name of each record, where it begins, and where it ends.
+        begins: Where each record begins.
+        ends: Where it ends.
+        tried: Indexes of those that may be the one.
 
     Returns:
         None where none of them is the one.
     """
-    for count, (name, begin, end) in enumerate(places, 1):
-        begin_content = begin + HEADER_SIZE
+    for count, index in enumerate(tried, 1):
+        begin = begins[index]
+        content = begin + HEADER_SIZE
         try:
-            return name, *opener.open(0, data[begin:begin_content], data[begin_content:end])
+            return index, *opener.open(0, data[begin:content], data[content : ends[index]])
         except BadRecordError:
-            if count == _MAX_TRIES:
+            if count == MAX_TRIES:
                 raise OddError from None
     return None
 
@@ -66,7 +70,7 @@ def pass_over(kind: int, content: bytes, *, is_tls13: bool) -> None:
     if kind != HANDSHAKE or not is_tls13:
         raise OddError
     at, size = 0, len(content)
-    while at + 4 <= size and content[at] == HandshakeType.new_session_ticket:
+    while at + 4 <= size and content[at] == _TICKET:
         at += 4 + int.from_bytes(content[at + 1 : at + 4], "big")
     if at != size:
         raise OddError

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.decode.http.ordinary import OrdinaryHead, find_ordinary_head
 from harness.decode.swift.message import Message, check_order, read_turns
 from harness.decode.swift.record import Record
 from harness.decode.tcp.run import Run
 from harness.trace.brief import BriefExchange
-from harness.trace.connection import Tunnel
-from harness.trace.http import Exchange
 from harness.trace.packet import PacketNumber
+
+if TYPE_CHECKING:
+    from harness.trace.connection import Tunnel
+    from harness.trace.http import Exchange
 
 
 class Told(NamedTuple):
@@ -75,12 +77,10 @@ class Turns:
             answered: As for the client.
             starts: Of both sides the packet with the first byte of a record that began before its run.
         """
-        last = self.last
+        last, sides = self.last, ((client, starts[0]), (server, starts[1]))
         turns = read_turns(asked, answered, find_ordinary_head, [told.message for told in last])
         said = [
-            _locate(
-                message, (client, server)[index % 2], starts[index % 2], last[index : index + 1]
-            )
+            _locate(message, *sides[index % 2], last[index] if index < len(last) else None)
             for index, message in enumerate(turns)
         ]
         if not said:
@@ -100,13 +100,13 @@ class Turns:
 
 
 def _locate(
-    message: Message[OrdinaryHead], run: Run, start: PacketNumber, before: Sequence[Told]
+    message: Message[OrdinaryHead], run: Run, start: PacketNumber, before: Told | None
 ) -> Told:
     """Which packets brought a message; `before` is what was told of it, if it began earlier."""
-    if before and before[0].message.left == message.left:
-        return before[0]  # Nothing more of it came.
-    if before:
-        begin = before[0].begin
+    if before is not None:
+        if before.message.left == message.left:
+            return before  # Nothing more of it came.
+        begin = before.begin
     elif message.begin < 0:
         begin = start
     else:

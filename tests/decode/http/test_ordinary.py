@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.decode.http.head import (
-    MAX_HEAD_SIZE,
     decode_headers,
     decode_request_line,
     decode_status_line,
@@ -16,7 +15,7 @@ from harness.decode.http.head import (
     find_response_framing,
     is_last,
 )
-from harness.decode.http.ordinary import find_ordinary_head
+from harness.decode.http.ordinary import MAX_HEAD_SIZE, find_ordinary_head
 
 Expected = tuple[tuple[bytes, ...], int, bool]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from harness.decode.detail import EVERYTHING
-from harness.decode.http.head import MAX_HEAD_SIZE, Framing
+from harness.decode.http.head import Framing
 from harness.decode.http.lane import Span
 from harness.decode.http.message import Draft
+from harness.decode.http.ordinary import MAX_HEAD_SIZE
 from harness.decode.http.reader import Reader, State
 from harness.trace.packet import PacketNumber
 from harness.trace.tls import Seen, Side

@@ -57,14 +57,14 @@ def test_the_first_record_proves_itself() -> None:
     channel, run, at = begin("1.3", "server")
     end = find_record_end(run.data, at, len(run.data))
     assert end is not None
-    opener, other = channel.epoch.opener, (7, 0, 127)
+    opener, begins, ends = channel.epoch.opener, [0, at], [127, end]
 
-    assert open_first(opener, run.data, [other] * 15) is None
-    opened = open_first(opener, run.data, [*[other] * 15, (8, at, end)])
+    assert open_first(opener, run.data, begins, ends, [0] * 15) is None
+    opened = open_first(opener, run.data, begins, ends, [*[0] * 15, 1])
     assert opened is not None
-    assert (opened[0], opened[1] in (HANDSHAKE, APPLICATION_DATA)) == (8, True)
+    assert (opened[0], opened[1] in (HANDSHAKE, APPLICATION_DATA)) == (1, True)
     with pytest.raises(OddError):
-        open_first(opener, run.data, [*[other] * 16, (8, at, end)])
+        open_first(opener, run.data, begins, ends, [*[0] * 16, 1])
 
 
 TICKET = b"\4\0\0\3abc"
