@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from io import BytesIO
 from types import MappingProxyType
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from harness.checks.call_back_form import find_key
 from harness.checks.case import Case
@@ -20,7 +21,6 @@ from harness.checks.run_note import RunNote, parse_run_note
 from harness.checks.signed_in import find_signed_in
 from harness.decode.connections import SMALL
 from harness.decode.decode import LARGE, Chosen, decode_parts
-from harness.decode.merge import Merged, Source, has_twins, merge
 from harness.decode.packet.only import Only
 from harness.decode.spool import MOST, OpenFile
 from harness.decode.tls.rsa import RsaKeys
@@ -31,6 +31,10 @@ from harness.trace.packet import PacketNumber
 from harness.trace.trace import Trace
 from harness.verdict.expectation import Expectation
 from harness.verdict.verdict import CheckResult, Verdict
+
+if TYPE_CHECKING:
+    # Not below: few captures are merged, and loading numpy takes longer than judging a small one.
+    from harness.decode.merge import Merged, Source
 
 SITE_TAG = "site/1"
 EXPECTATION_TAG = "expectation/1"
@@ -120,10 +124,50 @@ def examine(
         else:
             return hearing.conclude()
     # Somebody recorded several interfaces of one machine: what passed through was seen on two.
+    from harness.decode.merge import Source, merge
+
     stream.seek(start)
-    merged = merge((Source(name="capture", stream=stream),), key_log=key_log, rsa_keys=rsa_keys)
-    verdict, case = examine_trace(merged.trace, site=site)
-    return replace(verdict, notes=merged.notes), case
+    source = Source(name="capture", stream=stream)
+    merged = merge((source,), open_file=open_file or BytesIO)
+    return _examine_merged(merged, site, key_log, rsa_keys, open_file)
+
+
+def has_twins(trace: Trace) -> bool:
+    """Whether several interfaces may have seen one connection: the same ends at the same time."""
+    seen: dict[object, list[tuple[str, int, int]]] = defaultdict(list)
+    for connection in trace.connections:
+        pair = (connection.client, connection.server)
+        place = f"{connection.tap} {connection.carried_in}"
+        for other, opened_ns, closed_ns in seen[pair]:
+            is_overlap = opened_ns <= connection.closed_ns and connection.opened_ns <= closed_ns
+            if other != place and is_overlap:
+                return True
+        seen[pair].append((place, connection.opened_ns, connection.closed_ns))
+    return False
+
+
+def _examine_merged(
+    merged: Merged,
+    site: Site | None,
+    key_log: bytes,
+    rsa_keys: RsaKeys | None,
+    open_file: OpenFile | None,
+) -> tuple[Verdict, Case | None]:
+    """The verdict on several files as one, with what was done to make them one."""
+    parts = merged.decode(
+        key_log=key_log,
+        rsa_keys=rsa_keys,
+        choose=lambda texts: _choose(texts, site),
+        stream_hashes=False,
+        open_file=open_file,
+    )
+    hearing = _Hearing(site)
+    joined: tuple[str, ...] = ()
+    for part in parts:
+        joined = joined or merged.tell_joined(part)
+        hearing.hear(part)
+    verdict, case = hearing.conclude()
+    return replace(verdict, notes=(*merged.notes, *joined)), case
 
 
 def _choose(annotations: Mapping[str, str], site: Site | None) -> Chosen | None:
@@ -153,6 +197,7 @@ def replay_event(
     site: Site | None = None,
     key_log: bytes = b"",
     rsa_keys: RsaKeys | None = None,
+    open_file: OpenFile | None = None,
 ) -> Verdict:
     """The verdict on one event that several files show, one per tap.
 
@@ -161,10 +206,17 @@ def replay_event(
         site: replaces the site inside the files.
         key_log: TLS secrets in NSS key log format, beside those in the files.
         rsa_keys: as for `replay`.
+        open_file: opens a file for what does not fit into memory, and for all files as one; None: all has to.
+
+    Raises:
+        OSError: a file cannot be read, or there is no room for all files as one.
+        SpoolError: a file takes no more.
     """
-    merged = merge(sources, key_log=key_log, rsa_keys=rsa_keys)
-    verdict = judge_trace(merged.trace, site=site)
-    return replace(verdict, notes=merged.notes, sources=_find_sources(verdict, merged))
+    from harness.decode.merge import merge
+
+    merged = merge(sources, open_file=open_file or BytesIO)
+    verdict, _ = _examine_merged(merged, site, key_log, rsa_keys, open_file)
+    return replace(verdict, sources=_find_sources(verdict, merged))
 
 
 def _find_sources(

@@ -48,6 +48,7 @@ DECODE_ROOMS: dict[str, frozenset[str]] = {
     "tcp": frozenset({"packet"}),
     "tls": frozenset({"tcp", "detail"}),
     "http": frozenset({"detail"}),
+    "event": frozenset({"packet", "tcp"}),
     "swift": frozenset({"tcp", "tls", "http", "detail", "layer_fields", "proxy_header", "sniff"}),
 }
 """What the sub-packages of decode import of decode besides themselves: each layer only what lies below it."""

@@ -54,9 +54,10 @@ def check_merge(material: bytes) -> None:
     def read() -> Trace:
         sources = [Source(name=f"{n}.pcapng", stream=io.BytesIO(f)) for n, f in enumerate(files)]
         merged = merge(sources)
-        assert len(merged.origins) == len(merged.trace.packets)
+        (trace,) = merged.decode()
+        assert len(merged.origins) == len(trace.packets)
         assert len({str(origin) for origin in merged.origins}) == len(merged.origins)
-        return merged.trace
+        return trace
 
     alone = sum(len(decode(io.BytesIO(file)).packets) for file in files)
     trace = read()

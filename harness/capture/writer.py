@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from ipaddress import IPv4Address
-from typing import BinaryIO
+from typing import IO
 
 from harness.capture import pcapng
 from harness.capture.block import TLS_KEY_LOG
@@ -36,7 +36,12 @@ class PcapngWriter:
     """Writes one section to a binary stream, which the caller opens and closes."""
 
     def __init__(
-        self, stream: BinaryIO, *, comments: Sequence[str] = (), os: str = "", application: str = ""
+        self,
+        stream: IO[bytes],
+        *,
+        comments: Sequence[str] = (),
+        os: str = "",
+        application: str = "",
     ) -> None:
         """Write the section header at once.
 
@@ -99,6 +104,11 @@ class PcapngWriter:
         )
         options = build_options(_comments(comments)) if comments else b""
         self._write(pcapng.PACKET, head + data + bytes(-len(data) % 4) + options)
+
+    def write_packets(self, blocks: bytes) -> None:
+        """Store whole enhanced packet blocks that were built elsewhere, for interfaces that are described."""
+        self._enter(_Stage.PACKETS, "packets")
+        self._stream.write(blocks)
 
     def write_statistics(
         self,

@@ -9,7 +9,7 @@ import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +17,7 @@ from harness.cli.complaint import Complaint, read_file, unreadable
 from harness.cli.decode import process_count
 from harness.cli.exit_code import ExitCode, code_of, worst
 from harness.cli.explain import explain_captures
-from harness.cli.file_list import CAPTURE_ENDINGS, SCENARIO_ENDINGS, expand, name_apart, stem
+from harness.cli.file_list import CAPTURE_ENDINGS, SCENARIO_ENDINGS, expand, name_apart
 from harness.cli.keys import Keys, add_keys, read_keys
 from harness.cli.scenario_file import load_scenario_files, load_site_file
 from harness.report.terminal import Row, build_table, tell, tell_briefly
@@ -272,28 +272,19 @@ class _Teller:
 
 
 def _replay(file: Path, site: Site | None, keys: Keys) -> Verdict:
-    from tempfile import gettempdir
-
-    from harness.cli.progress import open_spool, watch
+    from harness.cli.progress import watch
+    from harness.cli.scratch import scratch_files
     from harness.decode.decode import LARGE
-    from harness.decode.spool import SpoolError
     from harness.replay import replay
 
     # Observations have no cycles: looking for some all the time would cost a tenth.
     gc.set_threshold(50_000, 20, 100)
     try:
-        with file.open("rb") as stream:
+        with file.open("rb") as stream, scratch_files(str(file), "connections") as open_file:
             watched = watch(stream, file, from_size=LARGE)
             return replay(
-                watched,
-                site=site,
-                key_log=keys.log,
-                rsa_keys=keys.rsa,
-                open_file=lambda: open_spool(file),
+                watched, site=site, key_log=keys.log, rsa_keys=keys.rsa, open_file=open_file
             )
-    except SpoolError as error:
-        told = f"{file}: {error}; the temporary folder is {gettempdir()}, TMPDIR names another one"
-        raise Complaint(told, ExitCode.ENVIRONMENT) from error
     except OSError as error:
         raise unreadable(file, error) from error
 
@@ -302,19 +293,10 @@ def _replay_event(
     files: Sequence[Path], site: Site | None, keys: Keys, *, as_json: bool
 ) -> ExitCode:
     """One verdict on all files together."""
-    from harness.decode.merge import Source
-    from harness.replay import replay_event
+    from harness.cli.event import judge_event
 
     started_ns = time.monotonic_ns()
-    with ExitStack() as stack:
-        sources = []
-        for file in files:
-            try:
-                stream = stack.enter_context(file.open("rb"))
-            except OSError as error:
-                raise unreadable(file, error) from error
-            sources.append(Source(name=str(file), stream=stream, tap=stem(file)))
-        verdict = replay_event(sources, site=site, key_log=keys.log, rsa_keys=keys.rsa)
+    verdict = judge_event(files, site, keys)
     name = " + ".join(name_apart(files).values())
     row = Row(name=name, verdict=verdict, duration_ns=time.monotonic_ns() - started_ns)
     _Teller(as_json=as_json, total=1).tell(row, " ".join(str(file) for file in files))

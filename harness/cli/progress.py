@@ -20,13 +20,13 @@ def watch(stream: BinaryIO, file: Path, *, from_size: int) -> BinaryIO:
     return stream if size < from_size else cast(BinaryIO, Watched(stream, str(file), size=size))
 
 
-def open_spool(file: Path) -> IO[bytes]:
-    """A temporary file without a name, for connections of a capture; says how many of them were taken out again.
+def open_spool(name: str) -> IO[bytes]:
+    """A temporary file without a name; what it is called instead, where it says how much of it was read again.
 
     Raises:
         OSError: there is no folder that takes it.
     """
-    return cast(IO[bytes], Watched(TemporaryFile(), f"{file}: connections", size=0))
+    return cast(IO[bytes], Watched(TemporaryFile(), name, size=0))
 
 
 class Watched(RawIOBase):

@@ -75,7 +75,7 @@ def test_connections_wait_in_a_file_without_a_name(
 ) -> None:
     """Whatever ends the program leaves nothing behind."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with open_spool(Path("big.pcap")) as spool:
+    with open_spool("big.pcap: connections") as spool:
         spool.write(DATA)
         spool.seek(1)
         assert spool.read(2) == DATA[1:3]
