@@ -78,13 +78,13 @@ def _section(name: str, node: Schema, schema: Schema) -> Iterator[str]:
     yield "|---|---|---|---|"
     required = node.get("required", ())
     for key, value in node["properties"].items():
-        default = "required" if key in required else _default(value, schema)
+        default = "required" if key in required else _default(value)
         kind = _cell(_kind(value, schema))
         yield f"| `{key}` | {kind} | {default} | {_cell(_prose(value.get('description', '')))} |"
     yield ""
 
 
-def _default(value: Schema, schema: Schema) -> str:
+def _default(value: Schema) -> str:
     default = value.get("default")
     if isinstance(default, dict) and default and "$ref" in value:
         return f"see {_link(value['$ref'])}"

@@ -9,6 +9,7 @@ from functools import cache
 
 from harness.scenario.document import parse_document
 from harness.scenario.error import ScenarioError
+from harness.scenario.file_kind import FileKind, find_kind_problem
 from harness.scenario.schema import DIALECT, Guide
 from harness.scenario.shape import shape
 from harness.site.host_name import is_host_name
@@ -38,9 +39,9 @@ def load_settings_file(text: str, *, name: str, site: Site | None = None) -> Nod
         ScenarioError: with every problem, its line and its column.
     """
     document = parse_document(text, name=name)
-    if not isinstance(document.data, dict):
-        problem = document.problem((), show(document.data), "a mapping such as node: node1")
-        raise ScenarioError((problem,))
+    other = find_kind_problem(document.data, FileKind.PAGE)
+    if other is not None:
+        raise ScenarioError((document.problem(other.path, other.found, other.expected),))
     shaped = shape(document.data, NodePage, _guide())
     problems = list(shaped.problems)
     page = shaped.model

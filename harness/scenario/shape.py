@@ -37,10 +37,12 @@ class Shaped(Generic[M]):
     problems: tuple[Problem, ...]
     renames: tuple[tuple[Path, Path], ...] = ()
     """Places of mistyped keys: as the model has them, as the file has them."""
+    replaced: tuple[Path, ...] = ()
+    """Places in the file where the model has a sample."""
 
     def news(self, further: Iterable[Problem]) -> tuple[Problem, ...]:
         """Problems that the model has besides; not those of a place that is known to be wrong, mere consequences."""
-        bad = [problem.path for problem in self.problems if not problem.at_key]
+        bad = [*self.replaced, *(problem.path for problem in self.problems if not problem.at_key)]
         found = (_restore(problem, self.renames) for problem in further)
         return tuple(
             p
@@ -58,6 +60,7 @@ def shape(data: object, model: type[M], guide: Guide) -> Shaped[M]:
     data = copy.deepcopy(data)
     problems: dict[Path, Problem] = {}
     renames: list[tuple[Path, Path]] = []
+    replaced: list[Path] = []
     for _ in range(_ROUNDS):
         made, errors = _validate(data, model)
         if made is not None or not _numbers_to_text(data, errors):
@@ -68,9 +71,14 @@ def shape(data: object, model: type[M], guide: Guide) -> Shaped[M]:
             if made is not None:
                 break
             before = tuple(renames)
-            for right in _repair(data, errors, guide, renames):
+            for right in _repair(data, errors, guide, renames, replaced):
                 problems.pop(_restore_path(right, before), None)
-    return Shaped(model=made, problems=tuple(problems.values()), renames=tuple(renames))
+    return Shaped(
+        model=made,
+        problems=tuple(problems.values()),
+        renames=tuple(renames),
+        replaced=tuple(replaced),
+    )
 
 
 def _merge(problems: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -206,7 +214,11 @@ def _uncapitalise(text: str) -> str:
 
 
 def _repair(
-    data: object, errors: list[Any], guide: Guide, renames: list[tuple[Path, Path]]
+    data: object,
+    errors: list[Any],
+    guide: Guide,
+    renames: list[tuple[Path, Path]],
+    replaced: list[Path],
 ) -> list[Path]:
     """Put mistyped keys right, drop unknown ones, and put samples where something is bad or missing.
 
@@ -229,6 +241,7 @@ def _repair(
         parent = _parent(data, path)
         if kind == "missing" and path[-1] in parent:
             continue
+        replaced.append(_restore_path(path, renames))
         parent[path[-1]] = (
             str(_PLACEHOLDERS + number) if kind == "address" else guide.sample(path, data)
         )

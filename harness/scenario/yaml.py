@@ -8,6 +8,7 @@ from typing import TypeVar
 from harness.scenario import consistency, fleet
 from harness.scenario.document import Data, Document, parse_document
 from harness.scenario.error import FileProblem, ScenarioError
+from harness.scenario.file_kind import FileKind, find_kind_problem
 from harness.scenario.scenario import Scenario
 from harness.scenario.schema import Guide, scenario_guide, site_guide
 from harness.scenario.shape import Shaped, shape
@@ -40,7 +41,7 @@ def load_scenario(text: str, *, name: str, read: Read | None = None) -> Scenario
     data = document.data
     if site_document is not None and isinstance(data, dict):
         data = {**data, "site": site_document.data}
-    shaped = _shape(data, Scenario, scenario_guide())
+    shaped = _shape(data, Scenario, scenario_guide(), FileKind.SCENARIO)
     problems = list(shaped.problems)
     if shaped.model is not None:
         site_problems = (_below_site(p) for p in preflight.find_problems(shaped.model.site))
@@ -58,7 +59,7 @@ def load_site(text: str, *, name: str) -> Site:
         ScenarioError: with every problem, its line and its column.
     """
     document = parse_document(text, name=name)
-    shaped = _shape(document.data, Site, site_guide())
+    shaped = _shape(document.data, Site, site_guide(), FileKind.SITE)
     problems = list(shaped.problems)
     if shaped.model is not None:
         problems += shaped.news(preflight.find_problems(shaped.model, is_built=False))
@@ -68,9 +69,9 @@ def load_site(text: str, *, name: str) -> Site:
     return shaped.model
 
 
-def _shape(data: Data, model: type[M], guide: Guide) -> Shaped[M]:
-    if not isinstance(data, dict):
-        problem = Problem(path=(), found=show(data), expected="a mapping such as scenario: ...")
+def _shape(data: Data, model: type[M], guide: Guide, kind: FileKind) -> Shaped[M]:
+    problem = find_kind_problem(data, kind)
+    if problem is not None:
         return Shaped(model=None, problems=(problem,))
     return shape(data, model, guide)
 

@@ -139,7 +139,7 @@ class Site(Model):
     oldest_tls: Literal["1.0", "1.1", "1.2", "1.3"] | None = None
     """The oldest version that its machines may take; a rule of the site's own. Not given: there is none."""
     tls_suites: tuple[str, ...] = ()
-    """The cipher suites that its machines may take, as IANA spells them; a rule of the site's own. (): any."""
+    """The cipher suites that its machines may take, as IANA spells them; a rule of the site's own. None given: any."""
     domain: str = ""
     """Domain of the nodes: `corp.example` makes node1 node1.corp.example, which its certificates name. "" for none."""
     resumption: Literal["none", "tickets", "session_ids"] = "none"

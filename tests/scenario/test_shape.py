@@ -68,6 +68,16 @@ def test_consequences_are_not_news() -> None:
     assert [problem.path for problem in shaped.news(further)] == [("nodes", "node1")]
 
 
+def test_a_sample_is_never_quoted() -> None:
+    """A key that is taken for a mistyped one may hold something else: what stands in for it is nobody's value."""
+    shaped = shape({"scenario": "x", "site": SITE, "devises": "x"}, Scenario, scenario_guide())
+    in_sample = Problem(path=("devices", "sample"), found='"sample"', expected="y")
+    elsewhere = Problem(path=("site", "fqdn"), found='"a"', expected="y")
+
+    assert [problem.path for problem in shaped.problems] == [("devises",)]
+    assert shaped.news((in_sample, elsewhere)) == (elsewhere,)
+
+
 def test_the_data_stays_as_it_is() -> None:
     """Repairs happen on a copy."""
     data: dict[str, Any] = {**SITE, "balancer": {}, "tls": 7}

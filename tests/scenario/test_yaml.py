@@ -67,14 +67,14 @@ MISTAKES = {
         "    user: alice@example.com",
         "    user: alice@example.com\n    wheels: 4",
         '13:5: $.devices.pixel.wheels: got an unknown key "wheels"; expected one of '
-        "address, android, behind, certificate, count, early_data, email, later_user, tls, trusts_appliance, tunnel, "
+        "address, android, behind, certificate, count, early_data, email, http2, later_user, tls, trusts_appliance, tunnel, "
         "valid_for",
     ),
     "field name of the code": (
         "{address: 10.20.0.10}",
         "{address: 10.20.0.10, service: terminate}",
         '7:32: $.site.balancers.vip.service: got an unknown key "service"; expected one '
-        "of 443, 5262, engine, forwarded_for, health_check_ms, to",
+        "of 443, 5262, engine, forwarded_for, health_check_ms, http2, to",
     ),
     "missing key": (
         "    user: alice@example.com",

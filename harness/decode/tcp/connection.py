@@ -152,11 +152,11 @@ class TcpConnection(Generic[R]):
             return
         if flags & RST:
             self._handle_reset(segment, mine, other)
-            self._handle_diagnostic(segment, side, mine)
+            self._handle_diagnostic(segment, mine)
             return
         seq = segment.seq
         if flags & SYN:
-            if not self._handle_syn(segment, side, mine, other):
+            if not self._handle_syn(segment, mine, other):
                 return
             seq = (seq + 1) & 0xFFFFFFFF
         elif mine.base is None:
@@ -281,7 +281,7 @@ class TcpConnection(Generic[R]):
     def _both(self, side: Side) -> tuple[Direction, Direction]:
         return (self._client, self._server) if side == "client" else (self._server, self._client)
 
-    def _handle_syn(self, segment: Segment, side: Side, mine: Direction, other: Direction) -> bool:
+    def _handle_syn(self, segment: Segment, mine: Direction, other: Direction) -> bool:
         """Learn where a direction begins; False: the packet contradicts what is known."""
         (self.syn_ack if segment.flags & ACK else self.syn).append(segment.number)
         if mine.isn is not None and mine.isn != segment.seq:
@@ -322,7 +322,7 @@ class TcpConnection(Generic[R]):
         place = mine.place(segment.seq)
         self._reset |= min(mine.acked, mine.next) - 1 <= place <= mine.end + _RST_WINDOW
 
-    def _handle_diagnostic(self, segment: Segment, side: Side, mine: Direction) -> None:
+    def _handle_diagnostic(self, segment: Segment, mine: Direction) -> None:
         """The payload of a RST: a text for people (RFC 1122 section 4.2.2.12), though tools take it for data."""
         if not segment.data:
             return

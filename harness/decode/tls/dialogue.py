@@ -143,7 +143,7 @@ class Dialogue:
         elif flow is self._state.client:
             self._handle_client_message(flow, message)
         else:
-            self._handle_server_message(flow, message)
+            self._handle_server_message(message)
 
     @staticmethod
     def _follow_exchange(exchange: KeyExchange, flow: Flow, message: Message) -> None:
@@ -175,7 +175,7 @@ class Dialogue:
         elif message.kind == _SERVER_HELLO:
             raise MessageError("ServerHello from the client")
 
-    def _handle_server_message(self, flow: Flow, message: Message) -> None:
+    def _handle_server_message(self, message: Message) -> None:
         facts, hellos = self._state.facts, self._state.hellos
         if message.kind == _SERVER_HELLO:
             self._handle_server_hello(message)
