@@ -67,8 +67,8 @@ MISTAKES = {
         "    user: alice@example.com",
         "    user: alice@example.com\n    wheels: 4",
         '13:5: $.devices.pixel.wheels: got an unknown key "wheels"; expected one of '
-        "address, android, behind, certificate, count, early_data, email, http2, later_user, tls, trusts_appliance, tunnel, "
-        "valid_for",
+        "address, android, behind, certificate, count, early_data, email, http2, later_user, tls, trusts_appliance, "
+        "tunnel, valid_for",
     ),
     "field name of the code": (
         "{address: 10.20.0.10}",
