@@ -18,6 +18,7 @@ from harness.site.problem import Path, Problem, choose, show
 from harness.site.responder import RESPONDER
 from harness.site.service import EXPECTED, parse_service
 from harness.site.site import BalancerMode, Site
+from harness.site.tls_rule import find_tls_problems
 
 RESERVED = (
     LOCALHOST, "canary-node", "canary-other-node", "canary-balancer", "canary-device", RESPONDER,
@@ -39,6 +40,7 @@ def find_problems(site: Site, *, is_built: bool = True) -> tuple[Problem, ...]:
         *_balancers(site),
         *_other_services(site),
         *find_contract_problems(site, is_built=is_built),
+        *(find_tls_problems(site) if is_built else ()),
         *find_certificate_problems(site),
     )
 

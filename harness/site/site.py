@@ -137,9 +137,10 @@ class Site(Model):
     tls: Literal["1.2", "1.3"] = "1.3"
     """The newest version that balancers and nodes speak."""
     oldest_tls: Literal["1.0", "1.1", "1.2", "1.3"] | None = None
-    """The oldest version that its machines may take; a rule of the site's own. Not given: there is none."""
+    """The oldest version that its machines may take; a rule of the site's own, which simulated machines keep to.
+    Not given: there is none."""
     tls_suites: tuple[str, ...] = ()
-    """The cipher suites that its machines may take, as IANA spells them; a rule of the site's own. None given: any."""
+    """The cipher suites that its machines may take, as IANA spells them; a rule like `oldest_tls`. None given: any."""
     domain: str = ""
     """Domain of the nodes: `corp.example` makes node1 node1.corp.example, which its certificates name. "" for none."""
     resumption: Literal["none", "tickets", "session_ids"] = "none"

@@ -42,7 +42,9 @@ class Access:
     async def start(self) -> None:
         """Listen, with the certificate that is in force now."""
         settings = ServerSettings(
-            identity=service_identity(self._setting, self._node), version=self._setting.site.tls
+            identity=service_identity(self._setting, self._node),
+            version=self._setting.site.tls,
+            rule=self._setting.tls_rule,
         )
         await self._connections.listen(SERVICE_PORT, partial(self._serve, settings))
 

@@ -329,6 +329,7 @@ class LoadBalancer:
         settings = ServerSettings(
             identity=self._identity,
             version=self._setting.site.tls,
+            rule=self._setting.tls_rule,
             is_lax="F80" in self._setting.defects,
             alpn=(http2.PROTOCOL, "http/1.1")
             if is_service and self._settings.http2

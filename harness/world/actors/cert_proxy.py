@@ -139,7 +139,8 @@ class CertProxy:
 
     async def _listen_admin(self, port: Port) -> None:
         identity = port_identity(self._setting, self._node, port)
-        settings = ServerSettings(identity=identity, version=self._setting.site.tls)
+        version, rule = self._setting.site.tls, self._setting.tls_rule
+        settings = ServerSettings(identity=identity, version=version, rule=rule)
 
         async def serve(stream: Stream) -> None:
             timeout_ns = self._setting.timeout_ns
@@ -173,6 +174,7 @@ class CertProxy:
             settings = ServerSettings(
                 identity=identity,
                 version=self._setting.site.tls,
+                rule=self._setting.tls_rule,
                 client_certificate="optional" if is_optional else "required",
                 verify=verify,
                 store=self._sessions,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from harness.net.address import Address
 from harness.site.site import SERVICE_PORT, BalancerMode, ForwardedFor
+from harness.site.tls_rule import TlsRule
 from harness.world.actors.server_identity import balancer_identity
 from harness.world.actors.setting import Setting
 
@@ -44,6 +45,8 @@ class Duty:
     forwarded_for: ForwardedFor
     before: tuple[Address, ...]
     """Balancers that hand on to this one: what they have set stays."""
+    tls_rule: TlsRule
+    """Versions and suites that clients may come with."""
     newest_tls: str
     """1.2 or 1.3."""
     idle_ms: int
@@ -63,6 +66,13 @@ class Duty:
     def files(self) -> dict[str, str]:
         """What stands beside the configuration."""
         return {IDENTITY: self.identity_pem, ROOTS: self.roots_pem}
+
+
+def tell_openssl(suites: tuple[str, ...]) -> str:
+    """Suites of TLS 1.2 as OpenSSL spells them, which both programs are configured by."""
+    words = (suite.removeprefix("TLS_").replace("_WITH_", "_") for suite in suites)
+    short = (word.replace("AES_", "AES").replace("POLY1305_SHA256", "POLY1305") for word in words)
+    return ":".join(word.replace("_", "-") for word in short)
 
 
 def read_duty(setting: Setting, name: str) -> Duty:
@@ -100,6 +110,7 @@ def read_duty(setting: Setting, name: str) -> Duty:
             if name in settings.to
             for address in site.addresses(other)
         ),
+        tls_rule=setting.tls_rule,
         newest_tls=site.tls,
         idle_ms=setting.timeout_ns // 1_000_000,
         answer_ms=setting.upstream_timeout_ns // 1_000_000,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from harness.net.address import Endpoint
 from harness.net.forwarding import FORWARDED_FOR, REAL_IP, REMOTE_PORT
 from harness.site.site import SERVICE_PORT, BalancerMode, ForwardedFor
-from harness.world.actors.duty import IDENTITY, ROOTS, Duty, Server
+from harness.world.actors.duty import IDENTITY, ROOTS, Duty, Server, tell_openssl
 
 CONFIGURATION = "haproxy.cfg"
 _STICKY = "NODE"
@@ -166,7 +166,13 @@ def _taken(duty: Duty) -> str:
     """What clients may come with; F80 is what is found on the web where old devices cannot connect."""
     if "F80" in duty.defects:
         return f"ssl-min-ver TLSv1.0 ssl-max-ver TLSv{duty.newest_tls} ciphers DEFAULT:@SECLEVEL=0"
-    return _versions(duty)
+    rule = duty.tls_rule
+    taken = f"ssl-min-ver TLSv{rule.oldest} ssl-max-ver TLSv{rule.newest}"
+    if rule.suites_of_1_2:
+        taken += f" ciphers {tell_openssl(rule.suites_of_1_2)}"
+    if rule.suites_of_1_3:
+        taken += f" ciphersuites {':'.join(rule.suites_of_1_3)}"
+    return taken
 
 
 def _versions(duty: Duty) -> str:

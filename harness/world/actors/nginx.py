@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from harness.net.address import Endpoint
 from harness.net.forwarding import FORWARDED_FOR, REAL_IP, REMOTE_PORT
 from harness.site.site import SERVICE_PORT, BalancerMode, ForwardedFor
-from harness.world.actors.duty import IDENTITY, ROOTS, Duty
+from harness.world.actors.duty import IDENTITY, ROOTS, Duty, tell_openssl
 
 CONFIGURATION = "nginx.conf"
 _IDLE_CONNECTIONS = 16
@@ -168,8 +168,14 @@ def _identity(duty: Duty) -> Iterator[str]:
         # What is found on the web where old devices cannot connect.
         yield f"ssl_protocols TLSv1 TLSv1.1 {_versions(duty)};"
         yield "ssl_ciphers DEFAULT:@SECLEVEL=0;"
-    else:
-        yield f"ssl_protocols {_versions(duty)};"
+        return
+    rule = duty.tls_rule
+    versions = dict.fromkeys((rule.oldest, rule.newest))
+    yield f"ssl_protocols {' '.join(f'TLSv{version}' for version in versions)};"
+    if rule.suites_of_1_2:
+        yield f"ssl_ciphers {tell_openssl(rule.suites_of_1_2)};"
+    if rule.suites_of_1_3:
+        yield f"ssl_conf_command Ciphersuites {':'.join(rule.suites_of_1_3)};"
 
 
 def _verified(duty: Duty, host_name: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ from harness.net.address import Address
 from harness.site.console import Console
 from harness.site.page import SHARED_KEY, CertProxy
 from harness.site.site import Site
+from harness.site.tls_rule import TlsRule, read_tls_rule
 from harness.world.actors.installed import Installed
 from harness.world.engine import Engine
 from harness.world.pki.pki import Pki
@@ -60,6 +61,11 @@ class Setting:
         if name == SHARED_KEY:
             return self.proxy_key
         return hmac.new(self.proxy_key, name.encode(), hashlib.sha256).digest()
+
+    @property
+    def tls_rule(self) -> TlsRule:
+        """What the site's own rules leave of what its servers could take."""
+        return read_tls_rule(self.site)
 
     @property
     def upstream_timeout_ns(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from harness.site.tls_rule import TlsRule
 from harness.world.tls.identity import Identity, Verify
 from harness.world.tls.offer import GROUPS, Group, Version
 from harness.world.tls.resumption import SavedSession, SessionStore
@@ -40,6 +41,8 @@ class ServerSettings:
     identity: Identity
     version: Version = "1.3"
     """The newest accepted; the oldest is 1.2."""
+    rule: TlsRule | None = None
+    """What its site leaves of the versions and suites; None: all of them."""
     is_lax: bool = False
     """TLS 1.1 is accepted, too; no server should (RFC 8996)."""
     client_certificate: Literal["none", "optional", "required"] = "none"

@@ -336,8 +336,8 @@ async def open_server(
         authorities=settings.authorities,
     )
     chain, key = _load(settings.identity)
-    store = settings.store
-    offer = make_settings(settings.version, settings.groups, is_lax=settings.is_lax)
+    store, is_lax, rule = settings.store, settings.is_lax, settings.rule
+    offer = make_settings(settings.version, settings.groups, is_lax=is_lax, rule=rule)
     tls = TlsStream(stream, connection)
     handshake = partial(
         connection.handshakeServerAsync,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from tlslite.constants import ECPointFormat
 from tlslite.handshakesettings import HandshakeSettings
 
+from harness.site.tls_rule import EXCHANGES, TlsRule
 from harness.world.tls.connection import TLS11, TLS12, TLS13
 from harness.world.tls.hello_form import HelloForm
 from harness.world.tls.resumption import LIFETIME_S
@@ -17,6 +18,12 @@ Version = Literal["1.1", "1.2", "1.3"]
 Group = Literal["x25519", "secp256r1", "secp384r1", "secp521r1"]
 
 GROUPS: tuple[Group, ...] = ("x25519", "secp256r1", "secp384r1", "secp521r1")
+_CIPHERS = {
+    "AES_128_GCM": "aes128gcm",
+    "AES_256_GCM": "aes256gcm",
+    "CHACHA20_POLY1305": "chacha20-poly1305",
+}
+"""IANA's words to tlslite-ng's."""
 _CODES = {"1.1": TLS11, "1.2": TLS12, "1.3": TLS13}
 
 
@@ -39,6 +46,7 @@ def make_settings(
     *,
     pads_hello: bool = True,
     is_lax: bool = False,
+    rule: TlsRule | None = None,
 ) -> Any:
     """Make the settings of an endpoint, for tlslite-ng.
 
@@ -46,6 +54,7 @@ def make_settings(
         version: the newest.
         groups: for the key agreement, the best first.
         is_lax: also TLS 1.1 and its suites, below what anybody should take (RFC 8996).
+        rule: what a server's site leaves of it; nothing of that counts for who is lax.
         pads_hello: whether tlslite-ng pads the ClientHello; who rewrites it does so afterwards.
     """
     settings = HandshakeSettings()
@@ -58,6 +67,13 @@ def make_settings(
     if is_old:
         settings.cipherNames.append("aes128")
     settings.keyExchangeNames = ["ecdhe_ecdsa", "ecdhe_rsa"]
+    if rule is not None and not is_lax:
+        settings.minVersion, settings.maxVersion = _CODES[rule.oldest], _CODES[rule.newest]
+        settings.versions = [
+            code for code in settings.versions if settings.minVersion <= code <= settings.maxVersion
+        ]
+        settings.cipherNames = [_CIPHERS[cipher] for cipher in rule.ciphers]
+        settings.keyExchangeNames = [one.lower() for one in rule.exchanges or EXCHANGES]
     settings.eccCurves, settings.keyShares = list(groups), [groups[0]]
     settings.ec_point_formats = [ECPointFormat.uncompressed]
     settings.dhGroups = []

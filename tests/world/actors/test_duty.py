@@ -5,7 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from harness.site.site import BalancerMode, Site
-from harness.world.actors.duty import IDENTITY, ROOTS, read_duty
+from harness.world.actors import haproxy, nginx
+from harness.world.actors.duty import IDENTITY, ROOTS, read_duty, tell_openssl
 from harness.world.actors.server_identity import balancer_identity
 from tests.world.actors.stage import FQDN, NODES, cluster, make_setting, pass_through_cluster
 
@@ -68,3 +69,40 @@ def test_a_balancer_behind_another_one() -> None:
 
     assert [(s.name, s.host_name) for s in edge.servers] == [("vip", FQDN)]
     assert (edge.before, vip.before) == ((), (ip_address("10.20.0.9"),))
+
+
+def test_suites_as_openssl_spells_them() -> None:
+    """Both programs are configured in its words."""
+    suites = (
+        "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+        "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+    )
+
+    assert tell_openssl(suites) == "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305"
+
+
+def test_the_rule_of_a_site_reaches_both_programs() -> None:
+    """HTTP/2 as well, where it is offered."""
+    site = cluster()
+    vip = site.balancers["vip"].model_copy(update={"http2": True})
+    rules = {
+        "balancers": {"vip": vip},
+        "tls_suites": ("TLS_AES_256_GCM_SHA384", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"),
+    }
+    duty = read_duty(make_setting(site.model_copy(update=rules)), "vip")
+
+    lines = (haproxy.build_configuration(duty), nginx.build_configuration(duty))
+    wanted = (
+        (
+            "alpn h2,http/1.1",
+            "ciphers ECDHE-RSA-AES256-GCM-SHA384 ciphersuites TLS_AES_256_GCM_SHA384",
+        ),
+        (
+            "443 ssl http2;",
+            "ssl_ciphers ECDHE-RSA-AES256-GCM-SHA384;",
+            "Ciphersuites TLS_AES_256_GCM",
+        ),
+    )
+    assert [
+        [w for w in want if w not in text] for text, want in zip(lines, wanted, strict=True)
+    ] == [[], []]

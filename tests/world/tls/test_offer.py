@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from harness.site.tls_rule import TlsRule
 from harness.world.tls.offer import GROUPS, make_settings
 
 
@@ -23,6 +24,19 @@ def test_old_versions() -> None:
     assert make_settings("1.3", is_lax=True).versions == [(3, 4), (3, 3), (3, 2)]
     assert make_settings("1.1").versions == [(3, 2)]
     assert "aes128" in make_settings("1.1").cipherNames
+
+
+def test_a_rule() -> None:
+    """Nothing is taken beyond it, but by those who are lax (F80)."""
+    rule = TlsRule(oldest="1.3", ciphers=("AES_256_GCM",), exchanges=("ECDHE_RSA",))
+    settings = make_settings("1.3", rule=rule)
+
+    assert (settings.minVersion, settings.maxVersion, settings.versions) == (
+        *((3, 4), (3, 4)),
+        [(3, 4)],
+    )
+    assert (settings.cipherNames, settings.keyExchangeNames) == (["aes256gcm"], ["ecdhe_rsa"])
+    assert make_settings("1.3", rule=rule, is_lax=True).versions == [(3, 4), (3, 3), (3, 2)]
 
 
 def test_groups() -> None:
