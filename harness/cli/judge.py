@@ -1,4 +1,4 @@
-"""Commands that judge: run a scenario, replay a capture, show packets of one."""
+"""Commands that judge: run a scenario, replay a capture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from harness.cli.complaint import Complaint, read_file, unreadable
 from harness.cli.decode import process_count
@@ -28,14 +28,9 @@ if TYPE_CHECKING:
     from harness.verdict.verdict import Verdict
     from harness.world.wire.choice import Wanted
 
-MAX_SHOWN: Final = 10_000
-"""Packets that one `show` prints; more is a mistyped range."""
-
-_NUMBERS = re.compile(r"([1-9][0-9]{0,9})(?:-([1-9][0-9]{0,9}))?", re.ASCII)
-
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Describe `run`, `replay` and `show`."""
+    """Describe `run` and `replay`."""
     _add_run(commands)
     replay = commands.add_parser(
         "replay",
@@ -66,19 +61,6 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     replay.add_argument("--json", action="store_true", help="print one JSON verdict a line")
     replay.set_defaults(command=replay_captures)
-
-    show = commands.add_parser(
-        "show",
-        allow_abbrev=False,
-        help="print single packets of a capture",
-        description="Print these packets in readable lines, with the TLS and HTTP messages in them.",
-    )
-    show.add_argument("capture", metavar="FILE", help="pcapng or pcap (gzip too)")
-    show.add_argument(
-        "numbers", nargs="+", metavar="NUMBER", help="a packet number, or a range such as 12-14"
-    )
-    add_keys(show)
-    show.set_defaults(command=show_packets)
 
 
 def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -216,32 +198,6 @@ def replay_captures(options: argparse.Namespace) -> ExitCode:
     return worst(code_of(row.verdict) for row in rows)
 
 
-def show_packets(options: argparse.Namespace) -> ExitCode:
-    """Print packets of one capture."""
-    from harness.decode.decode import decode
-    from harness.report.packet_lines import tell_packets
-    from harness.trace.packet import PacketNumber
-
-    ranges = [_parse_numbers(text) for text in options.numbers]
-    keys = read_keys(options)
-    data = io.BytesIO(read_file(Path(options.capture)))
-    trace = decode(data, key_log=keys.log, rsa_keys=keys.rsa)
-    count = len(trace.packets)
-    if not count:
-        problems = "; ".join(damage.message for damage in trace.damage) or "it is empty"
-        raise Complaint(f"{options.capture}: no packet could be read: {problems}")
-    beyond = [
-        text for text, numbers in zip(options.numbers, ranges, strict=True) if numbers[-1] > count
-    ]
-    if beyond:
-        raise Complaint(
-            f"{options.capture}: got packet {' '.join(beyond)}; expected numbers from 1 to {count}"
-        )
-    wanted = list(dict.fromkeys(PacketNumber(number) for numbers in ranges for number in numbers))
-    print(tell_packets(trace, wanted))
-    return ExitCode.AS_EXPECTED
-
-
 class _Teller:
     """Says each result as it comes: JSON or text on stdout, progress on stderr."""
 
@@ -320,20 +276,6 @@ def _ask_tshark(verdict: Verdict, file: Path, site: Site | None, keys: Keys) -> 
         )
     except SecondOpinionError as error:
         raise Complaint(f"{file}: {error}", ExitCode.ENVIRONMENT) from error
-
-
-def _parse_numbers(text: str) -> range:
-    match = _NUMBERS.fullmatch(text)
-    if match is None:
-        raise Complaint(
-            f"got {text!r}; expected a packet number such as 12, or a range such as 12-14"
-        )
-    first, last = int(match[1]), int(match[2] or match[1])
-    if last < first:
-        raise Complaint(f"got the range {text}; expected the smaller number first")
-    if last - first >= MAX_SHOWN:
-        raise Complaint(f"got the range {text}; expected at most {MAX_SHOWN} packets at once")
-    return range(first, last + 1)
 
 
 def _seed(text: str) -> int:

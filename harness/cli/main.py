@@ -23,7 +23,8 @@ from harness.cli.exit_code import ExitCode
 
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
-        "judge": ("run", "replay", "show"),
+        "judge": ("run", "replay"),
+        "show": ("show",),
         "decode": ("decode",),
         "site": ("check", "schema"),
         "settings": ("settings",),

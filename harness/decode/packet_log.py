@@ -51,12 +51,22 @@ class _TapDraft:
 class PacketLog:
     """Puts a trace together, block by block; the connections come from elsewhere."""
 
-    def __init__(self, only: Only | None = None, joins: Joins | None = None) -> None:
-        """Keep every packet, or those at the addresses and endpoints of `only`; taps are called as `joins` says."""
+    def __init__(
+        self,
+        only: Only | None = None,
+        joins: Joins | None = None,
+        *,
+        numbers: frozenset[PacketNumber] | None = None,
+    ) -> None:
+        """Keep every packet, or those at the addresses and endpoints of `only`, or just those of these numbers.
+
+        Taps are called as `joins` says.
+        """
         self.packet_count = 0
         self.has_sentinel = False
         """One of our own recorder's marks was seen."""
         self._only = only
+        self._numbers = numbers
         self._joins = joins or Joins(BytesIO(), 0)
         self._frames = FrameDecoder()
         self._columns = Columns()
@@ -80,9 +90,9 @@ class PacketLog:
                 note = f"block type {block.kind} without a frame"
                 number = PacketNumber(block.number)
                 self.packet_count, self._last_ns = block.number, 0
-                self._columns.add(
-                    Packet(number=number, time_ns=0, tap="", size=0, ether_type=None, note=note)
-                )
+                bare = Packet(number=number, time_ns=0, tap="", size=0, ether_type=None, note=note)
+                if self._is_wanted(bare):
+                    self._columns.add(bare)
                 self._skipped[note] += 1
             case blocks.Interface():
                 self._add_tap(block)
@@ -106,7 +116,9 @@ class PacketLog:
         from harness.decode.tcp.segment_table import count_interfaces, find_segments
 
         if self._rows is None:
-            self._rows = PacketRows(self._columns, is_whole=self._only is None)
+            self._rows = PacketRows(
+                self._columns, is_whole=self._only is None, numbers=self._numbers
+            )
         for index, count in count_interfaces(table):
             self._taps[index].packet_count += count
         taps = {i: (self._joins.name(tap.name), tap.link_type) for i, tap in self._taps.items()}
@@ -211,6 +223,8 @@ class PacketLog:
 
     def _is_wanted(self, packet: Packet) -> bool:
         only, flow = self._only, packet.flow
+        if self._numbers is not None:
+            return packet.number in self._numbers
         if only is None or packet.note is not None:
             return True
         return flow is not None and (flow.src.version != 4 or only.accepts_flow(flow))

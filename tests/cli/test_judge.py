@@ -1,4 +1,4 @@
-"""The commands `run`, `replay` and `show`, as far as no network is needed; end_to_end/ has the rest."""
+"""The commands `run` and `replay`, as far as no network is needed; end_to_end/ has the rest."""
 
 from __future__ import annotations
 
@@ -177,24 +177,6 @@ def test_no_scenario_is_run_when_one_is_wrong(
     assert code == 2
     assert "wrong.yaml:9:" in capsys.readouterr().err
     assert not output.exists()
-
-
-def test_show(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Packets and ranges, each once, in the order asked for."""
-    code = main(["show", str(dump), "3", "1-2", "1"])
-    lines = capsys.readouterr().out.splitlines()
-
-    assert code == 0
-    assert [line.split()[0] for line in lines] == ["3", "1", "2"]
-    assert "203.0.113.10:40001 > 10.20.1.1:443  TCP  SYN  0 bytes  connection 1" in lines[1]
-
-
-def test_show_of_no_packets(dump: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file without a readable packet says why there is nothing to show."""
-    dump.write_bytes(b"GIF89a")
-
-    assert main(["show", str(dump), "1"]) == 2
-    assert "no packet could be read" in capsys.readouterr().err
 
 
 def test_a_simulated_run_says_so_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Collection
 from ipaddress import IPv4Address
 
 import numpy as np
@@ -25,10 +26,13 @@ Rows = list[tuple[int, ...]]
 class PacketRows:
     """Finds rows, table by table; it keeps which connections were seen to open."""
 
-    def __init__(self, columns: Columns, *, is_whole: bool) -> None:
-        """Append to these columns; `is_whole`: every segment, else those that a check can name."""
+    def __init__(
+        self, columns: Columns, *, is_whole: bool, numbers: Collection[int] | None = None
+    ) -> None:
+        """Append to these columns; `is_whole`: every segment, else those that a check can name; or just `numbers`."""
         self._columns = columns
         self._is_whole = is_whole
+        self._numbers = None if numbers is None else np.array(sorted(numbers), np.int64)
         self._opened: set[int] = set()
         """Mixed tap and ends of connections whose SYN was seen."""
         self._ways: dict[tuple[str, int, int], int] = {}
@@ -43,7 +47,7 @@ class PacketRows:
     ) -> None:
         """Take in segments, and the rows of the other packets of the table; taps are names and link types."""
         parts = [np.array(others, np.int64).reshape(len(others), len(self._columns.all()))]
-        if segments is not None:
+        if segments is not None and self._may_hold(table):
             parts.append(self._build(table, segments, taps))
         rows = np.concatenate(parts)
         rows = rows[np.argsort(rows[:, 0], kind="stable")]
@@ -53,7 +57,12 @@ class PacketRows:
     def _build(
         self, table: PacketTable, segments: SegmentTable, taps: dict[int, tuple[str, int]]
     ) -> Ints:
-        keep = slice(None) if self._is_whole else np.flatnonzero(self._find_named(segments))
+        keep: slice | Ints = slice(None)
+        if self._numbers is not None:
+            numbers = segments.row + table.first_number
+            keep = np.flatnonzero(np.isin(numbers, self._numbers))
+        elif not self._is_whole:
+            keep = np.flatnonzero(self._find_named(segments))
         row = segments.row[keep]
         way = self._find_ways(segments, taps)
         for index, count in zip(
@@ -83,6 +92,14 @@ class PacketRows:
             ],
             axis=1,
         )
+
+    def _may_hold(self, table: PacketTable) -> bool:
+        """Whether anything of a table is wanted."""
+        if self._numbers is None:
+            return True
+        places = (table.first_number, table.first_number + len(table))
+        first, last = np.searchsorted(self._numbers, places).tolist()
+        return bool(first < last)
 
     def _find_named(self, segments: SegmentTable) -> Bools:
         """Which segments tell more than those before them."""
