@@ -452,3 +452,14 @@ def test_the_rule_about_linux_can_fail() -> None:
     """It sees the modules of the kernel wire."""
     assert linux_only(PACKAGE / "world" / "wire" / "namespace.py")
     assert linux_only(PACKAGE / "world" / "recorder" / "ring.py")
+
+
+def test_each_decision_has_a_number_of_its_own_and_is_listed() -> None:
+    """Two people may write one at the same time."""
+    files = sorted(path.name for path in (ROOT / "docs" / "adr").glob("0*.md"))
+    listed = (ROOT / "docs" / "adr" / "README.md").read_text()
+    titles = [(ROOT / "docs" / "adr" / name).read_text().split(maxsplit=2)[1] for name in files]
+
+    assert [name[:4] for name in files] == [f"{n:04}" for n in range(1, len(files) + 1)]
+    assert titles == [name[:4] for name in files]
+    assert [name for name in files if f"[{name[:4]}]({name})" not in listed] == []
