@@ -46,8 +46,11 @@ class Passed:
             # Contained in time, and the same answer.
             listed = by_answer.get(_answer(got))
             same = listed.find(latest_ns, got.last_ns - slack_ns) if listed is not None else []
-            # Or the answer reached nobody: the balancer, or whoever asked it, broke off in between.
-            return same or self._broken.find(latest_ns, upstream.request.first_ns - slack_ns)
+            since_ns = upstream.request.first_ns - slack_ns
+            # Or the answer reached nobody: the balancer, or whoever asked it, broke off in between,
+            broken = same or self._broken.find(latest_ns, since_ns)
+            # or the balancer was tired of waiting, and said so in the node's place.
+            return broken or self._failed.find(latest_ns, since_ns)
         found = self._failed.find(latest_ns, None)
         if connection.closed == "rst":
             # It asked one node, broke off, and got its answer elsewhere (F41).

@@ -93,6 +93,22 @@ def test_without_an_answer_the_client_got_none_or_a_failure() -> None:
     assert _find([good, failed, lost], _exchange(5, 0, None)) == [lost, failed]
 
 
+@pytest.mark.parametrize(
+    ("front", "is_found"),
+    [
+        (_exchange(2, 9, 504), True),
+        (_exchange(2, 20, 504), True),
+        (_exchange(2, 4, 504), False),
+        (_exchange(6, 9, 504), False),
+        (_exchange(2, 9, 404), False),
+    ],
+    ids=["gave up", "did not look any more", "before it asked", "asked later", "no failure"],
+)
+def test_an_answer_that_came_too_late_reached_nobody(front: Exchange, is_found: bool) -> None:
+    """The balancer answered 504 in the node's place; what the node answered is still its request's."""
+    assert _find([front], _exchange(5, 12, 200)) == ([front] if is_found else [])
+
+
 def test_all_that_fit_are_found_behind_ones_that_do_not() -> None:
     """A long one before short ones still counts; the order is that of time."""
     long, short, fitting = _exchange(1, 90, 200), _exchange(2, 3, 200), _exchange(4, 60, 200)
