@@ -52,18 +52,17 @@ replay: $(STAMP) ## judge every checked-in capture again
 	@$(HARNESS) replay captures
 
 test: system balancers $(STAMP) ## set up everything, check the code, run all tests
-	@status=0; $(MAKE) --no-print-directory lint || status=$$?; \
+	@status=0; { $(LINT); } || status=$$?; \
 	$(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8 --dist worksteal $(PYTEST_ARGS) || { code=$$?; [ $$status -ne 0 ] || status=$$code; }; \
 	exit $$status
 
 check: lint ## lint, types, architecture
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_architecture.py
 
-# The architecture is one of the tests.
+# The architecture is one of the tests. Not a $(MAKE) of its own in `test`: that would run under `make -n` as well.
+LINT = $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy --strict harness fuzz
 lint: $(STAMP)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict harness fuzz
+	$(LINT)
 
 format: $(STAMP) ## format the code
 	$(BIN)/ruff format .

@@ -19,8 +19,8 @@ SMALL = 200
 _SMALL_POOL = (IPv4Address("203.0.113.10"), IPv4Address("203.0.113.254"))
 _LARGE_POOL = (IPv4Address("100.64.0.10"), IPv4Address("100.127.255.254"))
 """RFC 6598: what a carrier's customers share."""
-_IPV6_POOL = (IPv6Address("2001:db8:cb00:7100::10"), IPv6Address("2001:db8:cb00:7100::ffff"))
-"""RFC 3849."""
+_IPV6_POOL = (IPv6Address("2001:db8:cb00:7100::10"), IPv6Address("2001:db8:cb00:7100:ffff::"))
+"""RFC 3849. Nobody reaches its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

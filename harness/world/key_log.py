@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from harness.net.address import Endpoint
 
@@ -44,12 +43,3 @@ class KeyLog:
     def __iter__(self) -> Iterator[SessionSecrets]:
         """The sessions, in order of their first secret."""
         return iter(self._sessions.values())
-
-    @property
-    def by_carrier(self) -> Mapping[frozenset[Endpoint], tuple[SessionSecrets, ...]]:
-        """Sessions by the connection that carries them."""
-        found: dict[frozenset[Endpoint], list[SessionSecrets]] = {}
-        for session in self:
-            for carrier in sorted(session.carriers, key=sorted):
-                found.setdefault(carrier, []).append(session)
-        return MappingProxyType({carrier: tuple(s) for carrier, s in found.items()})

@@ -55,6 +55,31 @@ def test_each_reading_has_a_number() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("place", "size", "expected"),
+    [(0, 50, ""), (0, 51, ", reading 2"), (1, 51, "")],
+    ids=["half", "more than half", "not back at the beginning"],
+)
+def test_what_counts_as_a_reading(place: int, size: int, expected: str) -> None:
+    """More than half of the file, and then its beginning again; all of it is told as such."""
+    watched, out = _watched(PAUSE_NS)
+    watched.read(size)
+    watched.seek(place)
+    watched.read()
+
+    assert out.getvalue().splitlines()[-1] == f"big.pcap: 100 % read{expected}"
+
+
+def test_short_looks_do_not_add_up() -> None:
+    """Each one counts from the beginning."""
+    watched, out = _watched(PAUSE_NS)
+    for size in (60, 30, 30, 40):
+        watched.seek(0)
+        watched.read(size)
+
+    assert out.getvalue().splitlines()[-1] == "big.pcap: 40 % read, reading 2"
+
+
 def test_what_is_written_can_be_read_and_is_counted() -> None:
     """A temporary file for connections: how many were taken out again."""
     out, times = StringIO(), itertools.count(0, PAUSE_NS)

@@ -128,6 +128,30 @@ def test_a_node_gets_a_stand_in_too() -> None:
     assert proposal.seen_as["254.1.2.3:5262"] == "node1:5262"
 
 
+def test_machines_of_one_address_are_told_apart_by_who_asks() -> None:
+    """Everything on one machine: the same address is balancer and node, so each says whose requests it gets."""
+    trace, first = _signed_in(PASSTHROUGH).build(), {VIP: 0, N1: 10000, N2: 20000}
+
+    def move(end: Endpoint) -> Endpoint:
+        if end.address not in first:
+            return end
+        return Endpoint(ip_address("127.0.0.1"), (end.port + first[end.address]) % (1 << 16))
+
+    proposal = propose(
+        replace(
+            trace,
+            connections=tuple(
+                replace(c, client=move(c.client), server=move(c.server)) for c in trace.connections
+            ),
+        )
+    )
+
+    assert proposal.seen_as == {
+        "127.0.0.1:25262": "node1:25262 from balancer1",
+        "127.0.0.1:5262": "balancer1:5262",
+    }
+
+
 def test_a_proxy_without_tls_is_no_cert_proxy() -> None:
     """It is told, and nothing is judged by it."""
     builder = _signed_in(PASSTHROUGH)

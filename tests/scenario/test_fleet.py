@@ -81,6 +81,21 @@ def test_two_hundred_devices_fit_into_the_small_network() -> None:
     assert len({d.address for d in got}) == 200
 
 
+def test_a_full_small_network_is_left_for_the_large_one() -> None:
+    """Its last address is used, and then those of a carrier."""
+    used = {f"b{n}": {"address": f"203.0.113.{n}"} for n in range(20, 254)}
+    scenario = _scenario({"phone": {**ALICE, "count": 12}}, bystanders=used)
+
+    got = [str(d.address) for d in devices(scenario)]
+
+    assert got == [
+        "203.0.113.10",
+        *(f"203.0.113.{n}" for n in (*range(12, 20), 254)),
+        "100.64.0.10",
+        "100.64.0.11",
+    ]
+
+
 def test_the_same_scenario_gives_the_same_addresses() -> None:
     """Captures of two runs can be compared."""
     scenario = _scenario({"phone": {**ALICE, "count": 20}, "pixel": ALICE})

@@ -1,8 +1,8 @@
 """Address translation between machines and their switch: what a home router, a carrier or a firewall does on a cable.
 
 Source translation hides machines behind one address, with ports of its own (RFC 3022 section 2.2): each address behind
-it has a block of ports to itself (RFC 7422). One-to-one translation changes the address alone. Destination translation
-hands what comes for one endpoint to another one. All keep a table, so that answers find their way back.
+it has a block of ports to itself (RFC 7422), and a table, so that answers find their way back. One-to-one translation
+changes the address alone.
 """
 
 from __future__ import annotations
@@ -118,35 +118,6 @@ class OneToOneNat:
     def find_outside(self, end: _End) -> _End | None:
         """What others saw instead of the machine's end of a connection."""
         return (self._outside, end[1]) if end[0] == self._inside else None
-
-
-class DestinationNat:
-    """What comes for one endpoint goes to another one behind the same cable."""
-
-    def __init__(self, outside: _End, inside: _End) -> None:
-        """Args: both are address, as a number, and port."""
-        self._outside, self._inside = outside, inside
-        self._clients: set[tuple[int, _End]] = set()
-        """Who came in by the outside endpoint: only their answers are translated back."""
-
-    def install(self, link: Link) -> None:
-        """Translate on this cable from now on; the switch delivers the outside address over it."""
-        link.translate_out, link.translate_in = self.leave, self.enter
-        link.switch.plug(self._outside[0], link)
-
-    def enter(self, packet: Packet) -> Packet:
-        """Towards the machine."""
-        if (packet.destination, packet.destination_port) != self._outside:
-            return packet
-        self._clients.add((_protocol(packet), (packet.source, packet.source_port)))
-        return replace(packet, destination=self._inside[0], destination_port=self._inside[1])
-
-    def leave(self, packet: Packet) -> Packet:
-        """Towards the switch."""
-        client = (_protocol(packet), (packet.destination, packet.destination_port))
-        if (packet.source, packet.source_port) != self._inside or client not in self._clients:
-            return packet
-        return replace(packet, source=self._outside[0], source_port=self._outside[1])
 
 
 def _protocol(packet: Packet) -> int:

@@ -17,9 +17,11 @@ from harness.world.wire.kernel import KernelWire
 from harness.world.wire.kernel_host import KernelHost, Machine
 from harness.world.wire.namespace import Mode, Namespace
 from tests.world.private_world import (
+    FIN,
     NODE1,
     NODE2,
     PHONES,
+    RST,
     SECOND,
     SYN,
     VIP,
@@ -256,6 +258,29 @@ async def _failing_server(_: Mode) -> tuple[bytes, list[str], bytes]:
 def test_a_stream_ends_with_its_server(live: Live) -> None:
     """When serve returns or raises, the stream is closed; what it raised reaches the loop's handler."""
     assert live(_failing_server) == (b"", ["node1 RuntimeError('a defect')"], b"")
+
+
+async def _ended_machine(_: Mode, ends: str) -> set[tuple[int, int]]:
+    wire = await KernelWire.build(site_plan())
+    recorder = Recorder(wire.taps)
+    recorder.start()
+    await wire.host("node1").listen(443, echo)
+    stream = await wire.host("node2").connect(Endpoint(NODE1, 443), timeout_ns=SECOND)
+    await stream.write(b"hello")
+    await stream.read()
+    host = wire.host(ends)
+    assert isinstance(host, KernelHost)
+    await host._machine.close()
+    recording = await finish(recorder)
+    await wire.close()
+    closing = [s for s in segments(recording) if s.flags & (FIN | RST)]
+    return {(s.src.port == 443, s.flags & (FIN | RST)) for s in closing}
+
+
+@pytest.mark.parametrize("ends", ["node1", "node2"])
+def test_what_is_open_is_reset_with_its_machine(live: Live, ends: str) -> None:
+    """By the machine that ends, whether it called or was called: nobody says goodbye."""
+    assert live(_ended_machine, ends) == {(ends == "node1", RST)}
 
 
 async def _closed_listener(_: Mode) -> bytes:

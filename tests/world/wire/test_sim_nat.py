@@ -1,4 +1,4 @@
-"""Address translation: several addresses behind one, and an endpoint that stands for another."""
+"""Address translation: several addresses behind one, and one that stands for another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.world.wire.sim import SimWire, run_simulated
 from harness.world.wire.sim_address import number_of
 from harness.world.wire.sim_frame import SYN, Segment
 from harness.world.wire.sim_loop import Agenda
-from harness.world.wire.sim_nat import DestinationNat, SourceNat
+from harness.world.wire.sim_nat import SourceNat
 from tests.world.private_world import NODE1, PHONES, SECOND, VIP, echo, segments, site_plan
 
 OUTSIDE = ip_address("198.51.100.1")
@@ -57,27 +57,6 @@ def test_many_addresses_hide_behind_one() -> None:
 
     assert {peer.address for peer in peers} == {OUTSIDE}
     assert sorted(peer.port for peer in peers) == [2000 + 10 * number for number in range(20)]
-
-
-def test_an_endpoint_stands_for_another() -> None:
-    """Whoever asks for it gets the answer from it; the inside one also works under its own name."""
-
-    async def play(agenda: Agenda) -> None:
-        wire = SimWire(site_plan(), agenda, Entropy(b"1"))
-        nat = DestinationNat((int(OUTSIDE), 5262), (int(VIP), 443))
-        nat.install(wire.link("vip", "outside"))
-        await wire.host("vip").listen(443, echo)
-        for server in (Endpoint(OUTSIDE, 5262), Endpoint(VIP, 443)):
-            stream = await wire.host("phones").connect(server, timeout_ns=SECOND)
-            await stream.write(b"hello")
-            assert await stream.read() == b"hello"
-            assert stream.peer == server
-            await stream.close()
-        with pytest.raises(ConnectionRefusedError):
-            await wire.host("phones").connect(Endpoint(VIP, 5262), timeout_ns=SECOND)
-        await wire.close()
-
-    run_simulated(play)
 
 
 def test_ports_are_used_again_when_all_were_given_out() -> None:
