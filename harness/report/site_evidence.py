@@ -19,6 +19,7 @@ from harness.site import canary
 from harness.trace.connection import Connection
 from harness.trace.http import Exchange, Request
 from harness.trace.packet import PacketNumber
+from harness.trace.packet_list import PacketList
 from harness.trace.trace import Trace
 
 NOT_SERVICE_PORTS = (5262, 5263)
@@ -51,7 +52,7 @@ class Listener:
     plain_connects: list[PacketNumber] = field(default_factory=list)
     """Where one was asked outside, as of proxies that ask for no certificate."""
     certificate_requests: list[PacketNumber] = field(default_factory=list)
-    """Where a client certificate was asked for, or shown."""
+    """Where a client certificate was asked for, or shown, in TLS from the first byte on."""
 
     @property
     def clients(self) -> tuple[Address, ...]:
@@ -83,6 +84,7 @@ def find_evidence(trace: Trace) -> Evidence:
         for c in trace.connections
         if (c.syn_ack or c.server_stream.size) and not _is_canary(c.client.address)
     ]
+    packets = PacketList.of(trace.packets)
     for connection in served:
         listener = listeners.setdefault(connection.server, Listener(connection.server))
         listener.connections.append(connection)
@@ -94,7 +96,8 @@ def find_evidence(trace: Trace) -> Evidence:
             for number in exchange.request.packets[:1]
         )
         tls = connection.tls
-        if tls is not None and (asked := tls.certificate_request or tls.client_certificate):
+        asked = (tls.certificate_request or tls.client_certificate) if tls is not None else None
+        if asked is not None and not _begins_otherwise(packets, connection):
             listener.certificate_requests += asked.packets[:1]
     hops = (*_passed(served, trace.slack_ns), *_tunnelled(served), *_ended(served))
     return Evidence(
@@ -102,6 +105,26 @@ def find_evidence(trace: Trace) -> Evidence:
         hops=(*hops, *_perhaps_ended(served, hops)),
         unread=tuple(c for c in served if c.tls is not None and c.tls.decrypted != "yes"),
     )
+
+
+def _begins_otherwise(packets: PacketList, connection: Connection) -> bool:
+    """Whether the client sent something else before its ClientHello: mail, databases and others turn to TLS later."""
+    hello = connection.tls.client_hello if connection.tls is not None else None
+    if hello is None or connection.preamble is not None:
+        return False
+    for number in connection.packets:
+        if number >= hello.packets[0]:
+            break
+        packet = packets.find(number)
+        if (
+            packet is not None
+            and packet.payload_size
+            and packet.flow is not None
+            and packet.flow.source == connection.client
+            and number not in hello.packets
+        ):
+            return True
+    return False
 
 
 def _is_canary(address: Address) -> bool:

@@ -17,7 +17,7 @@ from harness.trace.http import Exchange
 from harness.trace.trace import Trace
 from tests.canary_trace import commit_canary
 from tests.lost_evidence import without_keys
-from tests.trace_builder import CLUSTER, N1, N2, PASSTHROUGH, VIP, TraceBuilder
+from tests.trace_builder import CLUSTER, N1, N2, PASSTHROUGH, PIXEL, VIP, TraceBuilder, make_random
 
 
 def _count_lines(trace: Trace) -> int:
@@ -97,6 +97,22 @@ def test_connect_outside_tls_is_told_apart() -> None:
 
     assert (listener.connects, listener.plain_connects) == ([], [legs.l2.packets[6]])
     assert not listener.is_proxy
+
+
+@pytest.mark.parametrize(
+    ("before", "asks"), [("nobody", True), ("server", True), ("client", False)]
+)
+def test_what_turns_to_tls_later_asks_for_nothing(before: str, asks: bool) -> None:
+    """Mail and databases begin in the clear: whoever asks for certificates there is no cert proxy."""
+    builder = TraceBuilder(CLUSTER)
+    wire = builder.open("dmz", PIXEL, N2, 5262)
+    if before != "nobody":
+        wire.send(from_client=before == "client")
+    wire.handshake(make_random("hello"), asks=True)
+
+    (listener,) = find_evidence(builder.build()).listeners
+
+    assert bool(listener.certificate_requests) is asks
 
 
 def test_the_canary_is_left_out() -> None:
