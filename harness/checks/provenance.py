@@ -23,6 +23,8 @@ from harness.trace.connection import Connection
 from harness.trace.journey import Ambiguous, Front, Proxied, ServiceRequest
 from harness.verdict.provenance import Chain, Link
 
+_REDIRECTION = 300
+"""Status codes below are no refusal (RFC 9110 section 15)."""
 _NOBODY: Mapping[int, Owner] = MappingProxyType({})
 
 
@@ -310,9 +312,13 @@ def _tell_user(case: Case, request: ServiceRequest) -> Link:
     if response is None:
         return Link(part="user", text=f"no answer of {server} was seen")
     user = _find_user(request)
-    text = (
-        f"{server} signed in {user}" if user else f"{server} signed in nobody ({response.status})"
-    )
+    if user:
+        text = f"{server} signed in {user}"
+    elif response.status < _REDIRECTION:
+        # A service of others says in a form of its own whom it signed in.
+        text = f"{server} answered {response.status}, in which no user is known"
+    else:
+        text = f"{server} signed in nobody ({response.status})"
     return Link(part="user", text=text, packets=answering(request.exchange))
 
 

@@ -189,3 +189,13 @@ def test_a_request_with_its_call_back_is_not_told_twice() -> None:
     builder.sign_in()
 
     assert find_uncalled(make_case(builder.build(), builder.site)) == ()
+
+
+def test_an_answer_of_others_is_no_refusal() -> None:
+    """200 in a form that is not known signs in somebody, or nobody."""
+    builder = TraceBuilder()
+    wire = builder.open("dmz", VIP, N1, 443).handshake(make_random("l4"))
+    wire.answer(wire.ask(builder.login()), 200, b"<html>")
+    (chain,) = find_uncalled(make_case(builder.build(), builder.site))
+
+    assert _texts(chain, "user") == ["node1 10.20.1.1:443 answered 200, in which no user is known"]
