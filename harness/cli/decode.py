@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import gc
 import os
 import re
@@ -73,6 +74,8 @@ def decode_capture(options: argparse.Namespace) -> ExitCode:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Observations have no cycles: looking for some all the time would cost a fifth.
     gc.set_threshold(50_000, 20, 100)
+    # Nor is there anything to find at the end, when Python would look at all that was loaded.
+    atexit.register(gc.freeze)
     if options.brief:
         if options.json or options.jobs > 1:
             raise Complaint("--brief stands alone: without --json and --jobs")
@@ -96,10 +99,10 @@ def _print(
     from harness.cli.shares import Summary, tell_shares
     from harness.decode.connections import ConnectionReader, decode_connections
     from harness.decode.packet.only import Only
-    from harness.report import connection_json, connection_text
+    from harness.report import connection_json, connection_text, summary_json
 
     tell = connection_json.connection_json if options.json else connection_text.tell_connection
-    told = connection_json.summary_json if options.json else connection_text.tell_summary
+    told = summary_json.summary_json if options.json else connection_text.tell_summary
 
     def read(stream: BinaryIO, only: Only) -> ConnectionReader[Connection]:
         return decode_connections(
@@ -160,7 +163,7 @@ def _print_briefly(stream: BinaryIO, options: argparse.Namespace, keys: Keys) ->
     from harness.decode.brief import decode_briefly
     from harness.decode.packet.only import Only
     from harness.report.brief_lines import TELLERS
-    from harness.report.connection_json import summary_json
+    from harness.report.summary_json import summary_json
 
     reader = decode_briefly(
         stream,

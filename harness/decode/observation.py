@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -129,7 +128,9 @@ def build_connections(table: WholeTable[LayerFields], *, is_hashed: bool) -> Ite
 
 def _build_stream(sums: list[int], run: Run | None) -> ByteStream:
     """One direction; with the hash of the run, if any."""
+    from hashlib import sha256
+
     from harness.trace.connection import ByteStream
 
-    sha256 = hashlib.sha256(run.data).hexdigest() if run is not None else None
-    return ByteStream(size=sums[SIZE], sha256=sha256, packet_count=sums[COUNT])
+    hashed = sha256(run.data).hexdigest() if run is not None else None
+    return ByteStream(size=sums[SIZE], sha256=hashed, packet_count=sums[COUNT])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.decode.layer_fields import LayerFields, build_nothing
 from harness.decode.tcp.talk import Talk
 from harness.trace.packet import PacketNumber
-from harness.trace.tls import Side
+from harness.trace.seen import Side
 
 
 class Unread:

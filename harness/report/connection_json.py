@@ -49,31 +49,6 @@ def _doubt(connection: Connection, damage: Sequence[Damage]) -> dict[str, int]:
     return {"packets_past_damage": past} if past else {}
 
 
-def summary_json(
-    *,
-    packet_count: int,
-    connection_count: int,
-    skipped: Mapping[str, int],
-    damage: tuple[Damage, ...],
-) -> str:
-    """The last line: what was read, and what was not."""
-    return _line(
-        {
-            "summary": {
-                "packets": packet_count,
-                "connections": connection_count,
-                "skipped": sum(skipped.values()),
-                "skipped_by_reason": dict(sorted(skipped.items())),
-                "damaged": len(damage),
-                "damage": [
-                    {"offset": d.offset, "packets_before": d.packets_before, "message": d.message}
-                    for d in damage
-                ],
-            }
-        }
-    )
-
-
 def _line(value: Mapping[str, object]) -> str:
     return json.dumps(value, separators=(",", ":"))
 

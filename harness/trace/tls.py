@@ -6,19 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.trace.certificate import Certificate
-from harness.trace.packet import PacketNumber
-
-Side = Literal["client", "server"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """A message that was seen, and where."""
-
-    time_ns: int
-    """Time of the packet that completed it."""
-    packets: tuple[PacketNumber, ...]
-    """All packets that carried a byte of it."""
+from harness.trace.seen import Seen as Seen
+from harness.trace.seen import Side as Side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

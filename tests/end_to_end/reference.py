@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.decode.connections import decode_connections
-from harness.report.connection_json import connection_json, summary_json
+from harness.report.connection_json import connection_json
+from harness.report.summary_json import summary_json
 from tests.end_to_end.tshark_truth import NoTruthError, make_truth
 
 CAPTURE = re.compile(r"\.(pcap|pcapng|cap)(\.gz)?$")

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from harness.decode.connections import decode_connections
-from harness.report.connection_json import connection_json, summary_json
+from harness.report.connection_json import connection_json
+from harness.report.summary_json import summary_json
 
 CAPTURES = Path(__file__).parent / "captures"
 

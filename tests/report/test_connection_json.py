@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from harness.decode.decode import decode
-from harness.report.connection_json import connection_json, summary_json
-from harness.trace.trace import Damage
+from harness.report.connection_json import connection_json
 from tests.packet_builder import START_NS, Talk, build_capture
 from tests.tls_wire import Peers, converse
 
@@ -98,24 +97,3 @@ def test_a_tunnel_has_the_same_shape() -> None:
     assert shape <= set(got)
     assert shape == set(got["tunnel"]) - {"target"}
     assert [e["response"]["status"] for e in got["tunnel"]["exchanges"]] == [200]
-
-
-def test_the_summary() -> None:
-    """Counts, and the reasons behind them."""
-    line = summary_json(
-        packet_count=5,
-        connection_count=1,
-        skipped={"fragment": 2, "IP protocol 1": 1},
-        damage=(Damage(offset=9, message="cut", packets_before=5),),
-    )
-
-    assert json.loads(line) == {
-        "summary": {
-            "packets": 5,
-            "connections": 1,
-            "skipped": 3,
-            "skipped_by_reason": {"IP protocol 1": 1, "fragment": 2},
-            "damaged": 1,
-            "damage": [{"offset": 9, "packets_before": 5, "message": "cut"}],
-        }
-    }

@@ -19,10 +19,10 @@ from harness.decode.tcp.half_open import HalfOpen
 from harness.decode.tcp.receiver import R
 from harness.net.address import Endpoint
 from harness.trace.packet import PacketNumber
-from harness.trace.tls import Side
 
 if TYPE_CHECKING:
     from harness.trace.http import Malformed
+    from harness.trace.seen import Side
 
 _PATIENCE = 256
 """Packets of one connection."""

@@ -6,7 +6,6 @@ What was sent but not seen becomes a Gap, never zeros.
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_right, insort
 from collections import deque
 from dataclasses import dataclass
@@ -14,9 +13,11 @@ from typing import TYPE_CHECKING
 
 from harness.decode.tcp.run import Run
 from harness.trace.packet import PacketNumber
-from harness.trace.tls import Side
+from harness.trace.seen import Side
 
 if TYPE_CHECKING:
+    from hashlib import _Hash
+
     from harness.trace.connection import ByteStream, Gap
     from harness.trace.http import Malformed
 
@@ -81,7 +82,12 @@ class Direction:
         self.time_ns = 0
         """Time of the latest byte delivered."""
         self._gaps: list[Gap] = []
-        self._hash: hashlib._Hash | None = hashlib.sha256() if is_hashed else None
+        self._hash: _Hash | None = None
+        if is_hashed:
+            # Not above: what is told briefly has no hashes, and takes no longer than loading them.
+            from hashlib import sha256
+
+            self._hash = sha256()
         self._is_compared = is_compared
         self._recent: deque[tuple[int, Run]] = deque()
         """Delivered after those of the history, with their offsets."""

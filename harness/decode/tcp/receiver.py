@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 
 from harness.decode.tcp.talk import Talk
 from harness.trace.packet import PacketNumber
-from harness.trace.tls import Side
+from harness.trace.seen import Side
 
 
 class Receiver(Protocol):

@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
 from harness.trace.packet import PacketNumber
-from harness.trace.tls import Seen
+from harness.trace.seen import Seen
 
 Piece = tuple[bytes, PacketNumber, int]
 """Bytes, number and time of one packet."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.decode.tcp.run import Run, join_runs
-from harness.trace.tls import Side
+from harness.trace.seen import Side
 
 
 @dataclass(frozen=True, slots=True)
