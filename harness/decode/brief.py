@@ -154,16 +154,15 @@ def _find_tls(tls: TlsSession | None) -> BriefTls | None:
 
 @lru_cache(maxsize=1 << 14)
 def _name_address(address: int) -> str:
-    return f"{IPv4Address(address)}:"
+    return str(IPv4Address(address))
 
 
 def _name_ends(ends: Ends) -> list[str]:
     """Each as str(Endpoint)."""
     addresses: list[int] = (ends >> 16).tolist()
     ports: list[int] = (ends & 0xFFFF).tolist()
-    return [
-        _name_address(address) + str(port) for address, port in zip(addresses, ports, strict=True)
-    ]
+    names = {address: _name_address(address) for address in set(addresses)}
+    return [f"{names[address]}:{port}" for address, port in zip(addresses, ports, strict=True)]
 
 
 _build = partial(tuple.__new__, Brief)

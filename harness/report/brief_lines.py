@@ -13,12 +13,13 @@ from types import MappingProxyType
 from harness.trace.brief import Brief
 
 _COLUMNS = "%d\t%s\t%s\t%s\t%d\t%d\t%s\t%d\t%d\t%d\t%d"
+_LINE = f"{_COLUMNS}\n"
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x21), *range(0x7F, 0xA1))}
 
 
 def tell_connection(brief: Brief) -> str:
     """Number, tap, client, server, opened_ns, closed_ns, closed, and packets and bytes of client and server."""
-    return f"{_COLUMNS % brief[:11]}\n"
+    return _LINE % brief[:11]
 
 
 def tell_handshake(brief: Brief) -> str:

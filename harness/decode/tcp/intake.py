@@ -119,16 +119,15 @@ class Intake(Generic[R]):
 
     def _feed_groups(self, groups: GroupTable, segments: SegmentTable, odd: set[Key]) -> Ints:
         """Take in the regular groups; gives the rows of all others."""
-        keys = set(groups.keys)
-        odd = (keys & odd) | self._lingering.find(keys)
-        present = self._reassembler.find_present(keys)
+        places = dict(zip(groups.keys, range(len(groups)), strict=True))
         careful = np.zeros(len(groups), bool)
+        for key in (places.keys() & odd) | self._lingering.find(places.keys()):
+            careful[places[key]] = True
         calm: dict[int, TcpConnection[R]] = {}
-        for index, key in enumerate(groups.keys):
-            if key in odd:
-                careful[index] = True
-            elif key in present:
-                calm[index] = connection = present[key]
+        for key, connection in self._reassembler.find_present(places.keys()).items():
+            index = places[key]
+            if not careful[index]:
+                calm[index] = connection
                 careful[index] = not connection.is_calm()
         before = _look_up(groups.keys, calm, careful)
         regular, sums = judge_groups(segments, before)

@@ -124,13 +124,17 @@ class Lingering(Generic[F]):
         for batch, old in zip(batches, chosen, strict=True):
             table = batch.table
             rows: list[int] = np.flatnonzero(old).tolist()
-            if not rows:
-                if batch.left.any():
-                    self._batches.append(batch)
-                continue
             for row in rows:
                 del self._at[table.keys[row]]
-            yield table if len(rows) == len(table) else table.select(rows)
-            rest: list[int] = np.flatnonzero(batch.left & ~old).tolist()
-            if rest:
+            if rows:
+                yield table if len(rows) == len(table) else table.select(rows)
+            batch.left &= ~old
+            rest: list[int] = np.flatnonzero(batch.left).tolist()
+            if len(rest) * _MAX_SPARSE >= len(table):
+                self._batches.append(batch)
+            elif rest:
                 self._batches.append(self._keep(table.select(rest)))
+
+
+_MAX_SPARSE = 8
+"""Rows of a table for each that is left: of sparser ones those that are left move to a table of their own."""

@@ -163,9 +163,9 @@ class Reassembler(Generic[R]):
                 ended.append(table)
                 keys.extend(table.keys)
         gone = self._gone
-        for key in keys:
-            gone.pop(key, None)
-            gone[key] = None
+        for key in gone.keys() & keys:
+            del gone[key]
+        gone.update(dict.fromkeys(keys))
         for key in list(islice(gone, max(len(gone) - MAX_GONE, 0))):
             del gone[key]
         yield from map(_finished, ended)
