@@ -300,6 +300,7 @@ class ConnectionReader(Iterator[T], Generic[T]):
                 intake.feed_single(item)
             else:
                 self._note(item)
+            del item  # The next one takes its memory.
         yield from _tell(reassembler.finish(), form)
         self._finish(reassembler)
 

@@ -93,8 +93,7 @@ def read_tables(
         small = 0
         while source.has(1):
             if isinstance(reader, RecordReader):
-                table = _find_records(reader, window)
-                found = _Found(table, len(table) if table is not None else 0, [])
+                found = _find_records(reader, window)
             else:
                 found = _find_packets(reader, window, builds=builds, keys=keys)
             yield from found.passed
@@ -102,6 +101,7 @@ def read_tables(
                 yield found.table
             # Where tables stay small, looking for them costs more than they save.
             small = 0 if found.count >= _WORTHWHILE else small + 1
+            del found  # The next one takes its memory.
             for _ in range(1 << min(max(small - _MAX_SMALL, 0), 16)):
                 if not source.has(1):
                     break
@@ -287,13 +287,13 @@ def _count_time(interface: Interface, ticks: Ints) -> Ints:
     return np.array([min(max(t, -1 << 63), (1 << 63) - 1) for t in exact], np.int64)
 
 
-def _find_records(reader: RecordReader, window: int) -> PacketTable | None:
+def _find_records(reader: RecordReader, window: int) -> _Found:
     """The run of pcap records at the reader's place; the reader is behind them.
 
-    None where the order of a record's numbers is not the ordinary one: such files are old, and small.
+    Nothing where the order of a record's numbers is not the ordinary one: such files are old, and small.
     """
     if not reader.interfaces or not reader.form.is_plain:
-        return None
+        return _Found(None, 0, [])
     data = reader.source.window(window)
     unpack = reader.head.unpack_from
     limit, head_size = reader.limit, reader.head.size
@@ -311,14 +311,14 @@ def _find_records(reader: RecordReader, window: int) -> PacketTable | None:
         offsets.append(place + head_size)
         place = after
     if not rows:
-        return None
+        return _Found(None, 0, [])
     number = reader.packet_count + 1
     reader.pass_over(len(rows), rows[-1][0])
     reader.source.skip(place)
     columns = np.array(rows, np.int64)
     offset = np.array(offsets, np.int64)
     factor = 1_000_000_000 // reader.interfaces[0].ticks_per_second
-    return PacketTable(
+    table = PacketTable(
         data,
         np.ndarray((len(data) - START + 1,), f"V{START}", data, strides=(1,))[offset],
         number,
@@ -329,3 +329,4 @@ def _find_records(reader: RecordReader, window: int) -> PacketTable | None:
         np.zeros(len(rows), np.int64),
         (0,),
     )
+    return _Found(table, len(rows), [])
