@@ -102,6 +102,7 @@ UNTESTED: dict[str, str] = {
     "harness/decode/tcp/receiver.py": "declares what a receiver can do, and does nothing",
     "harness/decode/swift/odd.py": "declares one error",
     "harness/trace/brief.py": "declares three records",
+    "harness/trace/seen.py": "declares one record",
     "harness/world/host.py": "declares what an actor may touch, and does nothing",
     "harness/world/stage.py": "declares what a wire with a recorder gives, and does nothing",
 }
