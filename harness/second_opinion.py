@@ -7,18 +7,22 @@ that are known to be innocent are in INNOCENT with their reason, and are not tol
 from __future__ import annotations
 
 import resource
+import select
 import shutil
 import subprocess
 import tempfile
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 from harness.net.forwarding import FORWARDED_FOR, REMOTE_PORT
 from harness.trace.connection import Connection, Layers
 from harness.trace.http import HTTP_2
-from harness.trace.packet import PacketNumber
+from harness.trace.packet import Packet, PacketNumber
 from harness.trace.trace import Trace
 from harness.verdict.outcome import Outcome
 from harness.verdict.verdict import CheckResult, Verdict
@@ -27,12 +31,16 @@ CHECK = "second opinion"
 PROMISE = "Another reader of the same file, tshark, sees the same facts."
 PROGRAM = "tshark"
 TIMEOUT_S = 600
+"""For so long it may print nothing."""
 MEMORY_BYTES = 8 << 30
 """Address space of tshark: it keeps state for every packet."""
+_TCP = 6
+_MAX_STREAMS = 1 << 31
 SHOWN = 3
 """Disagreements that are told; the rest is counted."""
 
 INNOCENT: Mapping[str, str] = {
+    "packets long after the end of a connection": "we pass them over, and count them in the summary of harness decode",
     "frames of ICMP": "tshark shows the TCP header that an ICMP error quotes as if the packet were TCP",
     "sizes of streams with gaps": "the end of what was lost is a guess of either reader",
     "sizes of streams without SYN": "relative numbers begin wherever the capture does",
@@ -82,12 +90,63 @@ class _Stream:
     """Method, target, interesting field lines, frame."""
 
 
-@dataclass(slots=True)
 class Opinion:
-    """Everything that tshark says."""
+    """What tshark says, as far as it was read; what was compared is let go of."""
 
-    frame_count: int = 0
-    streams: dict[int, _Stream] = field(default_factory=lambda: defaultdict(_Stream))
+    def __init__(self, lines: Iterable[str], names: Sequence[str]) -> None:
+        """Take the lines that tshark prints, one a frame; `names` are header fields of interest, in lower case."""
+        self.frame_count = 0
+        self.streams: dict[int, _Stream] = defaultdict(_Stream)
+        """By tshark's number: those that were not compared yet."""
+        self.stream_of: dict[int, int] = {}
+        """By frame: its stream."""
+        self._lines = iter(lines)
+        self._names = names
+        self._owners = array("I")
+        """By stream: the number of the connection that it was compared with, or 0."""
+
+    def advance(self, number: int | None) -> None:
+        """Read up to this frame; None: all.
+
+        Raises:
+            SecondOpinionError: a line is not of the form that was asked for.
+        """
+        while number is None or self.frame_count < number:
+            line = next(self._lines, None)
+            if line is None:
+                return
+            self._read(line)
+
+    def let_go(self, stream: int, owner: int) -> None:
+        """It was compared with the connection of this number."""
+        for frame in self.streams.pop(stream).frames:
+            del self.stream_of[frame]
+        if stream >= len(self._owners):
+            self._owners.extend([0] * (stream + 1 - len(self._owners)))
+        self._owners[stream] = owner
+
+    def find_owner(self, stream: int) -> int:
+        """The number of the connection that a stream was compared with before; 0: with none."""
+        return self._owners[stream] if stream < len(self._owners) else 0
+
+    def _read(self, line: str) -> None:
+        cells = [cell.split(_UNIT) if cell else [] for cell in line.split(_RECORD)]
+        if len(cells) != len(_FIELDS):
+            raise SecondOpinionError(
+                f"{PROGRAM} printed {len(cells)} fields; expected {len(_FIELDS)}"
+            )
+        self.frame_count += 1
+        row = dict(zip(_FIELDS, cells, strict=True))
+        if not row["tcp.stream"]:
+            return
+        try:
+            number, frame = int(row["tcp.stream"][0]), int(row["frame.number"][0])
+            if not 0 <= number < _MAX_STREAMS:
+                raise ValueError(f"stream {number}")
+            _read_frame(self.streams[number], row, self._names)
+        except (ValueError, IndexError) as error:
+            raise SecondOpinionError(f"{PROGRAM} printed {line[:80]!r}: {error}") from error
+        self.stream_of[frame] = number
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +162,61 @@ class TsharkKeys:
 NO_KEYS = TsharkKeys()
 
 
+class Ours(Protocol):
+    """What we read, in bounded memory: it is gone through as often as somebody asks."""
+
+    def read(self) -> Iterator[Connection]:
+        """All connections, each when it ends."""
+
+    def find_packets(self, numbers: frozenset[PacketNumber]) -> Sequence[Packet]:
+        """Packets of these numbers, as far as there are any."""
+
+    @property
+    def packet_count(self) -> int:
+        """Packets of the file; known when all was read."""
+
+    @property
+    def is_damaged(self) -> bool:
+        """Reading ended at a damaged place."""
+
+    @property
+    def late_count(self) -> int:
+        """Packets that were passed over, since they came after the end of their connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfTrace:
+    """A trace as what we read."""
+
+    trace: Trace
+
+    def read(self) -> Iterator[Connection]:
+        """See Ours."""
+        return iter(self.trace.connections)
+
+    def find_packets(self, numbers: frozenset[PacketNumber]) -> Sequence[Packet]:
+        """See Ours."""
+        return [self.trace.packet(n) for n in sorted(numbers) if 0 < n <= len(self.trace.packets)]
+
+    @property
+    def packet_count(self) -> int:
+        """See Ours."""
+        return len(self.trace.packets)
+
+    @property
+    def is_damaged(self) -> bool:
+        """See Ours."""
+        return bool(self.trace.damage)
+
+    @property
+    def late_count(self) -> int:
+        """See Ours."""
+        return 0
+
+
 def ask(
     verdict: Verdict,
-    trace: Trace,
+    ours: Ours,
     *,
     capture: Path,
     keys: TsharkKeys = NO_KEYS,
@@ -113,24 +224,31 @@ def ask(
 ) -> Verdict:
     """The verdict with one more result: whether tshark agrees about the facts under it.
 
+    Both readers go through the file side by side; what both have told of a connection is compared and let go of.
+
     Args:
-        verdict: ours.
-        trace: what we read.
+        verdict: on the capture.
+        ours: what we read.
         capture: the file that both read.
         keys: what opens its TLS, beside the secrets in it.
         headers: names of header fields whose values are compared; () for the usual two.
 
     Raises:
-        SecondOpinionError: tshark is missing, failed, or took too long.
+        SecondOpinionError: tshark is missing, failed, or hangs.
     """
     names = tuple(name.lower() for name in headers or (REMOTE_PORT, FORWARDED_FOR))
-    opinion = read_opinion(trace, capture=capture, keys=keys, names=names)
-    found = tuple(find_disagreements(trace, opinion, names))
-    if not found:
+    with closing(_run(_find_protocols(ours.read()), capture, keys)) as lines:
+        shown: list[str] = []
+        count = 0
+        for told in find_disagreements(ours, Opinion(lines, names), names):
+            count += 1
+            if count <= SHOWN:
+                shown.append(told)
+    if not count:
         result = CheckResult(check=CHECK, promise=PROMISE, outcome=Outcome.PASS)
     else:
-        more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-        reason = "; ".join(found[:SHOWN]) + more
+        more = f"; and {count - SHOWN} more" if count > SHOWN else ""
+        reason = "; ".join(shown) + more
         result = CheckResult(check=CHECK, promise=PROMISE, outcome=Outcome.UNKNOWN, reason=reason)
     return replace(verdict, results=(*verdict.results, result))
 
@@ -139,13 +257,16 @@ def read_opinion(trace: Trace, *, capture: Path, keys: TsharkKeys, names: Sequen
     """What tshark says about a file; `names` are the header fields of interest, in lower case.
 
     Raises:
-        SecondOpinionError: tshark is missing, failed, or took too long.
+        SecondOpinionError: tshark is missing, failed, or hangs.
     """
-    return read_lines(_run(trace, capture, keys), names)
+    with closing(_run(_find_protocols(trace.connections), capture, keys)) as lines:
+        return read_lines(lines, names)
 
 
-def _run(trace: Trace, capture: Path, keys: TsharkKeys) -> Iterator[str]:
-    """The lines that tshark prints, one a frame."""
+def _run(
+    protocols: Mapping[int, str], capture: Path, keys: TsharkKeys
+) -> Generator[str, None, None]:
+    """The lines that tshark prints, one a frame, as it prints them; it is ended with this."""
     program = shutil.which(PROGRAM)
     if program is None:
         raise SecondOpinionError(
@@ -156,34 +277,57 @@ def _run(trace: Trace, capture: Path, keys: TsharkKeys) -> Iterator[str]:
         command += ["-o", f"tls.keylog_file:{keys.log}"]
     for file in keys.rsa:
         command += ["-o", f'uat:rsa_keys:"{file}",""']
-    for port, protocol in sorted(_find_protocols(trace).items()):
+    for port, protocol in sorted(protocols.items()):
         command += ["-d", f"tcp.port=={port},{protocol}"]
     command += ["-T", "fields", "-E", f"separator={_RECORD}", "-E", f"aggregator={_UNIT}"]
     command += [part for name in _FIELDS for part in ("-e", name)]
-    with tempfile.TemporaryFile("w+b") as output, tempfile.TemporaryFile("w+b") as errors:
+    with tempfile.TemporaryFile("w+b") as errors:
         try:
-            done = subprocess.run(
+            child = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=output,
+                stdout=subprocess.PIPE,
                 stderr=errors,
-                timeout=TIMEOUT_S,
-                check=False,
                 preexec_fn=_limit,
             )
-        except subprocess.TimeoutExpired as error:
-            raise SecondOpinionError(f"{PROGRAM} took more than {TIMEOUT_S} s") from error
         except OSError as error:
             raise SecondOpinionError(f"{PROGRAM} cannot be started: {error.strerror}") from error
+        with child:
+            try:
+                yield from _read_output(child)
+                code = child.wait(TIMEOUT_S)
+            except subprocess.TimeoutExpired as error:
+                raise SecondOpinionError(f"{PROGRAM} said nothing for {TIMEOUT_S} s") from error
+            finally:
+                child.kill()
         errors.seek(0)
         said = errors.read(4096).decode("utf-8", "replace").strip().splitlines()
         # 2 and "cut short" also come with damaged files, whose good part was printed: then the frames are compared.
-        if done.returncode not in (0, 2):
-            told = said[-1] if said else f"exit code {done.returncode}"
-            raise SecondOpinionError(f"{PROGRAM} failed: {told}")
-        output.seek(0)
-        for line in output:
-            yield line.decode("utf-8", "replace").rstrip("\n")
+        if code not in (0, 2):
+            told = said[-1] if said else f"exit code {code}"
+            raise SecondOpinionError(
+                f"{PROGRAM} failed: {told} (it keeps state for every packet, some 1 to 3 GB for a GB, and gets "
+                f"{MEMORY_BYTES >> 30} GB: cut larger files, editcap -A -B)"
+            )
+
+
+def _read_output(child: subprocess.Popen[bytes]) -> Iterator[str]:
+    """Whole lines.
+
+    Raises:
+        TimeoutExpired: nothing came for so long.
+    """
+    assert child.stdout is not None
+    rest = b""
+    while True:
+        if not select.select([child.stdout], [], [], TIMEOUT_S)[0]:
+            raise subprocess.TimeoutExpired(PROGRAM, TIMEOUT_S)
+        data = child.stdout.read1(1 << 18)  # type: ignore[attr-defined] # it is buffered
+        if not data:
+            return
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            yield line.decode("utf-8", "replace")
 
 
 def _limit() -> None:
@@ -191,10 +335,10 @@ def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
 
 
-def _find_protocols(trace: Trace) -> Mapping[int, str]:
+def _find_protocols(connections: Iterable[Connection]) -> Mapping[int, str]:
     """What runs on the servers' ports, where it is one thing; without it tshark does not look."""
     found: dict[int, set[str]] = defaultdict(set)
-    for connection in trace.connections:
+    for connection in connections:
         if connection.tls is not None:
             found[connection.server.port].add("tls")
         elif connection.exchanges:
@@ -204,26 +348,13 @@ def _find_protocols(trace: Trace) -> Mapping[int, str]:
 
 
 def read_lines(lines: Iterable[str], names: Sequence[str]) -> Opinion:
-    """What lines of tshark's say.
+    """What lines of tshark's say, all of them.
 
     Raises:
         SecondOpinionError: a line is not of the form that was asked for.
     """
-    opinion = Opinion()
-    for line in lines:
-        cells = [cell.split(_UNIT) if cell else [] for cell in line.split(_RECORD)]
-        if len(cells) != len(_FIELDS):
-            raise SecondOpinionError(
-                f"{PROGRAM} printed {len(cells)} fields; expected {len(_FIELDS)}"
-            )
-        opinion.frame_count += 1
-        row = dict(zip(_FIELDS, cells, strict=True))
-        if not row["tcp.stream"]:
-            continue
-        try:
-            _read_frame(opinion.streams[int(row["tcp.stream"][0])], row, names)
-        except (ValueError, IndexError) as error:
-            raise SecondOpinionError(f"{PROGRAM} printed {line[:80]!r}: {error}") from error
+    opinion = Opinion(lines, names)
+    opinion.advance(None)
     return opinion
 
 
@@ -254,38 +385,72 @@ def _read_frame(stream: _Stream, row: Mapping[str, list[str]], names: Sequence[s
         stream.requests.append((method, target, kept, frame))
 
 
-def find_disagreements(trace: Trace, opinion: Opinion, names: Sequence[str]) -> Iterator[str]:
-    """One sentence for each fact that differs, with the frames of both."""
-    limit = len(trace.packets)
-    if trace.damage:
-        limit = min(limit, opinion.frame_count)
-    elif opinion.frame_count != limit:
-        yield f"frames: we count {limit}, tshark {opinion.frame_count}"
-    by_frame = {frame: number for number, s in opinion.streams.items() for frame in s.frames}
-    for connection in trace.connections:
-        if connection.packets[-1] > limit:
+def find_disagreements(ours: Ours, opinion: Opinion, names: Sequence[str]) -> Iterator[str]:
+    """One sentence for each fact that differs, with the frames of both.
+
+    tshark is read as far as our connections have come; a stream is let go of with the connection that it is.
+    """
+    doubtful: list[_Doubt] = []
+    for connection in ours.read():
+        opinion.advance(connection.packets[-1])
+        if ours.is_damaged and opinion.frame_count < connection.packets[-1]:
             continue
-        theirs = {by_frame.get(number) for number in connection.packets}
         told = f"{connection.client} to {connection.server} (packets {_range(connection.packets)})"
+        theirs = {opinion.stream_of.get(number) for number in connection.packets}
         if len(theirs) != 1 or None in theirs:
             streams = ", ".join("none" if t is None else str(t) for t in sorted(theirs, key=str))
             yield f"{told}: one connection to us, streams {streams} to tshark"
             continue
-        stream = opinion.streams[next(t for t in theirs if t is not None)]
-        extra = sorted(
-            f for f in stream.frames - set(connection.packets) if _is_tcp(trace, PacketNumber(f))
-        )
-        if extra:
-            yield f"{told}: tshark counts packet {extra[0]} and {len(extra) - 1} more to it as well"
+        (number,) = theirs
+        assert number is not None
+        stream = opinion.streams[number]
+        if extra := frozenset(stream.frames.difference(connection.packets)):
+            doubtful.append(_Doubt(told, connection.packets[-1], extra))
+        elif before := opinion.find_owner(number):
+            yield f"{told}: tshark counts it to stream {number}, with our connection {before}"
         for difference in _compare(connection, stream, names):
             yield f"{told}: {difference}"
+        if not extra:
+            opinion.let_go(number, connection.number)
+    opinion.advance(None)
+    doubtful += [
+        _Doubt(f"connection {owner}", 0, frozenset(stream.frames))
+        for number, stream in opinion.streams.items()
+        if (owner := opinion.find_owner(number))
+    ]
+    yield from _tell_extra(ours, doubtful)
+    if not ours.is_damaged and opinion.frame_count != ours.packet_count:
+        yield f"frames: we count {ours.packet_count}, tshark {opinion.frame_count}"
 
 
-def _is_tcp(trace: Trace, number: PacketNumber) -> bool:
-    if not 0 < number <= len(trace.packets):
-        return True  # A frame that only tshark has.
-    packet = trace.packet(number)
-    return packet.flow is not None and packet.flow.protocol == 6 and packet.note is None
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """Frames that tshark counts to a connection as well."""
+
+    told: str
+    last: int
+    """Our last packet of it."""
+    frames: frozenset[int]
+
+
+def _tell_extra(ours: Ours, doubtful: Sequence[_Doubt]) -> Iterator[str]:
+    """What of it is TCP, or is not there; behind the end of a connection only if we passed nothing over there."""
+    if ours.late_count:
+        doubtful = [
+            replace(doubt, frames=frozenset(f for f in doubt.frames if f < doubt.last))
+            for doubt in doubtful
+        ]
+    numbers = frozenset(PacketNumber(f) for doubt in doubtful for f in doubt.frames)
+    if not numbers:
+        return
+    others = {
+        packet.number
+        for packet in ours.find_packets(numbers)
+        if packet.flow is None or packet.flow.protocol != _TCP or packet.note is not None
+    }
+    for doubt in doubtful:
+        if extra := sorted(doubt.frames - others):
+            yield f"{doubt.told}: tshark counts packet {extra[0]} and {len(extra) - 1} more to it as well"
 
 
 def _compare(connection: Connection, stream: _Stream, names: Sequence[str]) -> Iterator[str]:

@@ -24,7 +24,7 @@ from harness.decode.tls.rsa import KeyFileError, RsaKeys
 from harness.report.site_proposal import propose
 from harness.report.site_yaml import build_site_yaml
 from harness.scenario.document import parse_document
-from harness.second_opinion import SecondOpinionError, find_disagreements, read_lines
+from harness.second_opinion import OfTrace, SecondOpinionError, find_disagreements, read_lines
 from harness.trace.trace import Trace
 from tests.decode.tls.test_rsa import key_pem, peers
 from tests.tls_wire import Part, converse
@@ -182,7 +182,7 @@ def check_second_opinion(material: bytes) -> None:
         opinion = read_lines(lines, ("remoteport",))
     except SecondOpinionError:
         return
-    told = list(find_disagreements(trace, opinion, ("remoteport",)))
+    told = list(find_disagreements(OfTrace(trace), opinion, ("remoteport",)))
     json.dumps(told)
     assert all(sentence for sentence in told)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import io
 import re
 import sys
 import time
@@ -13,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.complaint import Complaint, read_file, unreadable
+from harness.cli.complaint import Complaint, unreadable
 from harness.cli.decode import process_count
 from harness.cli.exit_code import ExitCode, code_of, worst
 from harness.cli.explain import explain_captures
@@ -189,7 +188,9 @@ def replay_captures(options: argparse.Namespace) -> ExitCode:
         started_ns = time.monotonic_ns()
         verdict = _replay(file, site, keys)
         if options.second_opinion:
-            verdict = _ask_tshark(verdict, file, site, keys)
+            from harness.cli.opinion import ask_tshark
+
+            verdict = ask_tshark(verdict, file, site, keys)
         rows.append(
             Row(name=names[file], verdict=verdict, duration_ns=time.monotonic_ns() - started_ns)
         )
@@ -257,25 +258,6 @@ def _replay_event(
     row = Row(name=name, verdict=verdict, duration_ns=time.monotonic_ns() - started_ns)
     _Teller(as_json=as_json, total=1).tell(row, " ".join(str(file) for file in files))
     return code_of(verdict)
-
-
-def _ask_tshark(verdict: Verdict, file: Path, site: Site | None, keys: Keys) -> Verdict:
-    """The verdict with what another reader of the file says."""
-    from harness.decode.decode import decode
-    from harness.second_opinion import SecondOpinionError, TsharkKeys, ask
-
-    trace = decode(io.BytesIO(read_file(file)), key_log=keys.log, rsa_keys=keys.rsa)
-    names = site.headers.all if site is not None else ()
-    try:
-        return ask(
-            verdict,
-            trace,
-            capture=file,
-            keys=TsharkKeys(keys.log_file, keys.rsa_files),
-            headers=names,
-        )
-    except SecondOpinionError as error:
-        raise Complaint(f"{file}: {error}", ExitCode.ENVIRONMENT) from error
 
 
 def _seed(text: str) -> int:

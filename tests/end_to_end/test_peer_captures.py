@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.decode.decode import decode
-from harness.second_opinion import NO_KEYS, find_disagreements, read_opinion
+from harness.second_opinion import NO_KEYS, OfTrace, find_disagreements, read_opinion
 from tests.end_to_end.test_readers import output, tool
 from tests.peers.reading import CAPTURES, find_requests, is_opened, read_lines
 from tests.peers.scenes import SCENES
@@ -62,7 +62,9 @@ def test_another_reader_agrees(file: Path) -> None:
         trace, capture=file, keys=NO_KEYS, names=("remoteport", "x-forwarded-for")
     )
 
-    assert list(find_disagreements(trace, opinion, ("remoteport", "x-forwarded-for"))) == []
+    assert (
+        list(find_disagreements(OfTrace(trace), opinion, ("remoteport", "x-forwarded-for"))) == []
+    )
 
 
 @by_file
