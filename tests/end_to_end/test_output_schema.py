@@ -99,12 +99,46 @@ def test_what_the_import_page_says(
     assert _errors(capsys.readouterr().out, "certificate") == []
 
 
+DECODED = sorted((ROOT / "tests" / "peers" / "captures").glob("*.jsonl"))
+
+
+@pytest.mark.parametrize("file", DECODED, ids=lambda file: file.stem)
+def test_what_decode_prints(file: Path) -> None:
+    """Of every capture of real peers, whose stored output another test holds against the decoder."""
+    *connections, summary = file.read_text("utf-8").splitlines()
+
+    assert _errors("\n".join(connections), "connection") == []
+    assert _errors(summary, "summary") == []
+
+
+def test_what_decode_prints_of_tunnels_and_damage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Connections with a tunnel in them, and a file that is cut."""
+    (tmp_path / "cut.pcapng").write_bytes(Path(FAILED).read_bytes()[:-7])
+    main(["decode", str(tmp_path / "cut.pcapng"), "--json"])
+    *connections, summary = capsys.readouterr().out.splitlines()
+
+    assert any(json.loads(line)["tunnel"] for line in connections)
+    assert json.loads(summary)["summary"]["damaged"] == 1
+    assert _errors("\n".join(connections), "connection") == []
+    assert _errors(summary, "summary") == []
+
+
 def test_a_crashed_check() -> None:
     """It says where."""
     crashed = replace(VERDICT, completeness=ACCOUNT)
 
     assert "traceback" in verdict_json(crashed)
     assert _errors(verdict_json(crashed), "verdict") == []
+
+
+@pytest.mark.parametrize("change", [{"nmuber": 1}, {"closed": "no"}, {"tls": {}}], ids=str)
+def test_what_is_not_in_the_schema_is_noticed(change: dict[str, object]) -> None:
+    """A key that is not described, and a value of another kind."""
+    line = DECODED[0].read_text("utf-8").splitlines()[0]
+
+    assert _errors(json.dumps({**json.loads(line), **change}), "connection")
 
 
 def test_several_captures_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
