@@ -193,6 +193,15 @@ def test_a_line_break_of_http_2_that_became_one_fails() -> None:
     assert 'got the line "RemotePort: 40000"' in finding.message
 
 
+def test_without_the_front_s_keys_the_node_s_leg_alone_shows_nothing() -> None:
+    """F83: two clean lines, of which nobody can say where they come from."""
+    builder = _http_2(status=400, passed=(("x-note", b"one"), ("RemotePort", b"40000")))
+    hidden = without_keys(builder.build(), 3)
+
+    result = result_of(V21, hidden, CLUSTER)
+    assert (result.outcome, result.findings) == (Outcome.UNKNOWN, ())
+
+
 def test_a_line_break_of_http_2_must_not_be_put_right() -> None:
     """RFC 9113 section 8.1.1: nobody passes a malformed request on, whatever he makes of it."""
     builder = _http_2(status=200, passed=(("x-note", b"one RemotePort: 40000"),))

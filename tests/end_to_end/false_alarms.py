@@ -11,6 +11,7 @@ kept, so that `harness run FILE` shows it again.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import tempfile
@@ -23,7 +24,7 @@ from random import Random
 from typing import Any, Literal
 
 from harness.report.terminal import tell
-from harness.run import run
+from harness.run import Interrupted, run
 from harness.scenario.yaml import load_scenario
 from harness.verdict.outcome import Outcome
 from harness.verdict.verdict import Verdict
@@ -226,24 +227,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reasons: Counter[str] = Counter()
     wrong, began = 0, time.monotonic()
     indexes = range(options.first, options.first + options.count)
-    for told in play(options.seed, indexes, folder, wire=options.wire):
-        outcomes[told.wire, told.verdict.outcome.value] += 1
-        reasons.update(find_reasons(told.verdict))
-        if is_alarm(told.wire, told.verdict):
-            wrong += 1
-            file = folder / f"{told.name}.pcapng"
-            print(tell(told.verdict, name=told.name, file=str(file)), flush=True)
+    with contextlib.suppress(KeyboardInterrupt, Interrupted):  # The sums so far are told.
+        for told in play(options.seed, indexes, folder, wire=options.wire):
+            outcomes[told.wire, told.verdict.outcome.value] += 1
+            reasons.update(find_reasons(told.verdict))
+            if is_alarm(told.wire, told.verdict):
+                wrong += 1
+                file = folder / f"{told.name}.pcapng"
+                print(tell(told.verdict, name=told.name, file=str(file)), flush=True)
     seconds = time.monotonic() - began
     for (wire, outcome), count in sorted(outcomes.items()):
         print(f"{wire:<7} {outcome:<8} {count}")
     for reason, count in reasons.most_common():
         print(f"UNKNOWN {count} times: {reason}")
     print(
-        f"{options.count} good runs of seed {options.seed} in {seconds:.0f} s, {wrong} false alarms"
+        f"{outcomes.total()} good runs of seed {options.seed} in {seconds:.0f} s, {wrong} false alarms"
     )
     if wrong:
         print(f"their scenarios and captures: {folder}")
-    else:
+    elif not any(folder.iterdir()):
         folder.rmdir()
     return 1 if wrong else 0
 

@@ -118,3 +118,37 @@ def test_requests_are_spread_over_all_kinds() -> None:
     assert any(tls["later_client_certificates"] or tls["client_certificates"] for tls in sessions)
     assert sum(tls["resumed"] for tls in sessions) >= 4
     assert sum(c["tunnel"] is not None for c in every if "tunnel" in c) >= 4
+
+
+def test_another_reader_sees_the_same_fields_of_http_2() -> None:
+    """Every field of every message, from the header tables of curl, nginx and HAProxy."""
+    tool("tshark")
+    file = CAPTURES / "http-2.pcapng"
+    ports = ("-d", "tcp.port==8445,tls", "-d", "tcp.port==5262,tls")
+    fields = (
+        "-T",
+        "fields",
+        "-E",
+        "aggregator=\x1f",
+        "-e",
+        "http2.header.name",
+        "-e",
+        "http2.header.value",
+    )
+    lines = output("tshark", "-n", "-r", file, *ports, "-Y", "http2.header", *fields)
+    theirs: Counter[tuple[str, str]] = Counter()
+    for line in lines:
+        names, values = (part.split("\x1f") for part in line.split("\t"))
+        theirs.update(zip(names, values, strict=True))
+    with file.open("rb") as stream:
+        exchanges = [e for c in decode(stream).connections for e in c.exchanges]
+    messages = [m for e in exchanges for m in (e.request, e.response) if m is not None]
+    ours = Counter(
+        (h.name.decode(), h.value.decode())
+        for m in messages
+        for h in m.headers
+        if m.version == b"HTTP/2" and h.name != b"host"
+    )
+
+    assert ours == Counter({f: n for f, n in theirs.items() if not f[0].startswith(":")})
+    assert ours.total() > 60
