@@ -265,7 +265,7 @@ def test_the_rules_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wrong_libraries(PACKAGE / "site" / "site.py")
 
 
-PROGRAM_STARTERS = ("second_opinion.py", "world/engine.py", "world/wire/kernel_program.py")
+PROGRAM_STARTERS = ("second_opinion/tshark.py", "world/engine.py", "world/wire/kernel_program.py")
 """Who runs programs of others: tshark, and the real balancers, once to ask them and once to have them serve."""
 
 

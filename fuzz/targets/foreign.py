@@ -24,7 +24,10 @@ from harness.decode.tls.rsa import KeyFileError, RsaKeys
 from harness.report.site_proposal import propose
 from harness.report.site_yaml import build_site_yaml
 from harness.scenario.document import parse_document
-from harness.second_opinion import OfTrace, SecondOpinionError, find_disagreements, read_lines
+from harness.second_opinion.comparison import find_disagreements
+from harness.second_opinion.opinion import read_lines
+from harness.second_opinion.ours import OfTrace
+from harness.second_opinion.tshark import SecondOpinionError
 from harness.trace.trace import Trace
 from tests.decode.tls.test_rsa import key_pem, peers
 from tests.tls_wire import Part, converse

@@ -14,7 +14,8 @@ from harness.cli.progress import watch
 from harness.decode.connections import ConnectionReader, decode_connections
 from harness.decode.decode import LARGE
 from harness.decode.excerpt import decode_excerpt
-from harness.second_opinion import SecondOpinionError, TsharkKeys, ask
+from harness.second_opinion.comparison import ask
+from harness.second_opinion.tshark import SecondOpinionError, TsharkKeys
 from harness.trace.connection import Connection
 from harness.trace.packet import Packet, PacketNumber
 

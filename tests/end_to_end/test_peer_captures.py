@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness.decode.decode import decode
-from harness.second_opinion import NO_KEYS, OfTrace, find_disagreements, read_opinion
+from harness.second_opinion.comparison import find_disagreements, read_opinion
+from harness.second_opinion.ours import OfTrace
+from harness.second_opinion.tshark import NO_KEYS
 from tests.end_to_end.test_readers import output, tool
 from tests.peers.reading import CAPTURES, find_requests, is_opened, read_lines
 from tests.peers.scenes import SCENES

@@ -1,4 +1,4 @@
-"""The second opinion: tshark reads the same file, and its facts are compared with ours, one by one.
+"""The comparison of what two readers saw in a file.
 
 A disagreement says that one of two readers is wrong, so nothing that rests on the fact is known: UNKNOWN. Differences
 that are known to be innocent are in INNOCENT with their reason, and are not told.
@@ -6,38 +6,28 @@ that are known to be innocent are in INNOCENT with their reason, and are not tol
 
 from __future__ import annotations
 
-import resource
-import select
-import shutil
-import subprocess
-import tempfile
-from array import array
 from collections import Counter, defaultdict
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from harness.net.forwarding import FORWARDED_FOR, REMOTE_PORT
+from harness.second_opinion.opinion import Opinion, Stream, read_lines
+from harness.second_opinion.ours import Ours
+from harness.second_opinion.tshark import NO_KEYS, TsharkKeys, run_tshark
 from harness.trace.connection import Connection, Layers
 from harness.trace.http import HTTP_2
-from harness.trace.packet import Packet, PacketNumber
+from harness.trace.packet import PacketNumber
 from harness.trace.trace import Trace
 from harness.verdict.outcome import Outcome
 from harness.verdict.verdict import CheckResult, Verdict
 
 CHECK = "second opinion"
 PROMISE = "Another reader of the same file, tshark, sees the same facts."
-PROGRAM = "tshark"
-TIMEOUT_S = 600
-"""For so long it may print nothing."""
-MEMORY_BYTES = 8 << 30
-"""Address space of tshark: it keeps state for every packet."""
-_TCP = 6
-_MAX_STREAMS = 1 << 31
 SHOWN = 3
 """Disagreements that are told; the rest is counted."""
+_TCP = 6
 
 INNOCENT: Mapping[str, str] = {
     "packets long after the end of a connection": "we pass them over, and count them in the summary of harness decode",
@@ -51,167 +41,6 @@ INNOCENT: Mapping[str, str] = {
     "more requests than tshark in tunnels": "tshark does not dissect TLS inside CONNECT behind every proxy port",
 }
 """What is not compared, and why that hides nothing that the verdict rests on unsaid."""
-
-_UNIT, _RECORD = "\x1f", "\x1e"
-"""Between the values of a field, and between fields: neither can stand in a value that tshark prints."""
-_FIELDS = (
-    "frame.number",
-    "tcp.stream",
-    "tcp.srcport",
-    "tcp.seq",
-    "tcp.len",
-    "tls.handshake.type",
-    "tls.handshake.random",
-    "tls.handshake.extensions_server_name",
-    "tls.handshake.certificate",
-    "http.request.method",
-    "http.request.uri",
-    "http.request.line",
-)
-
-
-class SecondOpinionError(Exception):
-    """tshark could not be asked; the text says why."""
-
-
-@dataclass(slots=True)
-class _Stream:
-    """What tshark says about one TCP stream; grows frame by frame."""
-
-    frames: set[int] = field(default_factory=set)
-    sizes: dict[int, int] = field(default_factory=lambda: defaultdict(int))
-    """By source port: where its data ends."""
-    randoms: dict[str, int] = field(default_factory=dict)
-    """Of ClientHellos: the frame."""
-    names: dict[str, int] = field(default_factory=dict)
-    certificates: dict[str, int] = field(default_factory=dict)
-    """In either direction, as hex."""
-    requests: list[tuple[str, str, tuple[str, ...], int]] = field(default_factory=list)
-    """Method, target, interesting field lines, frame."""
-
-
-class Opinion:
-    """What tshark says, as far as it was read; what was compared is let go of."""
-
-    def __init__(self, lines: Iterable[str], names: Sequence[str]) -> None:
-        """Take the lines that tshark prints, one a frame; `names` are header fields of interest, in lower case."""
-        self.frame_count = 0
-        self.streams: dict[int, _Stream] = defaultdict(_Stream)
-        """By tshark's number: those that were not compared yet."""
-        self.stream_of: dict[int, int] = {}
-        """By frame: its stream."""
-        self._lines = iter(lines)
-        self._names = names
-        self._owners = array("I")
-        """By stream: the number of the connection that it was compared with, or 0."""
-
-    def advance(self, number: int | None) -> None:
-        """Read up to this frame; None: all.
-
-        Raises:
-            SecondOpinionError: a line is not of the form that was asked for.
-        """
-        while number is None or self.frame_count < number:
-            line = next(self._lines, None)
-            if line is None:
-                return
-            self._read(line)
-
-    def let_go(self, stream: int, owner: int) -> None:
-        """It was compared with the connection of this number."""
-        for frame in self.streams.pop(stream).frames:
-            del self.stream_of[frame]
-        if stream >= len(self._owners):
-            self._owners.extend([0] * (stream + 1 - len(self._owners)))
-        self._owners[stream] = owner
-
-    def find_owner(self, stream: int) -> int:
-        """The number of the connection that a stream was compared with before; 0: with none."""
-        return self._owners[stream] if stream < len(self._owners) else 0
-
-    def _read(self, line: str) -> None:
-        cells = [cell.split(_UNIT) if cell else [] for cell in line.split(_RECORD)]
-        if len(cells) != len(_FIELDS):
-            raise SecondOpinionError(
-                f"{PROGRAM} printed {len(cells)} fields; expected {len(_FIELDS)}"
-            )
-        self.frame_count += 1
-        row = dict(zip(_FIELDS, cells, strict=True))
-        if not row["tcp.stream"]:
-            return
-        try:
-            number, frame = int(row["tcp.stream"][0]), int(row["frame.number"][0])
-            if not 0 <= number < _MAX_STREAMS:
-                raise ValueError(f"stream {number}")
-            _read_frame(self.streams[number], row, self._names)
-        except (ValueError, IndexError) as error:
-            raise SecondOpinionError(f"{PROGRAM} printed {line[:80]!r}: {error}") from error
-        self.stream_of[frame] = number
-
-
-@dataclass(frozen=True, slots=True)
-class TsharkKeys:
-    """Files that tshark takes keys from."""
-
-    log: Path | None = None
-    """NSS key log."""
-    rsa: tuple[Path, ...] = ()
-    """Private keys of servers, in PEM."""
-
-
-NO_KEYS = TsharkKeys()
-
-
-class Ours(Protocol):
-    """What we read, in bounded memory: it is gone through as often as somebody asks."""
-
-    def read(self) -> Iterator[Connection]:
-        """All connections, each when it ends."""
-
-    def find_packets(self, numbers: frozenset[PacketNumber]) -> Sequence[Packet]:
-        """Packets of these numbers, as far as there are any."""
-
-    @property
-    def packet_count(self) -> int:
-        """Packets of the file; known when all was read."""
-
-    @property
-    def is_damaged(self) -> bool:
-        """Reading ended at a damaged place."""
-
-    @property
-    def late_count(self) -> int:
-        """Packets that were passed over, since they came after the end of their connection."""
-
-
-@dataclass(frozen=True, slots=True)
-class OfTrace:
-    """A trace as what we read."""
-
-    trace: Trace
-
-    def read(self) -> Iterator[Connection]:
-        """See Ours."""
-        return iter(self.trace.connections)
-
-    def find_packets(self, numbers: frozenset[PacketNumber]) -> Sequence[Packet]:
-        """See Ours."""
-        return [self.trace.packet(n) for n in sorted(numbers) if 0 < n <= len(self.trace.packets)]
-
-    @property
-    def packet_count(self) -> int:
-        """See Ours."""
-        return len(self.trace.packets)
-
-    @property
-    def is_damaged(self) -> bool:
-        """See Ours."""
-        return bool(self.trace.damage)
-
-    @property
-    def late_count(self) -> int:
-        """See Ours."""
-        return 0
 
 
 def ask(
@@ -237,7 +66,7 @@ def ask(
         SecondOpinionError: tshark is missing, failed, or hangs.
     """
     names = tuple(name.lower() for name in headers or (REMOTE_PORT, FORWARDED_FOR))
-    with closing(_run(_find_protocols(ours.read()), capture, keys)) as lines:
+    with closing(run_tshark(find_protocols(ours.read()), capture, keys)) as lines:
         shown: list[str] = []
         count = 0
         for told in find_disagreements(ours, Opinion(lines, names), names):
@@ -259,83 +88,11 @@ def read_opinion(trace: Trace, *, capture: Path, keys: TsharkKeys, names: Sequen
     Raises:
         SecondOpinionError: tshark is missing, failed, or hangs.
     """
-    with closing(_run(_find_protocols(trace.connections), capture, keys)) as lines:
+    with closing(run_tshark(find_protocols(trace.connections), capture, keys)) as lines:
         return read_lines(lines, names)
 
 
-def _run(
-    protocols: Mapping[int, str], capture: Path, keys: TsharkKeys
-) -> Generator[str, None, None]:
-    """The lines that tshark prints, one a frame, as it prints them; it is ended with this."""
-    program = shutil.which(PROGRAM)
-    if program is None:
-        raise SecondOpinionError(
-            f"{PROGRAM} is not installed: install it (Debian: apt-get install tshark) or leave --second-opinion out"
-        )
-    command = [program, "-n", "-r", str(capture), "-o", "tcp.reassemble_out_of_order:TRUE"]
-    if keys.log is not None:
-        command += ["-o", f"tls.keylog_file:{keys.log}"]
-    for file in keys.rsa:
-        command += ["-o", f'uat:rsa_keys:"{file}",""']
-    for port, protocol in sorted(protocols.items()):
-        command += ["-d", f"tcp.port=={port},{protocol}"]
-    command += ["-T", "fields", "-E", f"separator={_RECORD}", "-E", f"aggregator={_UNIT}"]
-    command += [part for name in _FIELDS for part in ("-e", name)]
-    with tempfile.TemporaryFile("w+b") as errors:
-        try:
-            child = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                preexec_fn=_limit,
-            )
-        except OSError as error:
-            raise SecondOpinionError(f"{PROGRAM} cannot be started: {error.strerror}") from error
-        with child:
-            try:
-                yield from _read_output(child)
-                code = child.wait(TIMEOUT_S)
-            except subprocess.TimeoutExpired as error:
-                raise SecondOpinionError(f"{PROGRAM} said nothing for {TIMEOUT_S} s") from error
-            finally:
-                child.kill()
-        errors.seek(0)
-        said = errors.read(4096).decode("utf-8", "replace").strip().splitlines()
-        # 2 and "cut short" also come with damaged files, whose good part was printed: then the frames are compared.
-        if code not in (0, 2):
-            told = said[-1] if said else f"exit code {code}"
-            raise SecondOpinionError(
-                f"{PROGRAM} failed: {told} (it keeps state for every packet, some 1 to 3 GB for a GB, and gets "
-                f"{MEMORY_BYTES >> 30} GB: cut larger files, editcap -A -B)"
-            )
-
-
-def _read_output(child: subprocess.Popen[bytes]) -> Iterator[str]:
-    """Whole lines.
-
-    Raises:
-        TimeoutExpired: nothing came for so long.
-    """
-    assert child.stdout is not None
-    rest = b""
-    while True:
-        if not select.select([child.stdout], [], [], TIMEOUT_S)[0]:
-            raise subprocess.TimeoutExpired(PROGRAM, TIMEOUT_S)
-        data = child.stdout.read1(1 << 18)  # type: ignore[attr-defined] # it is buffered
-        if not data:
-            return
-        *lines, rest = (rest + data).split(b"\n")
-        for line in lines:
-            yield line.decode("utf-8", "replace")
-
-
-def _limit() -> None:
-    """In the child, before tshark starts."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-
-
-def _find_protocols(connections: Iterable[Connection]) -> Mapping[int, str]:
+def find_protocols(connections: Iterable[Connection]) -> Mapping[int, str]:
     """What runs on the servers' ports, where it is one thing; without it tshark does not look."""
     found: dict[int, set[str]] = defaultdict(set)
     for connection in connections:
@@ -345,44 +102,6 @@ def _find_protocols(connections: Iterable[Connection]) -> Mapping[int, str]:
             found[connection.server.port].add("http")
     listed = {port: kinds.pop() for port, kinds in found.items() if len(kinds) == 1}
     return dict(sorted(listed.items())[:200])
-
-
-def read_lines(lines: Iterable[str], names: Sequence[str]) -> Opinion:
-    """What lines of tshark's say, all of them.
-
-    Raises:
-        SecondOpinionError: a line is not of the form that was asked for.
-    """
-    opinion = Opinion(lines, names)
-    opinion.advance(None)
-    return opinion
-
-
-def _read_frame(stream: _Stream, row: Mapping[str, list[str]], names: Sequence[str]) -> None:
-    frame, port = int(row["frame.number"][0]), int(row["tcp.srcport"][0])
-    stream.frames.add(frame)
-    if row["tcp.len"] and int(row["tcp.len"][0]):
-        end = int(row["tcp.seq"][0]) + int(row["tcp.len"][0]) - 1
-        stream.sizes[port] = max(stream.sizes[port], end)
-    kinds = [kind for kind in row["tls.handshake.type"] if kind in ("1", "2")]
-    for kind, random in zip(kinds, row["tls.handshake.random"], strict=False):
-        if kind == "1":
-            stream.randoms.setdefault(random.replace(":", ""), frame)
-    for name in row["tls.handshake.extensions_server_name"]:
-        stream.names.setdefault(name, frame)
-    for certificate in row["tls.handshake.certificate"]:
-        stream.certificates.setdefault(certificate.replace(":", ""), frame)
-    methods, targets = row["http.request.method"], row["http.request.uri"]
-    kept = tuple(
-        sorted(
-            text.replace("\\r\\n", "").strip()
-            for text in row["http.request.line"]
-            if text.partition(":")[0].strip().lower() in names
-        )
-    )
-    for method, target in zip(methods, targets, strict=False):
-        # Several requests in one frame share its lines; each of them is told all.
-        stream.requests.append((method, target, kept, frame))
 
 
 def find_disagreements(ours: Ours, opinion: Opinion, names: Sequence[str]) -> Iterator[str]:
@@ -453,7 +172,7 @@ def _tell_extra(ours: Ours, doubtful: Sequence[_Doubt]) -> Iterator[str]:
             yield f"{doubt.told}: tshark counts packet {extra[0]} and {len(extra) - 1} more to it as well"
 
 
-def _compare(connection: Connection, stream: _Stream, names: Sequence[str]) -> Iterator[str]:
+def _compare(connection: Connection, stream: Stream, names: Sequence[str]) -> Iterator[str]:
     is_whole = connection.from_start and bool(connection.syn)
     for side, end, ours in (
         ("client", connection.client, connection.client_stream),
@@ -477,7 +196,7 @@ def _layers(outer: Layers) -> Iterator[Layers]:
         yield from _layers(outer.tunnel)
 
 
-def _compare_tls(layers: Sequence[Layers], stream: _Stream) -> Iterator[str]:
+def _compare_tls(layers: Sequence[Layers], stream: Stream) -> Iterator[str]:
     sessions = [layer.tls for layer in layers if layer.tls is not None]
     randoms = {tls.client_random.hex() for tls in sessions if tls.client_random is not None}
     randoms |= {random.hex() for tls in sessions for random in tls.later_client_randoms}
@@ -512,7 +231,7 @@ def _compare_tls(layers: Sequence[Layers], stream: _Stream) -> Iterator[str]:
 
 
 def _compare_requests(
-    layers: Sequence[Layers], stream: _Stream, names: Sequence[str]
+    layers: Sequence[Layers], stream: Stream, names: Sequence[str]
 ) -> Iterator[str]:
     """By method and target, as often as each came; then the lines of interest of each."""
     ours: dict[tuple[str, str], list[tuple[str, ...]]] = defaultdict(list)

@@ -11,25 +11,18 @@ from typing import Any
 
 import pytest
 
-from harness import second_opinion
 from harness.decode.decode import decode
-from harness.second_opinion import (
-    NO_KEYS,
-    OfTrace,
-    Opinion,
-    SecondOpinionError,
-    TsharkKeys,
-    ask,
-    find_disagreements,
-    read_lines,
-)
+from harness.second_opinion.comparison import INNOCENT, ask, find_disagreements, find_protocols
+from harness.second_opinion.opinion import Opinion, read_lines
+from harness.second_opinion.ours import OfTrace
+from harness.second_opinion.tshark import NO_KEYS, TsharkKeys, run_tshark
 from harness.trace.connection import Connection
 from harness.trace.packet import PacketNumber
 from harness.trace.trace import Trace
 from harness.verdict.outcome import Outcome
 from harness.verdict.verdict import CheckResult, Verdict
 
-RUNS = Path(__file__).parents[1] / "captures"
+RUNS = Path(__file__).parents[2] / "captures"
 RUN = RUNS / "terminating-tls-1.2.pcapng"
 PLAIN = Verdict(results=(), mode="namespaces", completeness={}, signed_in={})
 
@@ -148,8 +141,7 @@ NAMES = ("remoteport", "x-forwarded-for")
 @pytest.fixture(scope="module")
 def lines() -> list[str]:
     """What tshark says about the run."""
-    protocols = second_opinion._find_protocols(_trace().connections)  # as `ask` does
-    return list(second_opinion._run(protocols, RUN, NO_KEYS))  # it takes a second
+    return list(run_tshark(find_protocols(_trace().connections), RUN, NO_KEYS))
 
 
 @needs_tshark
@@ -187,41 +179,6 @@ def test_keys_beside_the_file_are_given_to_both(shared: Path) -> None:
     assert sum(len(c.exchanges) for c in trace.connections) == 6
 
 
-def test_without_tshark_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody guesses another reader's opinion."""
-    monkeypatch.setenv("PATH", "")
-
-    with pytest.raises(SecondOpinionError, match="tshark is not installed: install it"):
-        _ask(Trace())
-
-
-def test_a_program_that_fails_is_no_opinion(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Its last words are told."""
-    fake = tmp_path / "tshark"
-    fake.write_text("#!/bin/sh\necho 'out of luck' >&2\nexit 1\n")
-    fake.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-
-    with pytest.raises(SecondOpinionError, match="tshark failed: out of luck"):
-        _ask(Trace())
-
-
-@pytest.mark.parametrize("cell", ["", "x", "1.5", "\u00b2"])
-@pytest.mark.parametrize("column", [0, 1, 2, 4])
-def test_a_line_that_cannot_be_read_is_no_opinion(column: int, cell: str) -> None:
-    """Whatever stands where a number has to be; an empty stream says that the frame has none."""
-    row = ["7", "0", "443", "1", "10", *[""] * 7]
-    row[column] = cell
-    if column in (1, 4) and not cell:
-        assert read_lines(["\x1e".join(row)], ()).frame_count == 1
-        return
-
-    with pytest.raises(SecondOpinionError, match="tshark printed"):
-        read_lines(["\x1e".join(row)], ())
-
-
 def test_a_frame_that_only_tshark_has_is_told() -> None:
     """More frames than ours, in a stream that is ours."""
     trace = _trace()
@@ -234,21 +191,9 @@ def test_a_frame_that_only_tshark_has_is_told() -> None:
     assert "tshark counts packet 1000000000 and 0 more to it as well" in told
 
 
-def test_a_program_that_hangs_is_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """After the time it may take."""
-    fake = tmp_path / "tshark"
-    fake.write_text("#!/bin/sh\nexec /bin/sleep 30\n")
-    fake.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(second_opinion, "TIMEOUT_S", 0.2)
-
-    with pytest.raises(SecondOpinionError, match="said nothing for"):
-        _ask(Trace())
-
-
 def test_what_is_not_compared_has_its_reason() -> None:
     """A list without reasons would be a way to hide differences."""
-    assert all(len(reason.split()) >= 6 for reason in second_opinion.INNOCENT.values())
+    assert all(len(reason.split()) >= 6 for reason in INNOCENT.values())
 
 
 @needs_tshark
