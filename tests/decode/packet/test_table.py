@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from harness.capture.block import Block, Capture, Damage, Keys
 from harness.capture.pcapng import read_blocks
 from harness.capture.writer import PcapngWriter
-from harness.decode.packet.table import PacketTable, read_tables
+from harness.decode.packet.table import START, PacketTable, read_tables
 
 Row = tuple[int, int, int, int, bytes]
 
@@ -137,6 +137,30 @@ def test_pcap_records_are_a_table(order: str, magic: int) -> None:
     assert (packets, rest) == careful_rows(BytesIO(data))
     assert count == 2000
     assert isinstance(rest[-1], Damage)
+
+
+@pytest.mark.parametrize("kind", ["pcapng", "pcap"])
+def test_starts_are_at_hand(kind: str) -> None:
+    """The first bytes of each frame; where it is shorter, also at the end of the file, something stands behind it."""
+    frames = [bytes([number % 251]) * (number % 90) for number in range(200)]
+    stream = BytesIO()
+    if kind == "pcapng":
+        writer = PcapngWriter(stream)
+        tap = writer.write_interface("a")
+        for frame in frames:
+            writer.write_packet(tap, 10**18, frame, size=len(frame))
+    else:
+        stream.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 1))
+        for frame in frames:
+            stream.write(struct.pack("<IIII", 1_700_000_000, 0, len(frame), len(frame)) + frame)
+
+    items = read_tables(BytesIO(stream.getvalue()), window=1 << 20)
+    (table,) = [item for item in items if isinstance(item, PacketTable)]
+    starts = [
+        start.tobytes()[: len(frame)] for start, frame in zip(table.starts, frames, strict=True)
+    ]
+
+    assert starts == [frame[:START] for frame in frames]
 
 
 @pytest.mark.parametrize("resolution", [3, 6, 9, 10, 0x80 | 20], ids=lambda r: f"tsresol {r}")

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
 from harness.decode.tcp.ending import FOR_EVER, Linger
 from harness.decode.tcp.horizon import Horizon
 from harness.decode.tcp.lingering import Lingering
@@ -66,6 +71,26 @@ def test_too_many_do_not_stay() -> None:
 
     assert len(found) <= 3
     assert max(old.last_ns) < max(table.last_ns)
+
+
+@pytest.mark.parametrize("count", [1, 9], ids=["few", "most gone"])
+def test_who_stays_is_found_in_later_turns(count: int) -> None:
+    """In the same table, or where most of it is gone in one of its own."""
+    _, _, five = build_table()
+    table = five.select([0] * count + [1])
+    keys = [("dmz", bytes([row]) * 12) for row in range(count + 1)]
+    table = replace(table, keys=keys, last_ns=np.array([*range(count), 100]))
+    found: Lingering[object] = Lingering()
+    found.add(table)
+
+    (old,) = found.take_ended(Linger(5), 0, count + 4, 100)
+
+    assert old.keys == keys[:-1]
+    assert found.find(set(keys)) == {keys[-1]}
+    assert found.closed_ns(keys[-1]) == 100
+    (rest,) = found.take_all()
+    assert (rest.keys, rest.client.tolist()) == ([keys[-1]], five.client[1:2].tolist())
+    assert len(found) == 0
 
 
 def test_what_is_behind_the_horizon_is_taken() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from io import BytesIO
 
 import numpy as np
@@ -70,6 +71,35 @@ def test_payloads_are_found_on_every_known_link(link_type: int, head: bytes) -> 
     assert segments is not None
     place, size = int(segments.place[0]), int(segments.size[0])
     assert bytes(table.data[place : place + size]) == b"hello"
+
+
+def test_links_of_one_table_are_told_apart() -> None:
+    """By interface: a packet of an unknown link is named, and each payload is found behind its own header."""
+    stream = BytesIO()
+    stream.write(build_block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)))
+    for link_type in (1, 147, 101):
+        stream.write(build_block(1, struct.pack("<HHI", link_type, 0, 0)))
+    for index, frame in ((2, ip(b"raw")), (0, build_ethernet(ip(b"ether"))), (1, ip(b"what"))):
+        head = struct.pack("<IIIII", index, 0, 0, len(frame), len(frame))
+        stream.write(build_block(6, head + frame + bytes(-len(frame) % 4)))
+    items = read_tables(BytesIO(stream.getvalue()), window=1 << 20)
+    table = next(item for item in items if isinstance(item, PacketTable))
+
+    segments, others = find_segments(table, {0: 1, 1: 147, 2: 101})
+
+    assert segments is not None
+    found = {
+        row: bytes(table.data[place : place + size])
+        for row, place, size in zip(segments.row, segments.place, segments.size, strict=True)
+    }
+    assert found == {0: b"raw", 1: b"ether"}
+    assert others.tolist() == [2]
+
+
+def build_block(kind: int, body: bytes) -> bytes:
+    """A pcapng block."""
+    size = struct.pack("<I", len(body) + 12)
+    return struct.pack("<I", kind) + size + body + size
 
 
 def test_groups_are_connections_in_file_order() -> None:
