@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.capture.block import Block, Capture, Damage
+from harness.capture.pcap_form import MAX_PACKET_SIZE
 from harness.capture.pcapng import read_blocks
 
 SECONDS = 1_790_000_000
@@ -49,6 +50,19 @@ def test_all_four_kinds_are_read(order: str, nano: bool, time_ns: int) -> None:
     assert read(data)[-1] == Capture(
         number=1, interface=0, time_ns=SECONDS * 10**9 + time_ns, size=90, data=b"abc"
     )
+
+
+@pytest.mark.parametrize(("more", "count"), [(0, 1), (1, 0)], ids=["the largest", "too large"])
+def test_how_large_a_packet_may_be(more: int, count: int) -> None:
+    """A length above it is damage."""
+    size = MAX_PACKET_SIZE + more
+
+    found = read(header() + record(bytes(size)))
+
+    assert [len(b.data) for b in found if isinstance(b, Capture)] == [size] * count
+    assert [b.message for b in found if isinstance(b, Damage)] == [
+        f"a record of {size} bytes"
+    ] * more
 
 
 @pytest.mark.parametrize("gone", range(1, 19))

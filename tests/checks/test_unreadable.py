@@ -33,6 +33,7 @@ def test_each_leg_without_keys_is_listed() -> None:
 
     reason = find_unreadable(connection, case.machines)
     assert reason is not None
+    assert reason.endswith(f"; starts at packet {connection.packets[0]})")
     assert dict(case.unreadable) == {3: reason}
 
 

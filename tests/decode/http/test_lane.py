@@ -65,6 +65,14 @@ def test_a_line_is_taken_with_its_end() -> None:
     assert len(lane) == 4
 
 
+def test_a_line_may_be_empty() -> None:
+    """Its end is all of it, at the first byte."""
+    lane = fill(b"\nrest")
+
+    assert lane.take_line() == b"\n"
+    assert lane.take_line() is None
+
+
 def test_draining_gives_the_rest_in_its_pieces() -> None:
     """Each with the packet that brought it."""
     lane = fill(b"abc", b"", b"def")
