@@ -170,10 +170,6 @@ class Host(Protocol):
         """
         ...
 
-    async def send_datagram(self, destination: Endpoint, data: bytes) -> None:
-        """Send one UDP datagram and do not wait for an answer."""
-        ...
-
     async def launch(self, program: Program, *, timeout_ns: int) -> RunningProgram:
         """Start a program of others on this machine, and wait until it listens. It ends with the world.
 

@@ -134,9 +134,6 @@ class MemoryHost:
         self.listeners[port] = MemoryListener(self, local, serve, accept_from)
         return self.listeners[port]
 
-    async def send_datagram(self, destination: Endpoint, data: bytes) -> None:
-        raise NotImplementedError("no actor sends datagrams")
-
     async def launch(self, program: Program, *, timeout_ns: int) -> RunningProgram:
         raise ProgramError(f"no {program.command[0]} in memory")
 

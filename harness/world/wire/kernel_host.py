@@ -295,15 +295,6 @@ class KernelHost:
             raw.close()
             raise
 
-    async def send_datagram(self, destination: Endpoint, data: bytes) -> None:
-        """See Host.send_datagram."""
-        require_family(self.name, destination.address, self.addresses)
-        version = destination.address.version
-        with self._machine.socket(version, socket.SOCK_DGRAM, socket.IPPROTO_UDP) as raw:
-            if self._address is not None and not destination.address.is_loopback:
-                raw.bind((str(self._address), 0))
-            raw.sendto(data, (str(destination.address), destination.port))
-
     async def launch(self, program: Program, *, timeout_ns: int) -> KernelProgram:
         """See Host.launch."""
         machine = self._machine

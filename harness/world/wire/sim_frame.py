@@ -1,4 +1,4 @@
-"""Frames of the simulated wire: Ethernet, IPv4 and IPv6, TCP, UDP and ICMP, with true lengths and checksums.
+"""Frames of the simulated wire: Ethernet, IPv4 and IPv6, and TCP, with true lengths and checksums.
 
 Built here and not by scapy, which takes about a hundred times as long (docs/adr/0007-own-frames.md).
 """
@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from harness.world.wire.sim_address import IPV6
 
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
-TCP, UDP, ICMP = 6, 17, 1
-_ICMPV6 = 58
+TCP = 6
 _ETHERNET_IPV4, _ETHERNET_IPV6 = b"\x08\x00", b"\x86\xdd"
 ETHERNET_BYTES = 14
 IP_BYTES = 20
@@ -26,7 +25,6 @@ _TCP = struct.Struct("!HHIIBBHHH")
 _PSEUDO = struct.Struct("!IIHH")
 _PSEUDO_6 = struct.Struct("!II")
 _ADDRESS_6 = (1 << 128) - 1
-_UDP = struct.Struct("!HHHH")
 
 
 @dataclass(slots=True)
@@ -56,21 +54,6 @@ class Segment:
         return len(self.payload) + (1 if flags & SYN else 0) + (1 if flags & FIN else 0)
 
 
-@dataclass(slots=True)
-class Datagram:
-    """One UDP datagram, or (protocol ICMP) an ICMP message of its family whose `payload` is all of it."""
-
-    source: int
-    destination: int
-    protocol: int
-    payload: bytes
-    source_port: int = 0
-    destination_port: int = 0
-
-
-Packet = Segment | Datagram
-
-
 def compute_checksum(data: bytes) -> int:
     """The internet checksum (RFC 1071): the sum of 16 bit words is the number modulo 65535."""
     if len(data) & 1:
@@ -83,15 +66,15 @@ def ip_bytes(address: int) -> int:
     return _IPV6_BYTES if address >= IPV6 else IP_BYTES
 
 
-def _pseudo(packet: Packet, protocol: int, size: int) -> bytes:
-    """What a checksum covers besides the packet itself (RFC 9293 section 3.1, RFC 8200 section 8.1)."""
-    if packet.source < IPV6:
-        return _PSEUDO.pack(packet.source, packet.destination, protocol, size)
-    return _ends_6(packet) + _PSEUDO_6.pack(size, protocol)
+def _pseudo(segment: Segment, size: int) -> bytes:
+    """What a checksum covers besides the segment itself (RFC 9293 section 3.1, RFC 8200 section 8.1)."""
+    if segment.source < IPV6:
+        return _PSEUDO.pack(segment.source, segment.destination, TCP, size)
+    return _ends_6(segment) + _PSEUDO_6.pack(size, TCP)
 
 
-def _ends_6(packet: Packet) -> bytes:
-    source, destination = packet.source & _ADDRESS_6, packet.destination & _ADDRESS_6
+def _ends_6(segment: Segment) -> bytes:
+    source, destination = segment.source & _ADDRESS_6, segment.destination & _ADDRESS_6
     return source.to_bytes(16, "big") + destination.to_bytes(16, "big")
 
 
@@ -110,71 +93,26 @@ def _build_tcp(segment: Segment) -> bytes:
     fields = (segment.source_port, segment.destination_port, segment.seq, segment.ack)
     offset = size << 2
     head = _TCP.pack(*fields, offset, segment.flags, segment.window, 0, 0) + options
-    pseudo = _pseudo(segment, TCP, size + len(segment.payload))
+    pseudo = _pseudo(segment, size + len(segment.payload))
     total = compute_checksum(b"".join((pseudo, head, segment.payload)))
     return b"".join((head[:16], total.to_bytes(2, "big"), head[18:], segment.payload))
 
 
-def _build_datagram(datagram: Datagram) -> bytes:
-    if datagram.protocol == ICMP:
-        return _build_icmp(datagram)
-    size = _UDP.size + len(datagram.payload)
-    head = (datagram.source_port, datagram.destination_port, size)
-    pseudo = _pseudo(datagram, UDP, size)
-    total = compute_checksum(pseudo + _UDP.pack(*head, 0) + datagram.payload)
-    # RFC 768: a checksum of 0 says that there is none.
-    return _UDP.pack(*head, total or 0xFFFF) + datagram.payload
-
-
-def _build_icmp(message: Datagram) -> bytes:
-    """ICMPv4 is whole; of ICMPv6 the checksum covers the addresses (RFC 4443 section 2.3)."""
-    if message.source < IPV6:
-        return message.payload
-    pseudo = _pseudo(message, _ICMPV6, len(message.payload))
-    total = compute_checksum(pseudo + message.payload)
-    return message.payload[:2] + total.to_bytes(2, "big") + message.payload[4:]
-
-
-def build_packet(packet: Packet, *, identification: int) -> bytes:
+def build_packet(segment: Segment, *, identification: int) -> bytes:
     """An IPv4 packet, never to be fragmented (RFC 791 section 3.1), or an IPv6 one (RFC 8200 section 3)."""
-    if packet.source >= IPV6:
-        return _build_packet_6(packet)
-    is_tcp = isinstance(packet, Segment)
-    body = _build_tcp(packet) if isinstance(packet, Segment) else _build_datagram(packet)
-    protocol = TCP if is_tcp else packet.protocol  # type: ignore[union-attr]
-    before = (0x45, 0, IP_BYTES + len(body), identification, _DO_NOT_FRAGMENT, _TTL, protocol)
-    ends = (packet.source, packet.destination)
+    body = _build_tcp(segment)
+    if segment.source >= IPV6:
+        return struct.pack("!IHBB", 6 << 28, len(body), TCP, _TTL) + _ends_6(segment) + body
+    before = (0x45, 0, IP_BYTES + len(body), identification, _DO_NOT_FRAGMENT, _TTL, TCP)
+    ends = (segment.source, segment.destination)
     total = compute_checksum(_IP.pack(*before, 0, *ends))
     return _IP.pack(*before, total, *ends) + body
-
-
-def _build_packet_6(packet: Packet) -> bytes:
-    if isinstance(packet, Segment):
-        protocol, body = TCP, _build_tcp(packet)
-    else:
-        protocol = _ICMPV6 if packet.protocol == ICMP else packet.protocol
-        body = _build_datagram(packet)
-    head = struct.pack("!IHBB", 6 << 28, len(body), protocol, _TTL)
-    return head + _ends_6(packet) + body
 
 
 def build_frame(packet: bytes, *, source_mac: bytes, destination_mac: bytes) -> bytes:
     """An Ethernet frame around an IP packet, without check sequence."""
     ether_type = _ETHERNET_IPV4 if packet[0] >> 4 == 4 else _ETHERNET_IPV6
     return b"".join((destination_mac, source_mac, ether_type, packet))
-
-
-def build_unreachable(packet: bytes, *, code: int) -> bytes:
-    """The ICMP message "destination unreachable" about a packet (RFC 792, RFC 4443 section 3.1).
-
-    Code 3 of IPv4 and code 4 of IPv6 say that nobody listens at that port. The IPv6 checksum comes with the addresses.
-    """
-    if packet[0] >> 4 == 6:
-        return struct.pack("!BBHI", 1, code, 0, 0) + packet[:1232]
-    quoted = packet[:548]
-    head = struct.pack("!BBHI", 3, code, 0, 0)
-    total = compute_checksum(head + quoted)
-    return struct.pack("!BBHI", 3, code, total, 0) + quoted
 
 
 def build_refusal(segment: Segment) -> Segment:

@@ -11,7 +11,6 @@ from harness.net.address import Address, Endpoint, parse_address
 from harness.world.host import Clock, Program, ProgramError, RunningProgram, Serve
 from harness.world.wire.family import find_localhosts, require_family, usable
 from harness.world.wire.sim_address import is_loopback, number_of
-from harness.world.wire.sim_frame import UDP, Datagram
 from harness.world.wire.sim_loop import Agenda
 from harness.world.wire.sim_machine import Listening, SimMachine
 from harness.world.wire.sim_stream import SimStream
@@ -178,16 +177,6 @@ class SimHost:
         """The unspecified address, of IPv4 where the machine has that."""
         has_ipv4 = any(address.version == 4 for address in self.addresses)
         return IPv4Address("0.0.0.0") if has_ipv4 else IPv6Address("::")
-
-    async def send_datagram(self, destination: Endpoint, data: bytes) -> None:
-        """See Host.send_datagram."""
-        require_family(self.name, destination.address, self.addresses)
-        peer = number_of(destination.address)
-        own = self._source(None, peer)
-        port = self._machine.choose_port(own, peer, destination.port)
-        self._machine.send(
-            Datagram(own, peer, UDP, data, source_port=port, destination_port=destination.port)
-        )
 
     async def launch(self, program: Program, *, timeout_ns: int) -> RunningProgram:
         """See Host.launch: nothing but actors lives in virtual time."""

@@ -13,7 +13,7 @@ from harness.world.entropy import Entropy
 from harness.world.recorder.recording import Frame, TapCount
 from harness.world.wire.sim_frame import (
     ETHERNET_BYTES,
-    Packet,
+    Segment,
     build_frame,
     build_packet,
 )
@@ -41,7 +41,7 @@ class LinkSettings:
     loss: float = 0.0
     duplicate: float = 0.0
     reorder: float = 0.0
-    """Packets that come 5 ms late."""
+    """Segments that come 5 ms late."""
     corrupt: float = 0.0
     """One bit turns over; the receiver sees that by the checksum."""
     mtu: int = _MTU
@@ -92,7 +92,7 @@ class Plug(Protocol):
         """Of the interface."""
         ...
 
-    def take(self, packet: Packet, size: int, at_ns: int, *, is_corrupt: bool) -> None:
+    def take(self, packet: Segment, size: int, at_ns: int, *, is_corrupt: bool) -> None:
         """A packet leaves the switch at a time to come."""
         ...
 
@@ -107,7 +107,7 @@ class Link:
         chance: Entropy,
         *,
         mac: bytes,
-        deliver: Callable[[Packet], None],
+        deliver: Callable[[Segment], None],
     ) -> None:
         """Plug it in.
 
@@ -122,9 +122,9 @@ class Link:
         self._is_plain = True
         self.switch = switch
         self.mac = mac
-        self.translate_out: Callable[[Packet], Packet] = lambda packet: packet
+        self.translate_out: Callable[[Segment], Segment] = lambda packet: packet
         """Address translation of what the machine sends, before the tap."""
-        self.translate_in: Callable[[Packet], Packet] = lambda packet: packet
+        self.translate_in: Callable[[Segment], Segment] = lambda packet: packet
         """Address translation of what comes for the machine, behind the tap."""
         self._agenda = agenda
         self._chance = chance
@@ -142,7 +142,7 @@ class Link:
     def settings(self, settings: LinkSettings) -> None:
         self._settings, self._is_plain = settings, settings.is_plain
 
-    def send(self, packet: Packet) -> None:
+    def send(self, packet: Segment) -> None:
         """A packet of the machine's goes to the switch."""
         packet = self.translate_out(packet)
         self._count = (self._count + 1) & 0xFFFF
@@ -159,7 +159,7 @@ class Link:
             seen = self._corrupt(frame) if is_corrupt else frame
             self.switch.carry(packet, seen, now_ns + after_ns, is_corrupt=is_corrupt)
 
-    def take(self, packet: Packet, size: int, at_ns: int, *, is_corrupt: bool) -> None:
+    def take(self, packet: Segment, size: int, at_ns: int, *, is_corrupt: bool) -> None:
         """A packet for the machine leaves the switch at a time to come."""
         wait_ns = at_ns - self._agenda.now_ns
         if self._is_plain and not is_corrupt:
@@ -241,7 +241,7 @@ class Switch:
         plug = self._plugs.get(address)
         return self._unowned if plug is None else plug.mac
 
-    def carry(self, packet: Packet, frame: bytes, at_ns: int, *, is_corrupt: bool) -> None:
+    def carry(self, packet: Segment, frame: bytes, at_ns: int, *, is_corrupt: bool) -> None:
         """Show a frame to the tap, at a time to come, and hand it on."""
         self.tap.record(self._start_ns + at_ns, frame)
         plug = self._plugs.get(packet.destination)

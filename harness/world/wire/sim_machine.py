@@ -19,18 +19,13 @@ from harness.world.wire.sim_address import (
 )
 from harness.world.wire.sim_frame import (
     ACK,
-    ICMP,
     RST,
     SYN,
     TCP_BYTES,
-    UDP,
-    Datagram,
-    Packet,
     Segment,
     build_frame,
     build_packet,
     build_refusal,
-    build_unreachable,
     ip_bytes,
 )
 from harness.world.wire.sim_link import Link, SimTap
@@ -48,7 +43,6 @@ _BACKLOG = 4096
 _LOOPBACK_NS = 5_000
 _LOOPBACK_MTU = 1500
 _LOOPBACK_MAC = bytes(6)
-_PORT_UNREACHABLE = {4: 3, 6: 4}
 
 
 @dataclass(slots=True, eq=False)
@@ -244,7 +238,7 @@ class SimMachine:
 
     # packets
 
-    def send(self, packet: Packet) -> None:
+    def send(self, packet: Segment) -> None:
         """Put a packet on the way: over `lo`, the link of its destination, or the first one."""
         if not self.owns(packet.destination):
             link = self._link_to(packet.destination)
@@ -258,18 +252,8 @@ class SimMachine:
             self._loopback.record(self._start_ns + self._agenda.now_ns, frame)
         self._agenda.put(_LOOPBACK_NS, self.receive, packet)
 
-    def receive(self, packet: Packet) -> None:
-        """Take a packet that has arrived."""
-        if isinstance(packet, Segment):
-            self._receive_segment(packet)
-        elif packet.protocol == UDP:
-            quoted = build_unreachable(
-                build_packet(packet, identification=0),
-                code=_PORT_UNREACHABLE[version_of(packet.source)],
-            )
-            self.send(Datagram(packet.destination, packet.source, ICMP, quoted))
-
-    def _receive_segment(self, segment: Segment) -> None:
+    def receive(self, segment: Segment) -> None:
+        """Take a segment that has arrived."""
         onward = self.forwards.get(segment.destination_port)
         if onward is not None:
             self.send(replace(segment, destination=onward))

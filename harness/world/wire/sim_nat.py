@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from harness.world.wire.sim_frame import ICMP, Datagram, Packet, Segment
+from harness.world.wire.sim_frame import Segment
 from harness.world.wire.sim_link import Link
 
-_TCP = 6
 _End = tuple[int, int]
 """Address and port."""
 
@@ -31,9 +30,9 @@ class SourceNat:
         self._outside, self._blocks = outside, blocks
         self._links: dict[int, Link] = {}
         self._next = {address: first for address, (first, _) in blocks.items()}
-        self._ports: dict[tuple[int, _End], int] = {}
-        self._inside: dict[tuple[int, int], _End] = {}
-        self._visited: set[tuple[int, _End, _End]] = set()
+        self._ports: dict[_End, int] = {}
+        self._inside: dict[int, _End] = {}
+        self._visited: set[tuple[_End, _End]] = set()
         """Who came in by a machine's own address: what goes back to them is left alone."""
 
     def install(self, link: Link, *addresses: int) -> None:
@@ -47,48 +46,46 @@ class SourceNat:
         """Of the first machine: the switch knows no other one here."""
         return next(iter(self._links.values())).mac
 
-    def take(self, packet: Packet, size: int, at_ns: int, *, is_corrupt: bool) -> None:
-        """A packet for the outside address goes to the machine that it is for; what belongs to none is dropped."""
-        end = self._inside.get((_protocol(packet), packet.destination_port))
+    def take(self, segment: Segment, size: int, at_ns: int, *, is_corrupt: bool) -> None:
+        """A segment for the outside address goes to the machine that it is for; what belongs to none is dropped."""
+        end = self._inside.get(segment.destination_port)
         if end is not None:
-            self._links[end[0]].take(packet, size, at_ns, is_corrupt=is_corrupt)
+            self._links[end[0]].take(segment, size, at_ns, is_corrupt=is_corrupt)
 
-    def leave(self, packet: Packet) -> Packet:
+    def leave(self, segment: Segment) -> Segment:
         """Towards the switch."""
-        if _is_icmp(packet):
-            return replace(packet, source=self._outside)
-        protocol, end = _protocol(packet), (packet.source, packet.source_port)
-        if (protocol, end, (packet.destination, packet.destination_port)) in self._visited:
-            return packet
-        port = self._ports.get((protocol, end))
+        end = (segment.source, segment.source_port)
+        if (end, (segment.destination, segment.destination_port)) in self._visited:
+            return segment
+        port = self._ports.get(end)
         if port is None:
-            port = self._give_out(protocol, end)
-        return replace(packet, source=self._outside, source_port=port)
+            port = self._give_out(end)
+        return replace(segment, source=self._outside, source_port=port)
 
-    def _give_out(self, protocol: int, end: _End) -> int:
+    def _give_out(self, end: _End) -> int:
         """The next port of the block; when all were given out, the one that was given out first."""
         first, last = self._blocks[end[0]]
         port = self._next[end[0]]
         self._next[end[0]] = port + 1 if port < last else first
-        former = self._inside.pop((protocol, port), None)
+        former = self._inside.pop(port, None)
         if former is not None:
-            del self._ports[protocol, former]
-        self._ports[protocol, end] = port
-        self._inside[protocol, port] = end
+            del self._ports[former]
+        self._ports[end] = port
+        self._inside[port] = end
         return port
 
-    def enter(self, packet: Packet) -> Packet:
+    def enter(self, segment: Segment) -> Segment:
         """Towards the machine."""
-        protocol, end = _protocol(packet), (packet.destination, packet.destination_port)
-        if packet.destination != self._outside:
-            self._visited.add((protocol, end, (packet.source, packet.source_port)))
-            return packet
-        end = self._inside[protocol, packet.destination_port]
-        return replace(packet, destination=end[0], destination_port=end[1])
+        end = (segment.destination, segment.destination_port)
+        if segment.destination != self._outside:
+            self._visited.add((end, (segment.source, segment.source_port)))
+            return segment
+        end = self._inside[segment.destination_port]
+        return replace(segment, destination=end[0], destination_port=end[1])
 
     def find_outside(self, end: _End) -> _End | None:
         """What others saw instead of a machine's end of a TCP connection; None: nothing left from there."""
-        port = self._ports.get((_TCP, end))
+        port = self._ports.get(end)
         return None if port is None else (self._outside, port)
 
 
@@ -105,24 +102,16 @@ class OneToOneNat:
         link.switch.unplug(self._inside)
         link.switch.plug(self._outside, link)
 
-    def leave(self, packet: Packet) -> Packet:
+    def leave(self, segment: Segment) -> Segment:
         """Towards the switch."""
-        return replace(packet, source=self._outside) if packet.source == self._inside else packet
+        return replace(segment, source=self._outside) if segment.source == self._inside else segment
 
-    def enter(self, packet: Packet) -> Packet:
+    def enter(self, segment: Segment) -> Segment:
         """Towards the machine."""
-        if packet.destination != self._outside:
-            return packet
-        return replace(packet, destination=self._inside)
+        if segment.destination != self._outside:
+            return segment
+        return replace(segment, destination=self._inside)
 
     def find_outside(self, end: _End) -> _End | None:
         """What others saw instead of the machine's end of a connection."""
         return (self._outside, end[1]) if end[0] == self._inside else None
-
-
-def _protocol(packet: Packet) -> int:
-    return _TCP if isinstance(packet, Segment) else packet.protocol
-
-
-def _is_icmp(packet: Packet) -> bool:
-    return isinstance(packet, Datagram) and packet.protocol == ICMP

@@ -208,25 +208,6 @@ def test_localhost_is_the_host_itself(live: Live) -> None:
     assert taps == {"node1.lo"}
 
 
-async def _datagram(_: Mode) -> list[tuple[str, bytes, bytes]]:
-    wire = await KernelWire.build(site_plan())
-    recorder = Recorder(wire.taps)
-    recorder.start()
-    await wire.host("phones", PHONES[5]).send_datagram(Endpoint(VIP, 53), b"question")
-    recording = await finish(recorder)
-    await wire.close()
-    return [
-        (recording.taps[f.tap].name, f.data[26:34], f.data[42:50])
-        for f in recording.frames
-        if f.data[23] == 17
-    ]
-
-
-def test_a_datagram_is_sent_from_the_hosts_address(live: Live) -> None:
-    """One UDP datagram leaves, with the Host's own source."""
-    assert live(_datagram) == [("outside", PHONES[5].packed + VIP.packed, b"question")]
-
-
 async def _failing_server(_: Mode) -> tuple[bytes, list[str], bytes]:
     wire = await KernelWire.build(site_plan())
     told: list[str] = []

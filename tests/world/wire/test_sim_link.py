@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.world.entropy import Entropy
 from harness.world.recorder.recording import Frame
-from harness.world.wire.sim_frame import UDP, Datagram, Packet
+from harness.world.wire.sim_frame import ACK, Segment
 from harness.world.wire.sim_link import GOOD, Link, LinkSettings, SimTap, Switch
 from harness.world.wire.sim_loop import Agenda
 
@@ -37,14 +39,13 @@ class Lan:
         switch.plug(2, self.far)
         self.near.settings, self.far.settings = near, far
 
-    def _note(self, packet: Packet) -> None:
-        assert isinstance(packet, Datagram)
+    def _note(self, packet: Segment) -> None:
         self.got.append((self.agenda.now_ns, packet.payload))
 
     def send(self, size: int = 4, *, count: int = COUNT) -> list[Frame]:
-        """Send numbered datagrams; what the tap saw."""
+        """Send numbered segments; what the tap saw."""
         for number in range(count):
-            self.near.send(Datagram(1, 2, UDP, number.to_bytes(4) + bytes(size - 4)))
+            self.near.send(Segment(1, 7, 2, 9, 0, 0, ACK, 0, number.to_bytes(4) + bytes(size - 4)))
         while self.agenda.next_ns() is not None:
             self.agenda.advance(None)
         return self.tap.frames
@@ -67,7 +68,7 @@ def test_delay_is_delay() -> None:
     slow = Lan(near=LinkSettings(delay_ns=50_000_000))
     slow.send(count=1)
 
-    assert slow.got[0][0] == 50_000_000 + GOOD.delay_ns + 2 * 70 * 8
+    assert slow.got[0][0] == 50_000_000 + GOOD.delay_ns + 2 * 82 * 8
 
 
 def test_loss_of_the_sender_is_unseen_and_of_the_receiver_seen() -> None:
@@ -80,9 +81,9 @@ def test_loss_of_the_sender_is_unseen_and_of_the_receiver_seen() -> None:
     assert 0.6 * COUNT < len(behind.got) < 0.8 * COUNT
 
 
-@pytest.mark.parametrize("cut", [LinkSettings(cut=True), LinkSettings(mtu=31)])
+@pytest.mark.parametrize("cut", [LinkSettings(cut=True), LinkSettings(mtu=43)])
 def test_a_cut_link_and_one_too_small_let_nothing_pass(cut: LinkSettings) -> None:
-    """A packet of 32 bytes, and a cable for 31."""
+    """A packet of 44 bytes, and a cable for 43."""
     lan = Lan(far=cut)
 
     assert len(lan.send()) == COUNT
@@ -125,9 +126,8 @@ def test_addresses_can_be_translated() -> None:
     """Before the tap what the machine sends, behind it what it gets."""
     lan = Lan()
 
-    def translate(packet: Packet) -> Packet:
-        assert isinstance(packet, Datagram)
-        return Datagram(9, packet.destination, packet.protocol, packet.payload)
+    def translate(packet: Segment) -> Segment:
+        return replace(packet, source=9)
 
     lan.near.translate_out = translate
     seen = lan.send(count=1)
