@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import resource
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -126,12 +127,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     count, tallies = examine_all(paths, each=options.each, seed=options.seed)
     seconds = time.monotonic() - began
+    # The machine may be busy: what a change costs is told by the work, which the processes of the pool have done.
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor_s = max(used.ru_utime + used.ru_stime, 1e-3)
     for tally in tallies:
         print(_line(tally))
     made = sum(t.made for t in tallies)
     promised = [t for t in tallies if t.check not in ("", HARMLESS)]
     killed, of = sum(t.killed for t in promised), sum(t.made for t in promised)
-    print(f"{made} changes of {count} runs in {seconds:.1f} s: {made / seconds:.0f} a second")
+    print(
+        f"{made} changes of {count} runs in {seconds:.1f} s, {processor_s:.1f} s of processor time:"
+        f" {made / processor_s:.0f} a second and core"
+    )
     print(f"promised: {killed} of {of} noticed ({100 * killed / max(of, 1):.1f} %)")
     wrong = [t for t in tallies if t.is_wrong]
     for tally in wrong:
