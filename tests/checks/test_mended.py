@@ -159,6 +159,8 @@ def test_what_was_passed_on_and_cannot_be_read_is_unknown() -> None:
     result = result_of(V21, hidden, CLUSTER)
     assert result.outcome is Outcome.UNKNOWN
     assert result.findings == ()
+    assert result.reason is not None
+    assert "folded; what it passed on is not in the file" in result.reason
 
 
 def test_nothing_odd_is_nothing_to_mend() -> None:

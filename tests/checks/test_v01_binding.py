@@ -43,6 +43,10 @@ def test_another_certificate_fails() -> None:
     assert ALICE in finding.message
     assert legs.l5 is not None
     assert legs.l5.packets[-1] in finding.packets
+    (proxied,) = (c for c in builder.build().connections if c.server == legs.l2.server)
+    assert proxied.tls is not None
+    assert proxied.tls.client_certificate is not None
+    assert set(proxied.tls.client_certificate.packets) <= set(finding.packets)
 
 
 def test_another_user_fails() -> None:

@@ -55,12 +55,15 @@ def test_the_same_port_of_two_nodes_passes() -> None:
 
 
 def test_a_port_with_two_live_tunnels_fails() -> None:
-    """F02: both openings are the evidence."""
+    """F02: both openings are the evidence, and the answer that granted the later tunnel."""
     builder = _twice(ended=False)
+    tunnel = builder.build().connections[4].tunnel
 
     (finding,) = result_of(V02, builder).findings
     assert "while the same port still carried" in finding.message
     assert {w.packets[0] for w in (builder.wires[2], builder.wires[-1])} <= set(finding.packets)
+    assert tunnel is not None
+    assert set(tunnel.opened.packets) <= set(finding.packets)
 
 
 def test_tunnels_that_cannot_be_read_are_unknown() -> None:

@@ -13,6 +13,7 @@ from harness.decode.http.head import (
     decode_headers,
     decode_request_line,
     decode_status_line,
+    find_host_problems,
     find_request_framing,
     find_response_framing,
     split_lines,
@@ -124,6 +125,65 @@ def test_chunks_in_http_1_0_are_told() -> None:
 
     assert framing == Framing("chunked")
     assert len(problems) == 1
+
+
+@pytest.mark.parametrize("more", [b"", b"x" * 300], ids=["short", "long"])
+@pytest.mark.parametrize(
+    ("lines", "expected", "problem_count"),
+    [
+        ([b"A:\t b ", b"C:"], headers((b"A", b"b"), (b"C", b"")), 0),
+        ([b"A: b", b"\tc "], headers((b"A", b"b\r\n\tc")), 1),
+        ([b" c", b"A: b"], headers((b"A", b"b")), 1),
+        ([b"A : b"], headers((b"A ", b"b")), 1),
+        ([b"A\x80: b"], headers((b"A\x80", b"b")), 1),
+        ([b"A: b\x00c"], headers((b"A", b"b\x00c")), 1),
+        ([b"A b", b"C: d"], headers((b"A b", b""), (b"C", b"d")), 1),
+    ],
+    ids=[
+        "ordinary",
+        "folded",
+        "space first",
+        "space before colon",
+        "no token",
+        "NUL",
+        "no colon",
+    ],
+)
+def test_field_lines(
+    lines: list[bytes], expected: tuple[Header, ...], problem_count: int, more: bytes
+) -> None:
+    """Names and values stay as they were sent; a problem says what is odd, however long the line is."""
+    padded = [*lines, b"Z: " + more] if more else lines
+
+    found, problems = decode_headers(padded)
+
+    assert found == (*expected, *(headers((b"Z", more)) if more else ()))
+    assert len(problems) == problem_count
+
+
+@pytest.mark.parametrize(
+    ("target", "hosts", "problem_count"),
+    [
+        (b"/", [], 0),
+        (b"/", [b"x"], 0),
+        (b"/", [b"x", b"x"], 1),
+        (b"/", [b"x", b"y"], 1),
+        (b"/", [b"x y"], 1),
+        (b"http://x/", [], 0),
+        (b"http://x/", [b"X"], 0),
+        (b"http://x:80/", [b"x"], 0),
+        (b"HTTPS://x", [b"x:443"], 0),
+        (b"https://x:80/", [b"x"], 1),
+        (b"http://x/", [b"y"], 1),
+    ],
+)
+def test_hosts(target: bytes, hosts: list[bytes], problem_count: int) -> None:
+    """RFC 9112 section 3.2: one Host, and the one of the target; the usual port may be left out."""
+    line = RequestLine(b"GET", target, b"HTTP/1.1")
+
+    problems = find_host_problems(line, headers(*((b"Host", host) for host in hosts)))
+
+    assert len(problems) == problem_count
 
 
 @given(st.lists(st.binary(max_size=20)))
