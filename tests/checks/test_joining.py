@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 import pytest
 
 from harness.checks.joining import join
 from harness.checks.legs import find_legs, find_machines
 from harness.site.callback import build_target
-from harness.site.site import Site
+from harness.site.site import Balancer, Site
 from harness.trace.journey import Ambiguous, Front, Journeys, Proxied
 from tests.defect_traces import f41
 from tests.trace_builder import (
@@ -96,6 +98,23 @@ def test_pass_through_is_joined_by_the_random() -> None:
     assert isinstance(request.front, Front)
     assert (request.front.connection.client, request.front.exchange) == (l3.client, None)
     assert isinstance(request.proxied, Proxied)
+
+
+def test_pass_through_behind_pass_through_is_followed_to_the_first_one() -> None:
+    """Two balancers in a row: what entered at the outer one, and not what it opened to the inner one."""
+    inner = ip_address("10.20.0.11")
+    passing = Balancer.model_validate({"address": str(inner), "443": "passthrough"})
+    site = VIP_PASSES.model_copy(update={"balancers": {**VIP_PASSES.balancers, "inner": passing}})
+    builder = TraceBuilder(site)
+    outer = builder.open("outside", PIXEL, VIP, 443).handshake(make_random("same"))
+    builder.open("dmz", VIP, inner, 443).handshake(make_random("same"))
+    at_node = builder.open("dmz", inner, N1, 443).handshake(make_random("same"))
+    at_node.answer(at_node.ask(builder.login()), 403)
+    (request,) = _join(builder).requests
+
+    assert isinstance(request.front, Front)
+    assert request.front.connection.client == outer.client
+    assert request.front.connection.server == outer.server
 
 
 def test_the_same_random_twice_is_ambiguous() -> None:
