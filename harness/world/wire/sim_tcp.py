@@ -188,13 +188,15 @@ class TcpEnd:
         """False: the segment is no more to be looked at."""
         sender = self.sender
         position = sender.una + difference(segment.ack, self._first + sender.una)
+        if self.state is State.SYN_RECEIVED:
+            if not 1 <= position <= sender.top:
+                # RFC 9293 section 3.10.7.4: of an older connection, whose ends would acknowledge each other for ever.
+                self._send(build_refusal(segment))
+                return False
+            self._establish()
         if position > sender.top:
             self._acknowledge()
             return False
-        if self.state is State.SYN_RECEIVED:
-            if position < 1:
-                return True
-            self._establish()
         moved = position > sender.una
         again = sender.acknowledge(
             position,

@@ -170,6 +170,18 @@ def test_a_reset_from_elsewhere_is_not_believed() -> None:
     assert pair.server.state is State.ESTABLISHED
 
 
+@pytest.mark.parametrize("ack", [5, 4, 100_000], ids=["nothing of it", "before it", "far beyond"])
+def test_an_acknowledgement_of_an_older_connection_is_refused(ack: int) -> None:
+    """A SYN that came twice has opened one half anew; ends that acknowledge each other would do so for ever."""
+    pair = Pair(lambda number, _: number == 0)
+    pair.run(0.01)
+    pair.server.receive(Segment(1, 1000, 2, 443, 0xFFFFFF01 + 50, ack, ACK, 64))
+
+    assert pair.server.state is State.SYN_RECEIVED
+    who, refusal = pair.sent[-1]
+    assert (who, refusal.flags, refusal.seq) == ("server", RST, ack)
+
+
 def test_unread_data_at_the_end_is_a_reset() -> None:
     """The peer must not believe that it was read (RFC 2525 section 2.17)."""
     pair = Pair()
