@@ -18,13 +18,13 @@ from harness.checks.ledger import Ledger, add_up, read_ledger
 from harness.checks.legs import find_concerned
 from harness.checks.run_note import TAG as RUN_TAG
 from harness.checks.run_note import RunNote, parse_run_note
+from harness.checks.sign_in import find_user
 from harness.checks.signed_in import find_signed_in
 from harness.decode.connections import SMALL
 from harness.decode.decode import LARGE, Chosen, decode_parts
 from harness.decode.packet.only import Only
 from harness.decode.spool import MOST, OpenFile
 from harness.decode.tls.rsa import RsaKeys
-from harness.site.sign_in import find_user
 from harness.site.site import Site
 from harness.trace.http import Exchange
 from harness.trace.packet import PacketNumber
@@ -186,7 +186,7 @@ def _choose(annotations: Mapping[str, str], site: Site | None) -> Chosen | None:
             return True
         if response is not None and response.status_answer is not None:
             return True
-        return response is not None and find_user(response.status, response.body) is not None
+        return find_user(response, site) is not None
 
     return Chosen(Only(addresses=addresses, endpoints=endpoints), wants_body)
 

@@ -14,10 +14,9 @@ from harness.checks.call_back_form import find_fingerprint
 from harness.checks.case import Case
 from harness.checks.evidence import answering, asking, gather, opening, seen
 from harness.checks.headers import find_remote_port, port_header, port_values, show
+from harness.checks.sign_in import find_identity, find_user
 from harness.checks.tunnel import CallBackOf, Key, Owner
-from harness.checks.v01_binding import find_identity
 from harness.net.address import Address
-from harness.site.sign_in import find_user
 from harness.trace.certificate import Certificate
 from harness.trace.connection import Connection
 from harness.trace.journey import Ambiguous, Front, Proxied, ServiceRequest
@@ -85,7 +84,7 @@ def find_uncalled(case: Case) -> tuple[Chain, ...]:
 
 
 def _build_uncalled(case: Case, request: ServiceRequest, by_upstream: Mapping[int, Owner]) -> Chain:
-    user = _find_user(request)
+    user = find_user(request.exchange.response, case.site)
     return Chain(
         links=(
             *_tell_behind(case, request, by_upstream),
@@ -136,7 +135,7 @@ def _build_chain(
     users = []
     for request in requests:
         links.append(_tell_user(case, request))
-        user = _find_user(request)
+        user = find_user(request.exchange.response, case.site)
         users += [user] if user is not None else []
     proved = [find_identity(o.certificate) for o in living if o.certificate is not None]
     devices = {_find_device(case, owner) for owner in living}
@@ -311,7 +310,7 @@ def _tell_user(case: Case, request: ServiceRequest) -> Link:
     server = case.machines.tell_server(request.connection)
     if response is None:
         return Link(part="user", text=f"no answer of {server} was seen")
-    user = _find_user(request)
+    user = find_user(request.exchange.response, case.site)
     if user:
         text = f"{server} signed in {user}"
     elif response.status < _REDIRECTION:
@@ -320,11 +319,6 @@ def _tell_user(case: Case, request: ServiceRequest) -> Link:
     else:
         text = f"{server} signed in nobody ({response.status})"
     return Link(part="user", text=text, packets=answering(request.exchange))
-
-
-def _find_user(request: ServiceRequest) -> str | None:
-    response = request.exchange.response
-    return find_user(response.status, response.body) if response is not None else None
 
 
 def _text(data: bytes) -> str:

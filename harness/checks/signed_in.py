@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from harness.checks.case import Case
+from harness.checks.sign_in import find_user
 from harness.net.address import Endpoint
-from harness.site.sign_in import find_user
 from harness.trace.connection import Connection
 from harness.trace.journey import Proxied
 
@@ -22,7 +22,7 @@ def find_signed_in(case: Case) -> Mapping[str, str]:
             continue
         for exchange in connection.exchanges:
             response = exchange.response
-            user = find_user(response.status, response.body) if response is not None else None
+            user = find_user(response, case.site)
             if response is not None and user is not None:
                 answers.append((response.last_ns, _name(case, device), user))
     last = {name: user for _, name, user in sorted(answers)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,17 +12,14 @@ from harness.checks.check import Absent, Check, Judgement, LookedAt, Unjudged, a
 from harness.checks.evidence import answering, asking, count_own, gather, opening, seen
 from harness.checks.joining import outer_random
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, PROXY_CONTENT, SERVICE_CONTENT
+from harness.checks.sign_in import find_identity, find_sent, find_set, find_user, is_named
 from harness.net.address import Address, Endpoint
-from harness.site.sign_in import SESSION_COOKIE, find_user
 from harness.trace.certificate import Certificate
-from harness.trace.http import Exchange
 from harness.trace.journey import Ambiguous, CallBack, Front, Proxied, ServiceRequest
 from harness.trace.packet import PacketNumber
 from harness.verdict.finding import Finding
 
 OK = 200
-
-_COOKIE = re.compile(rb"(?:^|;)\s*" + SESSION_COOKIE.encode() + rb"=([^;\s]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +51,11 @@ class _Strangers:
         return self._machines.tell_address(sender)
 
 
-def find_identity(certificate: Certificate) -> str | None:
-    """Whom a certificate names: UPN first, then email."""
-    return next(iter((*certificate.upns, *certificate.emails)), None)
-
-
 def _judge(case: Case) -> Iterator[Judgement]:
     sessions: dict[bytes, str] = {}
     strangers = _Strangers(case)
     for request in sorted(case.journeys.requests, key=_answered):
-        user = _user(request.exchange)
+        user = find_user(request.exchange.response, case.site)
         if user is None:
             continue
         told = f"{case.machines.tell_server(request.connection)} signed in {user}"
@@ -77,7 +68,7 @@ def _judge(case: Case) -> Iterator[Judgement]:
                 yield from found if caused.matches else as_absent(found)
         else:
             yield from _judge_session(case, success, sessions, strangers)
-        sessions |= dict.fromkeys(_cookies_set(request.exchange), user)
+        sessions |= dict.fromkeys(find_set(request.exchange, case.site), user)
 
 
 def _judge_session(
@@ -85,7 +76,9 @@ def _judge_session(
 ) -> Iterator[Judgement]:
     """A success without a certificate is fine only in a session that was signed in as the same user."""
     request = success.request
-    owners = [sessions[cookie] for cookie in _cookies_sent(request.exchange) if cookie in sessions]
+    owners = [
+        sessions[cookie] for cookie in find_sent(request.exchange, case.site) if cookie in sessions
+    ]
     if success.user in owners:
         return
     if request.perhaps:
@@ -150,7 +143,7 @@ def _judge_binding(
             f"but {device} proved {shown.sha256[:16]} ({name})"
         )
         yield _finding(success, why, packets=packets, endpoints=ends)
-    elif success.user != find_identity(shown):
+    elif not is_named(success.user, shown, case.site):
         why = f"but the certificate that {device} proved names {name}"
         yield _finding(success, why, packets=packets, endpoints=ends)
 
@@ -188,24 +181,9 @@ def _named(certificate: Certificate) -> str:
     return find_identity(certificate) or certificate.subject or "nobody"
 
 
-def _user(exchange: Exchange) -> str | None:
-    response = exchange.response
-    return find_user(response.status, response.body) if response is not None else None
-
-
 def _answered(request: ServiceRequest) -> int:
     response = request.exchange.response
     return response.last_ns if response is not None else request.connection.closed_ns
-
-
-def _cookies_sent(exchange: Exchange) -> tuple[bytes, ...]:
-    values = exchange.request.values("Cookie") if exchange.request is not None else ()
-    return tuple(cookie for value in values for cookie in _COOKIE.findall(value))
-
-
-def _cookies_set(exchange: Exchange) -> tuple[bytes, ...]:
-    values = exchange.response.values("Set-Cookie") if exchange.response is not None else ()
-    return tuple(match[1] for value in values if (match := _COOKIE.match(value)) is not None)
 
 
 V01 = Check(
@@ -217,7 +195,12 @@ V01 = Check(
     looked_at=LookedAt(
         "sign-in",
         lambda case: count_own(
-            case.trace, *(r.exchange for r in case.journeys.requests if _user(r.exchange))
+            case.trace,
+            *(
+                r.exchange
+                for r in case.journeys.requests
+                if find_user(r.exchange.response, case.site)
+            ),
         ),
     ),
 )

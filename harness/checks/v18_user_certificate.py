@@ -9,8 +9,8 @@ from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement, Unjudged, as_absent
 from harness.checks.evidence import answering, gather, opening, seen
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, PROXY_CONTENT, SERVICE_CONTENT
+from harness.checks.sign_in import find_user
 from harness.checks.status import Statuses
-from harness.site.sign_in import find_user
 from harness.trace.certificate import Certificate
 from harness.trace.connection import Connection
 from harness.trace.http import Response
@@ -27,7 +27,7 @@ def _judge(case: Case) -> Iterator[Judgement]:
     statuses = Statuses(case)
     for request in case.journeys.requests:
         response = request.exchange.response
-        user = find_user(response.status, response.body) if response is not None else None
+        user = find_user(response, case.site)
         if user is None or response is None:
             continue
         handed = [(c.call_back, c.matches) for c in request.call_backs if c.call_back.status == OK]

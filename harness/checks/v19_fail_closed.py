@@ -9,9 +9,9 @@ from harness.checks.check import Absent, Check, Judgement, Unjudged
 from harness.checks.evidence import answering, asking, gather
 from harness.checks.headers import find_claimed_ports, port_header
 from harness.checks.need import CALL_BACK_CONTENT, COMPLETE, NODE_SERVICE_CONTENT
+from harness.checks.sign_in import find_user, is_sign_in
 from harness.checks.v20_no_mixing import find_earlier
 from harness.net.address import Address
-from harness.site.sign_in import find_app, find_user
 from harness.trace.journey import CallBack, ServiceRequest
 from harness.trace.packet import PacketNumber
 from harness.verdict.finding import Finding
@@ -21,10 +21,8 @@ OK = 200
 
 def _judge(case: Case) -> Iterator[Judgement]:
     for request in case.journeys.requests:
-        message, response = request.exchange.request, request.exchange.response
-        is_sign_in = message is not None and find_app(message.target) is not None
-        user = find_user(response.status, response.body) if response is not None else None
-        if is_sign_in and user is not None:
+        user = find_user(request.exchange.response, case.site)
+        if user is not None and is_sign_in(request.exchange.request, case.site):
             yield from _judge_success(case, request, user)
         yield from _judge_fallback(case, request)
         yield from _judge_keys(case, request)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.checks import cookies
 from harness.checks.case import Case
 from harness.checks.check import Absent, Check, Judgement
 from harness.checks.evidence import accepting, answering, asking, gather, opening, seen
 from harness.checks.joining import inner_random, outer_random
 from harness.checks.need import COMPLETE, NODE_SERVICE_CONTENT, PROXY_CONTENT
+from harness.checks.sign_in import find_sent, find_set
 from harness.checks.tunnel import find_end
 from harness.site.certificate_place import find_balancer_names
 from harness.trace.connection import Connection
@@ -130,11 +130,11 @@ def _judge_loops(case: Case) -> Iterator[Judgement]:
     place: dict[bytes, Connection] = {}
     for request in case.journeys.requests:
         response = request.exchange.response
-        for cookie in cookies.find_set(request.exchange):
+        for cookie in find_set(request.exchange, case.site):
             owners[cookie] = answering(request.exchange)
         if response is None or response.status != UNAUTHORIZED:
             continue
-        for cookie in cookies.find_sent(request.exchange):
+        for cookie in find_sent(request.exchange, case.site):
             if cookie in owners:
                 refused.setdefault(cookie, answering(request.exchange))
                 place.setdefault(cookie, request.connection)

@@ -52,7 +52,7 @@ expect: {verdict: pass, signed_in: {pixel: alice@example.com}}
 
 _ORDER = (
     "Site", "Balancer", "CertProxy", "Port", "PageChange", "ExpectedCertificate", "HeaderNames", "CallBackForm",
-    "Revocation",
+    "SignInForm", "Revocation",
     "Device", "TunnelRule", "Attacker", "Bystander", "PortRange", "Responder",
     "SignIn", "KeptTunnel", "RawProxyRequest", "Restart", "Probe", "Revoke",
     "EditSettings", "SaveSettings", "CloneNode", "CertificateImport",

@@ -73,7 +73,7 @@ def find_call_back_port(
     path, _, query = target.partition(b"?")
     if b"://" in path:  # RFC 9112 section 3.2.2: the absolute form.
         path = b"/" + path.partition(b"://")[2].partition(b"/")[2]
-    match = _compile(form.path).fullmatch(path) if form.path else None
+    match = compile_pattern(form.path).fullmatch(path) if form.path else None
     if form.path and match is None:
         return None
     if PORT in form.path:
@@ -85,7 +85,7 @@ def find_call_back_port(
         )
     if form.header:
         return _only_port(values(headers, form.header))
-    found = _compile(form.body).search(body)
+    found = compile_pattern(form.body).search(body)
     return int(found[1]) if found else None
 
 
@@ -97,7 +97,7 @@ def find_certificate(form: CallBackForm, *, headers: Lines, body: bytes) -> byte
         case "der":
             return _first_der(body)
         case "json":
-            text = _member(body, form.certificate_name)
+            text = find_member(body, form.certificate_name)
             return _from_text(text.encode()) if text is not None else None
         case "header":
             found = values(headers, form.certificate_name)
@@ -110,8 +110,8 @@ def values(headers: Lines, name: str) -> list[bytes]:
     return [value for line, value in headers if line.lower() == wanted]
 
 
-def _compile(pattern: str) -> re.Pattern[bytes]:
-    """Only literal text, one run of digits and runs without a slash: nothing here can take long."""
+def compile_pattern(pattern: str) -> re.Pattern[bytes]:
+    """A pattern with `{port}` and `*`: literal text, one run of digits, runs without a slash; it never takes long."""
     escaped = re.escape(pattern.encode()).replace(re.escape(PORT.encode()), _DIGITS)
     return re.compile(escaped.replace(rb"\*", rb"[^/]*"))
 
@@ -155,7 +155,8 @@ def _first_der(data: bytes) -> bytes | None:
     return data[: start + size] if len(data) >= start + size else None
 
 
-def _member(body: bytes, name: str) -> str | None:
+def find_member(body: bytes, name: str) -> str | None:
+    """The text of a member of a JSON object, `a.b` of the one inside; None where there is none."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):

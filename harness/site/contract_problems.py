@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from harness.site.contract import PORT, CallBackForm, HeaderNames
 from harness.site.listener import parse_listener
 from harness.site.problem import Path, Problem, choose, show
+from harness.site.sign_in_form import USER, SignInForm
 from harness.site.site import Site
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
@@ -23,6 +24,7 @@ def find_contract_problems(site: Site, *, is_built: bool) -> Iterator[Problem]:
     """What cannot be; and for a site that is to be built, everything but the defaults."""
     yield from _header_problems(site.headers)
     yield from _form_problems(site.call_back)
+    yield from _sign_in_problems(site.sign_in)
     for seen, meant in site.seen_as.items():
         yield from _listener_problems(site, seen, meant)
     if not is_built:
@@ -30,6 +32,7 @@ def find_contract_problems(site: Site, *, is_built: bool) -> Iterator[Problem]:
     for key, value, default in (
         ("headers", site.headers, HeaderNames()),
         ("call_back", site.call_back, CallBackForm()),
+        ("sign_in", site.sign_in, SignInForm()),
         ("seen_as", site.seen_as, {}),
     ):
         if value != default:
@@ -75,6 +78,22 @@ def _form_problems(form: CallBackForm) -> Iterator[Problem]:
     for key, name in names:
         if name and not _NAME.fullmatch(name):
             yield _problem("call_back", key, name, "a header name")
+
+
+def _sign_in_problems(form: SignInForm) -> Iterator[Problem]:
+    if form.path and not form.path.startswith("/"):
+        yield _problem("sign_in", "path", form.path, "a slash first, such as /SAAS/auth/*")
+    if form.user_in == "body" and form.user_name.count(USER) != 1:
+        expected = f"{USER} once, where the name stands, such as <b>{USER}</b>"
+        yield _problem("sign_in", "user_name", form.user_name, expected)
+    elif not form.user_name:
+        yield _problem("sign_in", "user_name", "", "the name of the JSON member, header or claim")
+    names = [("cookie", form.cookie)]
+    if form.user_in == "header":
+        names.append(("user_name", form.user_name))
+    for key, name in names:
+        if not _NAME.fullmatch(name):
+            yield _problem("sign_in", key, name, "a name without blanks and signs")
 
 
 def _listener_problems(site: Site, seen: str, meant: str) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ from harness.site.contract import CallBackForm, HeaderNames
 from harness.site.expected_certificate import ExpectedCertificate
 from harness.site.model import Model
 from harness.site.page import CertProxy, PageChange
+from harness.site.sign_in_form import SignInForm
 
 SERVICE_PORT = 443
 """The Access service always listens here."""
@@ -153,6 +154,8 @@ class Site(Model):
     """Names of the headers that a terminating balancer sets; for captures of others."""
     call_back: CallBackForm = CallBackForm()
     """The form of the certificate call-back; for captures of others."""
+    sign_in: SignInForm = SignInForm()
+    """The form of the sign-in: who asks for it, and where the answer names the user; for captures of others."""
     revocation: Revocation | None = None
     """Whom the Access services ask whether a user certificate is revoked. Not given: nobody."""
     user_policies: tuple[str, ...] = ()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from harness.checks.v01_binding import V01, find_identity
+from harness.checks.sign_in import find_identity
+from harness.checks.v01_binding import V01
 from harness.site.sign_in import build_apps_target
+from harness.site.sign_in_form import SignInForm
+from harness.site.site import Site
 from harness.verdict.outcome import Outcome
+from harness.verdict.verdict import CheckResult
 from tests.checks.examining import result_of
 from tests.lost_evidence import without_keys, without_packet
 from tests.trace_builder import (
@@ -56,6 +60,23 @@ def test_another_user_fails() -> None:
 
     (finding,) = result_of(V01, builder).findings
     assert f"names {ALICE}" in finding.message
+
+
+def test_a_user_is_read_in_the_form_of_the_site() -> None:
+    """Where an answer says it in other words, it is found there alone; the domain may be another one."""
+    form = SignInForm(user_in="body", user_name='"user": "{user}"', cookie="SESSION")
+    site = CLUSTER.model_copy(update={"sign_in": form})
+    elsewhere = site.model_copy(update={"sign_in": SignInForm(user_in="header", user_name="X-U")})
+
+    def judge(user: str, site: Site) -> CheckResult:
+        builder = TraceBuilder(site)
+        builder.sign_in(user=user, certificate=make_certificate(ALICE))
+        return result_of(V01, builder)
+
+    assert judge("alice@TENANT", site).outcome is Outcome.PASS
+    (finding,) = judge(BOB, site).findings
+    assert f"names {ALICE}" in finding.message
+    assert judge(BOB, elsewhere).outcome is Outcome.PASS  # Nobody was signed in there.
 
 
 def test_a_success_without_a_certificate_fails() -> None:

@@ -40,6 +40,11 @@ def test_the_defaults_are_fine() -> None:
         ({"call_back": {"certificate_in": "json"}}, "$.call_back.certificate_name"),
         ({"call_back": {"certificate_name": "x"}}, "$.call_back.certificate_name"),
         ({"call_back": {"proof_header": "a:"}}, "$.call_back.proof_header"),
+        ({"sign_in": {"path": "login"}}, "$.sign_in.path"),
+        ({"sign_in": {"user_name": ""}}, "$.sign_in.user_name"),
+        ({"sign_in": {"user_in": "body", "user_name": "x"}}, "$.sign_in.user_name"),
+        ({"sign_in": {"user_in": "header", "user_name": "a b"}}, "$.sign_in.user_name"),
+        ({"sign_in": {"cookie": "a;b"}}, "$.sign_in.cookie"),
         ({"seen_as": {"10.0.0.1": "vip:443"}}, "$.seen_as.10.0.0.1"),
         ({"seen_as": {"10.0.0.1:1": "vap:443"}}, "$.seen_as.10.0.0.1:1"),
         ({"seen_as": {"10.0.0.1:1": "vip:443 from nobody"}}, "$.seen_as.10.0.0.1:1"),
@@ -57,9 +62,10 @@ def test_what_cannot_be_is_told(settings: dict[str, Any], place: str) -> None:
     [
         {"headers": {"remote_port": "X-Port"}},
         {"call_back": {"path": "/c", "query": "port"}},
+        {"sign_in": {"path": "/in"}},
         {"seen_as": {"127.0.0.1:1": "vip:443 from node1"}},
     ],
-    ids=["headers", "call-back", "listener"],
+    ids=["headers", "call-back", "sign-in", "listener"],
 )
 def test_other_contracts_are_for_judging_alone(settings: dict[str, Any]) -> None:
     """The actors of a scenario speak the default."""

@@ -36,6 +36,8 @@ _MAX_EXTENSIONS = 16
 
 _MAX_TUNNELS = 4
 """Packets inside one another."""
+_MAX_KNOWN = 1 << 16
+"""Flows and addresses that are remembered; beyond, all are forgotten and made anew."""
 _UDP_HEADER = 8
 
 _IPV4 = struct.Struct(">BxHHHxB2x4s4s")
@@ -310,6 +312,8 @@ class FrameDecoder:
         address = self._addresses.get(raw)
         if address is None:
             address = IPv4Address(raw) if len(raw) == 4 else IPv6Address(raw)
+            if len(self._addresses) >= _MAX_KNOWN:
+                self._addresses.clear()
             self._addresses[raw] = address
         return address
 
@@ -325,6 +329,8 @@ class FrameDecoder:
                 src_port=src_port,
                 dst_port=dst_port,
             )
+            if len(self._flows) >= _MAX_KNOWN:
+                self._flows.clear()
             self._flows[key] = flow
         return flow
 

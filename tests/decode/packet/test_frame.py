@@ -39,6 +39,19 @@ def flow(src: tuple[str, int], dst: tuple[str, int], protocol: int) -> Flow:
     )
 
 
+def test_flows_are_not_remembered_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A capture may have millions; each is told right, also one that was forgotten."""
+    monkeypatch.setattr("harness.decode.packet.frame._MAX_KNOWN", 3)
+    decoder = FrameDecoder()
+    for number in (*range(1, 9), 1):
+        ends = ((f"10.0.0.{number}", number), B)
+        part = build_tcp(*ends, seq=7, ack=9, flags=ACK, data=b"")
+        frame = build_ethernet(build_ip(ends[0][0], B[0], 6, part))
+        found, _ = decoder.decode(1, frame, number=1, time_ns=5, tap="dmz", size=len(frame))
+        assert found.flow == flow(*ends, 6)
+        assert max(len(decoder._flows), len(decoder._addresses)) <= 3
+
+
 @pytest.mark.parametrize(
     "packet",
     [
