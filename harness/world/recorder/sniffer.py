@@ -9,18 +9,32 @@ from __future__ import annotations
 import os
 import select
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from harness.world.recorder.ring import Ring
+
+
+@contextmanager
+def _homeless() -> Iterator[None]:
+    """Without a place for anybody's caches and settings: no folder can be below the null device."""
+    names = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+    before = {name: os.environ[name] for name in names if name in os.environ}
+    os.environ.update(dict.fromkeys(names, f"{os.devnull}/none"))
+    try:
+        yield
+    finally:
+        for name in names:
+            del os.environ[name]
+        os.environ.update(before)
+
+
 # As it is imported, scapy makes folders in the home folder and keeps a cache there; it fails where root, with the same
-# HOME, has made one before. Nothing in it is of use here, and no folder can be below this one.
-for _folder in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
-    os.environ[_folder] = f"{os.devnull}/none"
-
-from scapy.sendrecv import AsyncSniffer  # noqa: E402 - not before the lines above
-from scapy.supersocket import SuperSocket  # noqa: E402
-
-from harness.world.recorder.ring import Ring  # noqa: E402
+# HOME, has made one before. Nothing in it is of use here.
+with _homeless():
+    from scapy.sendrecv import AsyncSniffer
+    from scapy.supersocket import SuperSocket
 
 _THREAD_SECONDS = 10
 """A thread that has not started or ended by then never will."""

@@ -82,11 +82,17 @@ def test_a_sniffer_can_be_stopped_at_once(live: Live) -> None:
 
 
 def test_nothing_is_looked_for_or_left_at_home(tmp_path: Path) -> None:
-    """A home folder that may not be entered, or that another user has used, does not matter."""
+    """A home folder that may not be entered, or that another user has used, does not matter; others find theirs."""
     names = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
     environment = {name: value for name, value in os.environ.items() if name not in names}
-    command = [sys.executable, "-c", "import harness.world.recorder.sniffer"]
+    command = [
+        sys.executable,
+        "-c",
+        "import os; before = dict(os.environ); import harness.world.recorder.sniffer; "
+        "assert dict(os.environ) == before",
+    ]
 
-    subprocess.run(command, env=environment | {"HOME": str(tmp_path)}, timeout=60, check=True)
+    for more in ({"HOME": str(tmp_path)}, {"HOME": "/none", "XDG_CACHE_HOME": str(tmp_path)}):
+        subprocess.run(command, env=environment | more, timeout=60, check=True)
 
     assert sorted(tmp_path.rglob("*")) == []
