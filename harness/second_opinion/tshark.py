@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
+from os import SEEK_END
 from pathlib import Path
 
 PROGRAM = "tshark"
@@ -32,6 +33,13 @@ FIELDS = (
     "http.request.uri",
     "http.request.line",
 )
+
+_TOO_LARGE = (
+    f" (it keeps state for every packet, some 1 to 3 GB for a GB, and gets {MEMORY_BYTES >> 30} GB: "
+    "cut larger files, editcap -A -B)"
+)
+_LAST = 4096
+"""Bytes at the end of what it says about errors."""
 
 
 class SecondOpinionError(Exception):
@@ -88,15 +96,13 @@ def run_tshark(
                 raise SecondOpinionError(f"{PROGRAM} said nothing for {TIMEOUT_S} s") from error
             finally:
                 child.kill()
-        errors.seek(0)
-        said = errors.read(4096).decode("utf-8", "replace").strip().splitlines()
+        errors.seek(max(errors.seek(0, SEEK_END) - _LAST, 0))
+        said = errors.read(_LAST).decode("utf-8", "replace").strip().splitlines()
         # 2 and "cut short" also come with damaged files, whose good part was printed: then the frames are compared.
         if code not in (0, 2):
             told = said[-1] if said else f"exit code {code}"
-            raise SecondOpinionError(
-                f"{PROGRAM} failed: {told} (it keeps state for every packet, some 1 to 3 GB for a GB, and gets "
-                f"{MEMORY_BYTES >> 30} GB: cut larger files, editcap -A -B)"
-            )
+            is_full = code < 0 or "memory" in told.lower()
+            raise SecondOpinionError(f"{PROGRAM} failed: {told}{_TOO_LARGE if is_full else ''}")
 
 
 def _read_output(child: subprocess.Popen[bytes]) -> Iterator[str]:

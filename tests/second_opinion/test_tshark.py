@@ -23,16 +23,26 @@ def test_without_tshark_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> N
         _ask()
 
 
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("echo 'out of luck' >&2\nexit 1", "tshark failed: out of luck$"),
+        ("printf '%9999s\\nlast words' >&2\nexit 1", "tshark failed: last words$"),
+        ("echo 'Out of memory' >&2\nexit 1", "tshark failed: Out of memory .it keeps state"),
+        ("kill -9 $$", "tshark failed: exit code -9 .it keeps state for every packet.* 8 GB"),
+    ],
+    ids=["words", "last words", "memory", "killed"],
+)
 def test_a_program_that_fails_is_no_opinion(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    script: str, told: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Its last words are told."""
+    """Its last words are told, and what helps where memory was too small."""
     fake = tmp_path / "tshark"
-    fake.write_text("#!/bin/sh\necho 'out of luck' >&2\nexit 1\n")
+    fake.write_text(f"#!/bin/sh\n{script}\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    with pytest.raises(SecondOpinionError, match="tshark failed: out of luck"):
+    with pytest.raises(SecondOpinionError, match=told):
         _ask()
 
 
