@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from fuzz.choices import Choices
+from harness.trace.tls import Side
 
 T = TypeVar("T")
 
@@ -96,6 +97,26 @@ def rearrange(items: Sequence[T], choices: Choices, *, most: int = 4) -> list[T]
             begin, end = min(at, other), max(at, other)
             out[begin:end] = reversed(out[begin:end])
     return out
+
+
+def interleave(
+    sides: Mapping[Side, bytes], choices: Choices, *, most: int
+) -> list[list[str | bytes | int | None]]:
+    """Both sides of a connection, mutated up to `most` times each, in pieces in turn: side and bytes, or a hole.
+
+    A hole is a side and a size in bytes; None: nobody knows how large.
+    """
+    lanes = [
+        [[side, piece] for piece in cut(mutate(data, choices, most=most), choices)]
+        for side, data in sides.items()
+    ]
+    parts: list[list[str | bytes | int | None]] = []
+    while any(lanes):
+        lane = lanes[choices.below(2)] or lanes[0] or lanes[1]
+        parts.append(list(lane.pop(0)))
+        if choices.rarely():
+            parts.append([parts[-1][0], choices.pick((None, 1, 5, 1000))])
+    return parts
 
 
 def cut(data: bytes, choices: Choices) -> list[bytes]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fuzz.choices import Choices
 from fuzz.material import pack, unpack
-from fuzz.mutation import cut, mutate
+from fuzz.mutation import interleave
 from fuzz.target import Target
 from harness.decode.http.http1 import HttpDecoder, TunnelBytes
 from harness.trace.http import Exchange, Malformed, Message
@@ -58,17 +58,7 @@ def grow_http(choices: Choices) -> bytes:
     for _ in range(choices.below(4) + 1):
         sides["client"] += _message(choices, is_request=True)
         sides["server"] += _message(choices, is_request=False)
-    lanes = [
-        [[side, piece] for piece in cut(mutate(data, choices, most=3), choices)]
-        for side, data in sides.items()
-    ]
-    parts: list[list[str | bytes | int | None]] = []
-    while any(lanes):
-        lane = lanes[choices.below(2)] or lanes[0] or lanes[1]
-        parts.append(list(lane.pop(0)))
-        if choices.rarely():
-            parts.append([parts[-1][0], choices.pick((None, 1, 5, 1000))])
-    return pack([parts, choices.flag(), choices.flag()])
+    return pack([interleave(sides, choices, most=3), choices.flag(), choices.flag()])
 
 
 def _message(choices: Choices, *, is_request: bool) -> bytes:

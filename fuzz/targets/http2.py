@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fuzz.choices import Choices
 from fuzz.material import pack, unpack
-from fuzz.mutation import cut, mutate
+from fuzz.mutation import interleave
 from fuzz.target import Target
 from harness.decode.http.http2 import MAX_FRAME_SIZE, PREFACE, Http2Decoder
 from harness.trace.http import Exchange
@@ -38,17 +38,7 @@ def grow_http2(choices: Choices) -> bytes:
     for _ in range(choices.below(8) + 1):
         sides["client"] += _frame(choices)
         sides["server"] += _frame(choices)
-    lanes = [
-        [[side, piece] for piece in cut(mutate(data, choices, most=2), choices)]
-        for side, data in sides.items()
-    ]
-    parts: list[list[str | bytes | int | None]] = []
-    while any(lanes):
-        lane = lanes[choices.below(2)] or lanes[0] or lanes[1]
-        parts.append(list(lane.pop(0)))
-        if choices.rarely():
-            parts.append([parts[-1][0], choices.pick((None, 1, 5, 1000))])
-    return pack(parts)
+    return pack(interleave(sides, choices, most=2))
 
 
 def _frame(choices: Choices) -> bytes:

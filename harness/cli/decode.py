@@ -72,9 +72,7 @@ def decode_capture(options: argparse.Namespace) -> ExitCode:
     keys = read_keys(options)
     # numpy would start threads for matrices; there are none here.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # Observations have no cycles: looking for some all the time would cost a fifth.
-    gc.set_threshold(50_000, 20, 100)
-    # Nor is there anything to find at the end, when Python would look at all that was loaded.
+    # There are no cycles to find at the end, when Python would look at all that was loaded.
     atexit.register(gc.freeze)
     if options.brief:
         if options.json or options.jobs > 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -30,9 +29,6 @@ def judge_event(files: Sequence[Path], site: Site | None, keys: Keys) -> Verdict
     from harness.decode.decode import LARGE
     from harness.decode.merge import Source
     from harness.replay import replay_event
-
-    # Observations have no cycles: looking for some all the time would cost a tenth.
-    gc.set_threshold(50_000, 20, 100)
 
     with ExitStack() as stack:
         what = " ".join(map(str, files[:3])) + (" ..." if len(files) > 3 else "")

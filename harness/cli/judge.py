@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import re
 import sys
 import time
@@ -234,8 +233,6 @@ def _replay(file: Path, site: Site | None, keys: Keys) -> Verdict:
     from harness.decode.decode import LARGE
     from harness.replay import replay
 
-    # Observations have no cycles: looking for some all the time would cost a tenth.
-    gc.set_threshold(50_000, 20, 100)
     try:
         with file.open("rb") as stream, scratch_files(str(file), "connections") as open_file:
             watched = watch(stream, file, from_size=LARGE)

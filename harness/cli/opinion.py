@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -76,7 +75,6 @@ def ask_tshark(verdict: Verdict, file: Path, site: Site | None, keys: Keys) -> V
     Raises:
         Complaint: the file cannot be read, or tshark not be asked.
     """
-    gc.set_threshold(50_000, 20, 100)
     names = site.headers.all if site is not None else ()
     try:
         with file.open("rb") as stream:

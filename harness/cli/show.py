@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import io
 import re
 from pathlib import Path
@@ -71,8 +70,6 @@ def _read(capture: Path, numbers: frozenset[PacketNumber], keys: Keys) -> Excerp
     from harness.decode.decode import LARGE
     from harness.decode.excerpt import decode_excerpt
 
-    # Observations have no cycles: looking for some all the time would cost a tenth.
-    gc.set_threshold(50_000, 20, 100)
     try:
         with capture.open("rb") as opened:
             stream = cast(BinaryIO, opened if opened.seekable() else io.BytesIO(opened.read()))

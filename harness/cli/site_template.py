@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,8 +51,6 @@ def read_connections(capture: Path, keys: Keys) -> Trace:
     from harness.decode.packet.only import ALL
     from harness.report.call_back_shape import may_hold_certificate
 
-    # Observations have no cycles: looking for some all the time would cost a tenth.
-    gc.set_threshold(50_000, 20, 100)
     try:
         with capture.open("rb") as stream:
             return decode(

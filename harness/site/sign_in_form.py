@@ -40,7 +40,10 @@ class SignInForm(Model):
     @property
     def is_own(self) -> bool:
         """Whether it is this project's own."""
-        return self == SignInForm()
+        return self == _OWN
+
+
+_OWN = SignInForm()
 
 
 def find_user(form: SignInForm, *, status: int, headers: Lines, body: bytes) -> str | None:

@@ -14,6 +14,7 @@ from harness.decode.http.head import Framing, RequestLine, StatusLine
 from harness.decode.http.lane import Span
 from harness.decode.http.message import Draft
 from harness.decode.http.reader import Reader, State
+from harness.decode.http.report import Report, tell_reports
 from harness.trace.http import Exchange, Malformed, Request, Response
 from harness.trace.tls import Seen, Side
 
@@ -42,16 +43,6 @@ class _Slot:
     response: Response | None = None
 
 
-@dataclass(slots=True, eq=False)
-class _Report:
-    """What is malformed, and in which exchange; a head is read before it is known whose it is."""
-
-    side: Side
-    message: str
-    span: Span
-    slot: _Slot | None
-
-
 class HttpDecoder:
     """Decodes one connection. Nothing raises on bad bytes."""
 
@@ -68,7 +59,7 @@ class HttpDecoder:
         """Has its response, or part of it, before its request head was whole."""
         self._sending: _Slot | None = None
         self._answering: _Slot | None = None
-        self._reports: list[_Report] = []
+        self._reports: list[Report[_Slot]] = []
         self._tunnel: tuple[bytes, Seen] | None = None
         self._held: list[TunnelBytes] = []
 
@@ -109,27 +100,15 @@ class HttpDecoder:
     def exchanges(self) -> tuple[Exchange, ...]:
         """All exchanges, in the order in which they began."""
         return tuple(
-            Exchange(request=slot.request, response=slot.response)
-            for slot in self._slots
-            if slot.request is not None or slot.response is not None
+            Exchange(request=slot.request, response=slot.response) for slot in self._told()
         )
 
     def malformed(self) -> tuple[Malformed, ...]:
         """All reports, in order."""
-        told = [
-            slot for slot in self._slots if slot.request is not None or slot.response is not None
-        ]
-        places = {id(slot): index for index, slot in enumerate(told)}
-        return tuple(
-            Malformed(
-                sender=report.side,
-                layer="http",
-                message=report.message,
-                packets=report.span.packets,
-                exchange=places.get(id(report.slot)),
-            )
-            for report in self._reports
-        )
+        return tell_reports(self._reports, self._told())
+
+    def _told(self) -> list[_Slot]:
+        return [s for s in self._slots if s.request is not None or s.response is not None]
 
     def begin_message(self, side: Side, draft: Draft) -> Framing:
         """A head is whole (called by a Reader)."""
@@ -182,15 +161,15 @@ class HttpDecoder:
         """Something is malformed (called by a Reader)."""
         if len(self._reports) < _MAX_REPORTS:
             slot = self._sending if side == "client" else self._answering
-            self._reports.append(_Report(side, message, span, slot))
+            self._reports.append(Report(side, message, span, slot))
 
     def _place_reports(self, side: Side, slot: _Slot) -> None:
         """The head that was reported on begins this exchange, or its answer."""
         for report in reversed(self._reports):
             if report.side == side:
-                if report.slot is not None:
+                if report.place is not None:
                     return
-                report.slot = slot
+                report.place = slot
 
     def _find_slot(self, line: StatusLine) -> _Slot:
         """The exchange of a response; an interim one leaves its request open."""

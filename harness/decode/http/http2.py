@@ -15,6 +15,7 @@ from harness.decode.http.hpack import HpackDecoder, HpackError
 from harness.decode.http.http1 import TunnelBytes
 from harness.decode.http.lane import Lane, Span
 from harness.decode.http.message import Draft, build_body
+from harness.decode.http.report import Report, tell_reports
 from harness.trace.http import Exchange, Malformed, Request, Response
 from harness.trace.tls import Seen, Side
 
@@ -60,14 +61,6 @@ class _Stream:
     is_reset: bool = False
 
 
-@dataclass(slots=True, eq=False)
-class _Report:
-    side: Side
-    message: str
-    span: Span
-    stream: _Stream | None
-
-
 class Http2Decoder:
     """Decodes one connection. Nothing raises on bad bytes."""
 
@@ -80,7 +73,7 @@ class Http2Decoder:
         self._halves: dict[Side, _Half] = {"client": _Half("client"), "server": _Half("server")}
         self._is_greeted = False
         self._streams: dict[int, _Stream] = {}
-        self._reports: list[_Report] = []
+        self._reports: list[Report[_Stream]] = []
 
     def feed(self, side: Side, data: bytes, seen: Seen) -> tuple[TunnelBytes, ...]:
         """Take in bytes of one side; nothing goes on through a tunnel."""
@@ -113,17 +106,7 @@ class Http2Decoder:
 
     def malformed(self) -> tuple[Malformed, ...]:
         """All reports, in order."""
-        places = {id(stream): index for index, stream in enumerate(self._told())}
-        return tuple(
-            Malformed(
-                sender=report.side,
-                layer="http",
-                message=report.message,
-                packets=report.span.packets,
-                exchange=places.get(id(report.stream)),
-            )
-            for report in self._reports
-        )
+        return tell_reports(self._reports, self._told())
 
     def _told(self) -> list[_Stream]:
         return [
@@ -286,7 +269,7 @@ class Http2Decoder:
 
     def _report(self, side: Side, message: str, span: Span, stream: _Stream | None) -> None:
         if len(self._reports) < _MAX_REPORTS:
-            self._reports.append(_Report(side, message, span, stream))
+            self._reports.append(Report(side, message, span, stream))
 
 
 def _join(spans: list[Span]) -> Span:
