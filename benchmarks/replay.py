@@ -41,8 +41,17 @@ _HARNESS = (
     sys.executable,
     "-c",
     "import sys; from harness.cli.main import main; sys.exit(main(sys.argv[1:]))",
-    "decode",
 )
+_DECODE = (*_HARNESS, "decode")
+_SITE = f"""
+fqdn: access.example.com
+nodes: {{node1: 10.20.0.10}}
+seen_as: {{"10.20.0.10:{SERVICE_PORT}": node1:443}}
+cert_proxy: {{destination_forced: false}}
+"""
+"""To it all connections of `short` go."""
+_UNKNOWN = 3
+"""Exit code of a verdict on a capture of others in which nothing was wrong."""
 _NEEDED = {
     "connections": {"eth", "ip", "ipv6", "tcp", "frame", "pkt_comment"},
     "handshakes": {
@@ -78,8 +87,8 @@ class Cost:
     output_lines: int
 
 
-def measure(command: Sequence[str], environment: dict[str, str]) -> Cost:
-    """Run one program to its end and count its lines."""
+def measure(command: Sequence[str], environment: dict[str, str], *, code: int = 0) -> Cost:
+    """Run one program to its end, which has to have this exit code, and count its lines."""
     begun = time.perf_counter()
     with tempfile.TemporaryFile() as out:
         process = subprocess.Popen(
@@ -88,7 +97,7 @@ def measure(command: Sequence[str], environment: dict[str, str]) -> Cost:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         wall = time.perf_counter() - begun
-        if process.returncode:
+        if process.returncode != code:
             raise SystemExit(f"{' '.join(command)}: exit code {process.returncode}")
         out.seek(0)
         lines = sum(1 for _ in out)
@@ -171,7 +180,7 @@ def compare(
 ) -> None:
     """One row: both programs in turn."""
     port = ADMIN_PORT if "5263" in kind else None
-    ours = [*_HARNESS, str(path), "--brief", level, *(["--port", str(port)] if port else [])]
+    ours = [*_DECODE, str(path), "--brief", level, *(["--port", str(port)] if port else [])]
     theirs, environment = tshark.build(level, path, kind) if tshark is not None else ([], {})
     best: dict[str, Cost] = {}
     for _ in range(options.rounds):
@@ -203,7 +212,7 @@ def measure_jobs(path: Path) -> None:
     """One process and two, on all cores, by the wall clock."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, range(os.cpu_count() or 1))
-    command = [*_HARNESS, str(path), "--json", "--jobs"]
+    command = [*_DECODE, str(path), "--json", "--jobs"]
     one, two = (measure([*command, jobs], _OURS) for jobs in ("1", "2"))
     os.sched_setaffinity(0, cores)
     print(f"short  harness decode --json: {one.wall_s:.1f} s; --jobs 2: {two.wall_s:.1f} s", end="")
@@ -211,12 +220,19 @@ def measure_jobs(path: Path) -> None:
 
 
 def measure_repeated(folder: Path, times: int) -> None:
-    """A file of any size."""
+    """A file of any size: its exchanges, and the verdict on all of it."""
     path = folder / "repeated.pcapng"
     repeat_capture(folder / "short.pcapng", path, times)
-    cost = measure([*_HARNESS, str(path), "--brief", "exchanges"], _OURS)
+    site = folder / "site.yaml"
+    site.write_text(_SITE)
     size = path.stat().st_size / 1e9
-    print(f"short repeated: {size:.1f} GB, {cost.cpu_s:.0f} s, {cost.memory_mb:.0f} MB", flush=True)
+    for job, command, code in (
+        ("exchanges", [*_DECODE, str(path), "--brief", "exchanges"], 0),
+        ("verdict", [*_HARNESS, "replay", str(path), "--site", str(site)], _UNKNOWN),
+    ):
+        cost = measure(command, _OURS, code=code)
+        told = f"{size:.1f} GB, {cost.cpu_s:.0f} s, {cost.memory_mb:.0f} MB"
+        print(f"short repeated, {job}: {told}", flush=True)
     path.unlink()
 
 
