@@ -98,7 +98,8 @@ class KernelProgram:
     async def stop(self, *, timeout_ns: int) -> None:
         """See RunningProgram."""
         deadline = time.monotonic_ns() + timeout_ns
-        while self._process.poll() is None and self._is_serving():
+        # One that listens no more, and was not told to, is about to end by itself: what it ends with has to be seen.
+        while self._process.poll() is None and (self._is_serving() or not self._is_listening()):
             if time.monotonic_ns() > deadline:
                 break
             await asyncio.sleep(_POLL_SECONDS)
@@ -137,6 +138,9 @@ class KernelProgram:
 
     def _listening(self) -> set[Endpoint]:
         return {end for end, state in self._sockets() if state == _LISTEN}
+
+    def _is_listening(self) -> bool:
+        return any(end.port in self._ports for end in self._listening())
 
     def _is_serving(self) -> bool:
         """Whether a client is connected that has not taken its leave."""

@@ -123,9 +123,15 @@ def test_a_program_that_is_not_there_is_said(live: Live, tmp_path: Path) -> None
     )
 
 
-async def _die(_: Mode, folder: Path) -> str:
+SLOW_END = SERVER.replace(
+    'sys.exit("the last', 'server.close(); client.close(); time.sleep(0.3); sys.exit("the last'
+).replace("import os,", "import time, os,")
+"""Its client knows that it ends before the kernel does."""
+
+
+async def _die(_: Mode, folder: Path, code: str) -> str:
     wire = await KernelWire.build(site_plan(), folder=folder)
-    running = await wire.host("vip").launch(_program(), timeout_ns=5 * SECOND)
+    running = await wire.host("vip").launch(_program(code), timeout_ns=5 * SECOND)
     stream = await wire.host("node1").connect(Endpoint(VIP, PORT), timeout_ns=SECOND)
     await stream.write(b"die")
     await stream.read()
@@ -139,9 +145,10 @@ async def _die(_: Mode, folder: Path) -> str:
     return "it was running"
 
 
-def test_one_that_ends_by_itself_is_an_error(live: Live, tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", [SERVER, SLOW_END], ids=["at once", "slowly"])
+def test_one_that_ends_by_itself_is_an_error(live: Live, tmp_path: Path, code: str) -> None:
     """A balancer that broke off in the middle proves nothing about balancers."""
-    told = live(_die, tmp_path / "run")
+    told = live(_die, tmp_path / "run", code)
 
     assert "ended by itself with code 1: the last words of a server" in told
 
